@@ -1,0 +1,19 @@
+//! The only SQL of Hubbub, behind two ports.
+//!
+//! [`database`] is the port for what one Durable Object owns: a synchronous SQLite whose every
+//! write happens inside one transaction. [`directory`] is the port for D1, the relational model of
+//! the whole server. The modules named after an object (`room`, `user`, …) hold that object's
+//! schema and queries as plain functions over the port.
+//!
+//! Open [`schema`] next to see how an object's tables are made and migrated.
+
+pub mod appservice;
+pub mod database;
+pub mod directory;
+pub mod login;
+#[cfg(feature = "native")]
+pub mod native;
+pub mod portal;
+pub mod room;
+pub mod schema;
+pub mod user;

@@ -1,0 +1,285 @@
+//! The native twin of workerd's databases, on `rusqlite` with the same limits and bindings.
+//!
+//! [`NativeDatabase`] stands for an object's SQLite, [`NativeDirectory`] for D1. Integers are bound
+//! as doubles, as workerd does, so that a column of the wrong affinity fails here too.
+
+use std::{
+    cell::Cell,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use futures_util::future::LocalBoxFuture;
+use rusqlite::{
+    Connection,
+    hooks::{AuthAction, AuthContext, Authorization},
+    limits::Limit,
+    types::ValueRef,
+};
+
+use crate::{
+    database::{Database, DatabaseError, MAX_INTEGER, Query, Row, Transaction, Value, Work},
+    directory::{Directory, Statement},
+};
+
+/// Rows that statements read and wrote since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Statements run.
+    pub statements: u64,
+    /// Transactions committed.
+    pub commits: u64,
+}
+
+/// An in-memory SQLite database with the limits of a Durable Object's.
+pub struct NativeDatabase {
+    connection: Connection,
+    control: Arc<AtomicBool>,
+    alarm: Cell<Option<i64>>,
+    counts: Cell<Counts>,
+    open: Cell<bool>,
+}
+
+impl NativeDatabase {
+    /// An empty database in memory.
+    pub fn in_memory() -> Result<Self, DatabaseError> {
+        Self::new(Connection::open_in_memory().map_err(DatabaseError::new)?)
+    }
+
+    /// A database in a file, which may exist.
+    pub fn at(path: &std::path::Path) -> Result<Self, DatabaseError> {
+        Self::new(Connection::open(path).map_err(DatabaseError::new)?)
+    }
+
+    fn new(mut connection: Connection) -> Result<Self, DatabaseError> {
+        let limits = [
+            (Limit::SQLITE_LIMIT_SQL_LENGTH, 100_000),
+            (Limit::SQLITE_LIMIT_VARIABLE_NUMBER, 100),
+            (Limit::SQLITE_LIMIT_COLUMN, 100),
+            (Limit::SQLITE_LIMIT_EXPR_DEPTH, 100),
+            (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 5),
+            (Limit::SQLITE_LIMIT_VDBE_OP, 25_000),
+            (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 50),
+            (Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 10),
+            (Limit::SQLITE_LIMIT_LENGTH, 2_097_152),
+        ];
+        for (limit, value) in limits {
+            connection.set_limit(limit, value).map_err(DatabaseError::new)?;
+        }
+        connection.execute_batch("PRAGMA foreign_keys = ON").map_err(DatabaseError::new)?;
+        let control = Arc::new(AtomicBool::new(false));
+        let allowed = control.clone();
+        connection
+            .authorizer(Some(move |context: AuthContext<'_>| authorize(context, allowed.load(Ordering::Relaxed))))
+            .map_err(DatabaseError::new)?;
+        Ok(Self { connection, control, alarm: Cell::new(None), counts: Cell::default(), open: Cell::new(false) })
+    }
+
+    /// When the object's alarm rings.
+    pub fn alarm(&self) -> Option<i64> {
+        self.alarm.get()
+    }
+
+    /// Takes the alarm, as the platform does when it rings.
+    pub fn take_alarm(&self) -> Option<i64> {
+        self.alarm.take()
+    }
+
+    /// What was done so far.
+    pub fn counts(&self) -> Counts {
+        self.counts.get()
+    }
+
+    /// Begins or ends a transaction.
+    fn control(&self, sql: &str) -> Result<(), DatabaseError> {
+        self.control.store(true, Ordering::Relaxed);
+        let outcome = self.connection.execute_batch(sql).map_err(DatabaseError::new);
+        self.control.store(false, Ordering::Relaxed);
+        outcome
+    }
+
+    fn run(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>, DatabaseError> {
+        let mut counts = self.counts.get();
+        counts.statements += 1;
+        self.counts.set(counts);
+        run(&self.connection, sql, params)
+    }
+}
+
+/// Refuses what workerd refuses: ATTACH, pragmas, temporary tables, and transactions of a
+/// statement's own (`control` is true while the port itself begins or ends one).
+fn authorize(context: AuthContext<'_>, control: bool) -> Authorization {
+    match context.action {
+        AuthAction::Transaction { .. } if control => Authorization::Allow,
+        AuthAction::Attach { .. }
+        | AuthAction::Detach { .. }
+        | AuthAction::Transaction { .. }
+        | AuthAction::Savepoint { .. }
+        | AuthAction::Pragma { .. }
+        | AuthAction::CreateTempTable { .. }
+        | AuthAction::CreateTempIndex { .. }
+        | AuthAction::CreateTempTrigger { .. }
+        | AuthAction::CreateTempView { .. } => Authorization::Deny,
+        _ => Authorization::Allow,
+    }
+}
+
+fn run(connection: &Connection, sql: &str, params: &[Value]) -> Result<Vec<Row>, DatabaseError> {
+    run_bound(connection, sql, params).map_err(|error| DatabaseError(format!("{} in {sql}", error.0)))
+}
+
+fn run_bound(connection: &Connection, sql: &str, params: &[Value]) -> Result<Vec<Row>, DatabaseError> {
+    let mut statement = connection.prepare(sql).map_err(DatabaseError::new)?;
+    if statement.parameter_count() != params.len() {
+        return Err(DatabaseError(format!("{} parameters bound to {}", params.len(), statement.parameter_count())));
+    }
+    for (index, value) in params.iter().enumerate() {
+        let index = index + 1;
+        match value {
+            Value::Null => statement.raw_bind_parameter(index, None::<i64>),
+            #[expect(clippy::cast_precision_loss, reason = "workerd binds integers as doubles; the range was checked")]
+            Value::Integer(integer) if integer.abs() <= MAX_INTEGER => {
+                statement.raw_bind_parameter(index, *integer as f64)
+            }
+            Value::Integer(integer) => {
+                return Err(DatabaseError(format!("{integer} is too large to be bound")));
+            }
+            Value::Text(text) => statement.raw_bind_parameter(index, text),
+            Value::Blob(blob) => statement.raw_bind_parameter(index, blob),
+        }
+        .map_err(DatabaseError::new)?;
+    }
+    let columns = statement.column_count();
+    let mut rows = statement.raw_query();
+    let mut result = Vec::new();
+    while let Some(row) = rows.next().map_err(DatabaseError::new)? {
+        let values = (0..columns)
+            .map(|column| {
+                Ok(match row.get_ref(column).map_err(DatabaseError::new)? {
+                    ValueRef::Null => Value::Null,
+                    ValueRef::Integer(integer) => Value::Integer(integer),
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        reason = "workerd hands back doubles; only whole ones are ours"
+                    )]
+                    ValueRef::Real(real) if real.fract() == 0.0 => Value::Integer(real as i64),
+                    ValueRef::Real(_) => {
+                        return Err(DatabaseError::new("a fractional number in a result"));
+                    }
+                    ValueRef::Text(text) => Value::Text(String::from_utf8(text.to_vec()).map_err(DatabaseError::new)?),
+                    ValueRef::Blob(blob) => Value::Blob(blob.to_vec()),
+                })
+            })
+            .collect::<Result<Vec<_>, DatabaseError>>()?;
+        result.push(Row(values));
+    }
+    Ok(result)
+}
+
+impl Query for NativeDatabase {
+    fn query(&self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, DatabaseError> {
+        let reads =
+            self.connection.prepare(sql).map_err(|error| DatabaseError(format!("{error} in {sql}")))?.readonly();
+        if !reads {
+            return Err(DatabaseError(format!("a write outside a transaction: {sql}")));
+        }
+        self.run(sql, params)
+    }
+}
+
+struct NativeTransaction<'a> {
+    database: &'a NativeDatabase,
+    alarm: Cell<Option<i64>>,
+}
+
+impl Query for NativeTransaction<'_> {
+    fn query(&self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, DatabaseError> {
+        self.database.query(sql, params)
+    }
+}
+
+impl Transaction for NativeTransaction<'_> {
+    fn execute(&self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, DatabaseError> {
+        self.database.run(sql, params)
+    }
+
+    fn set_alarm(&self, at: i64) -> Result<(), DatabaseError> {
+        self.alarm.set(Some(at));
+        Ok(())
+    }
+
+    fn as_query(&self) -> &dyn Query {
+        self
+    }
+}
+
+impl Database for NativeDatabase {
+    fn transact(&self, work: Work<'_>) -> Result<(), DatabaseError> {
+        if self.open.replace(true) {
+            return Err(DatabaseError::new("a transaction inside a transaction"));
+        }
+        let transaction = NativeTransaction { database: self, alarm: Cell::new(None) };
+        let outcome = self.control("BEGIN IMMEDIATE").and_then(|()| work(&transaction));
+        let end = if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let ended = self.control(end);
+        self.open.set(false);
+        outcome?;
+        ended?;
+        if let Some(at) = transaction.alarm.get() {
+            self.alarm.set(Some(at));
+        }
+        let mut counts = self.counts.get();
+        counts.commits += 1;
+        self.counts.set(counts);
+        Ok(())
+    }
+
+    fn as_query(&self) -> &dyn Query {
+        self
+    }
+}
+
+/// A D1 database with the repository's migrations applied.
+pub struct NativeDirectory {
+    database: NativeDatabase,
+    /// Set to make every batch fail, as when D1 refuses writes.
+    pub refuse: Rc<Cell<bool>>,
+}
+
+impl NativeDirectory {
+    /// A database in memory to which the SQL of `migrations` was applied in order.
+    pub fn with_migrations<'a>(migrations: impl IntoIterator<Item = &'a str>) -> Result<Self, DatabaseError> {
+        let database = NativeDatabase::in_memory()?;
+        for migration in migrations {
+            database.connection.execute_batch(migration).map_err(DatabaseError::new)?;
+        }
+        Ok(Self { database, refuse: Rc::default() })
+    }
+
+    /// What was done so far.
+    pub fn counts(&self) -> Counts {
+        self.database.counts()
+    }
+}
+
+impl Directory for NativeDirectory {
+    fn batch(&self, statements: Vec<Statement>) -> LocalBoxFuture<'_, Result<Vec<Vec<Row>>, DatabaseError>> {
+        Box::pin(async move {
+            if self.refuse.get() {
+                return Err(DatabaseError::new("D1 refuses"));
+            }
+            let mut results = Vec::new();
+            self.database.transact(&mut |transaction| {
+                results.clear();
+                for statement in &statements {
+                    results.push(transaction.execute(statement.sql, &statement.params)?);
+                }
+                Ok(())
+            })?;
+            Ok(results)
+        })
+    }
+}
