@@ -1,0 +1,125 @@
+//! The archive as a follower: the room's events and directory rows go to D1 in batches.
+
+use hubbub_storage::{
+    database::{Query, transaction},
+    directory::{
+        Statement,
+        archive::{self, ArchivedEvent, DirectoryRoom},
+    },
+    room::{
+        events::{self, EventRow},
+        followers::{self, ARCHIVE},
+        receipts, state,
+    },
+};
+use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
+
+use super::{Opened, RoomObject, initial::ARCHIVE_ID};
+use crate::error::{MatrixError, Result};
+
+/// The most events of one batch: D1 runs it as one transaction.
+const BATCH: u32 = 100;
+
+impl RoomObject {
+    /// Writes to D1 until it has everything. The caller holds the follower's lock.
+    pub(super) async fn archive_all(&self) -> Result<()> {
+        loop {
+            let query = self.database.as_query();
+            let opened = self.opened(query)?;
+            let held = followers::get(query, ARCHIVE, ARCHIVE_ID)?
+                .ok_or_else(|| MatrixError::internal("the archive is no follower"))?;
+            if held.position >= opened.row.position {
+                return Ok(());
+            }
+            let rows = events::in_stream(query, held.position, opened.row.position, BATCH)?;
+            let full = rows.len() == usize::try_from(BATCH).unwrap_or(usize::MAX);
+            let through = match rows.last().and_then(EventRow::position) {
+                Some(last) if full => last,
+                _ => opened.row.position,
+            };
+            let statements = self.statements(query, &opened, &rows, (held.position, through))?;
+            if !statements.is_empty() {
+                self.context.directory.batch(statements).await?;
+                self.context.failpoints.pass("room.after_archive").await;
+            }
+            transaction(self.database.as_ref(), |transaction| {
+                let epoch = opened.row.epoch;
+                followers::advance(transaction, ARCHIVE, ARCHIVE_ID, epoch, through)
+            })?;
+        }
+    }
+
+    fn statements(
+        &self,
+        query: &dyn Query,
+        opened: &Opened,
+        rows: &[EventRow],
+        (after, through): (i64, i64),
+    ) -> Result<Vec<Statement>> {
+        let room_id = self.room_id.as_str();
+        let mut statements = Vec::new();
+        for row in rows {
+            statements.push(archive::put_event(room_id, &archived(row)));
+            if row.event_type == "m.room.redaction"
+                && let Some(target) = self.pdu_in_room(row)?.redacts(&opened.rules)
+                && let Some(target) = events::get(query, target.as_str())?
+            {
+                statements.push(archive::put_event(room_id, &archived(&target)));
+            }
+            if let (Some(user_id), Some(position)) = (&row.state_key, row.position())
+                && row.event_type == "m.room.member"
+                && let Some(membership) = text_in(row, "membership")?
+            {
+                statements.push(archive::put_membership(room_id, user_id, &membership, &row.event_id, position));
+            }
+        }
+        for receipt in receipts::changed(query, after, through)? {
+            statements.push(archive::put_receipt(room_id, &receipt));
+        }
+        if rows.iter().any(|row| row.state_key.is_some()) {
+            statements.push(archive::put_room(&self.directory_room(query, opened, through)?));
+        }
+        Ok(statements)
+    }
+
+    fn directory_room(&self, query: &dyn Query, opened: &Opened, position: i64) -> Result<DirectoryRoom> {
+        let field = |event_type: &str, key: &str| -> Result<Option<String>> {
+            let row = state::current(query, event_type, "")?;
+            let event = row.map(|row| events::at(query, row.event_key)).transpose()?;
+            event.flatten().map_or(Ok(None), |event| text_in(&event, key))
+        };
+        Ok(DirectoryRoom {
+            room_id: self.room_id.to_string(),
+            version: opened.row.version.clone(),
+            creator: opened.row.creator.clone(),
+            epoch: opened.row.epoch,
+            listed: opened.row.listed,
+            name: field("m.room.name", "name")?,
+            topic: field("m.room.topic", "topic")?,
+            canonical_alias: field("m.room.canonical_alias", "alias")?,
+            joined_members: opened.row.joined,
+            position,
+        })
+    }
+}
+
+fn archived(row: &EventRow) -> ArchivedEvent {
+    ArchivedEvent {
+        order_key: row.order_key,
+        event_id: row.event_id.clone(),
+        position: row.position(),
+        pdu: row.pdu.clone(),
+        transaction_key: row.transaction_key.clone(),
+        rejected: row.rejected,
+        visibility: row.visibility.clone(),
+        redacted_by: row.redacted_by.clone(),
+    }
+}
+
+/// A text in an event's content.
+fn text_in(row: &EventRow, key: &str) -> Result<Option<String>> {
+    let pdu: CanonicalJsonObject = serde_json::from_str(&row.pdu)?;
+    let content = pdu.get("content").and_then(CanonicalJsonValue::as_object);
+    let value = content.and_then(|content| content.get(key)?.as_str());
+    Ok(value.map(ToOwned::to_owned))
+}

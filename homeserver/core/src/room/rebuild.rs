@@ -1,0 +1,234 @@
+//! Rebuilding a room from D1's archive, under a new epoch.
+//!
+//! The archive keeps positions, order_keys and transaction ids, so that tokens of the old epoch
+//! still page and repeated sends find their event. Followers tell what they hold; the room goes on
+//! above the highest of it.
+
+use hubbub_storage::{
+    database::{Transaction, transaction},
+    directory::archive::{self, ArchivedEvent, DirectoryRoom},
+    room::{
+        self, MAX_INITIAL, RoomRow,
+        events::{self, EventRow},
+        followers::{self, ARCHIVE, FollowerRow, SpanRow, USER},
+        receipts::{self, ReceiptRow},
+        state,
+    },
+    schema,
+};
+use ruma::{
+    RoomVersionId, UserId,
+    canonical_json::{CanonicalJsonObject, CanonicalJsonValue},
+};
+
+use super::{
+    Appservices, Opened, RoomObject,
+    append::{New, new_follower},
+    event::rules_of,
+    initial::ARCHIVE_ID,
+};
+use crate::{
+    contract::{
+        Address, Class,
+        appservice::AppserviceCommand,
+        call,
+        delivery::{Cursor, DeliveryAnswer, RoomDelivery, RoomFacts},
+        room::Rebuilt,
+        user::UserCommand,
+    },
+    error::{MatrixError, Result},
+};
+
+/// How many archived events are read at a time.
+const PAGE: u32 = 500;
+/// The position of a probe: no follower holds it, so each refuses and says what it holds.
+const PROBE: Cursor = Cursor { epoch: -1, position: -1 };
+
+/// What the archive knows of the room.
+struct Archived {
+    room: DirectoryRoom,
+    events: Vec<ArchivedEvent>,
+    receipts: Vec<ReceiptRow>,
+}
+
+impl RoomObject {
+    /// Wipes the object and builds it again. 404 when the archive has no such room; refuses while
+    /// the archive is behind, since what it lacks would be lost.
+    pub(super) async fn rebuild(&self) -> Result<Rebuilt> {
+        let appservices = self.appservices().await?;
+        if self.opened(self.database.as_query()).is_ok() {
+            let _held = self.in_flight.lock(&format!("{ARCHIVE}:{ARCHIVE_ID}")).await;
+            self.archive_all().await?;
+        }
+        let archived = self.read_archive().await?;
+        let epoch = archived.room.epoch + 1;
+        schema::migrate(self.database.as_ref(), room::SCHEMA)?;
+        let count = archived.events.len();
+        transaction(self.database.as_ref(), |transaction| self.replay(transaction, &appservices, &archived, epoch))?;
+        let position = self.ask_followers(epoch).await?;
+        Ok(Rebuilt { epoch, events: u64::try_from(count).unwrap_or(u64::MAX), position })
+    }
+
+    async fn read_archive(&self) -> Result<Archived> {
+        let directory = self.context.directory.as_ref();
+        let room_id = self.room_id.as_str();
+        let room = archive::get_room(directory, room_id)
+            .await?
+            .ok_or_else(|| MatrixError::not_found("The archive has no such room."))?;
+        let mut events: Vec<ArchivedEvent> = Vec::new();
+        loop {
+            let after = events.last().map_or(0, |event| event.order_key);
+            let page = archive::list_events(directory, room_id, after, PAGE).await?;
+            if page.is_empty() {
+                break;
+            }
+            events.extend(page);
+        }
+        Ok(Archived { room, events, receipts: archive::list_receipts(directory, room_id).await? })
+    }
+
+    fn replay(
+        &self,
+        transaction: &dyn Transaction,
+        appservices: &Appservices,
+        archived: &Archived,
+        epoch: i64,
+    ) -> Result<()> {
+        room::wipe(transaction)?;
+        state::open_first_branch(transaction)?;
+        let version = RoomVersionId::try_from(archived.room.version.as_str()).map_err(MatrixError::internal)?;
+        let mut opened = Opened { row: empty_row(&archived.room, epoch), rules: rules_of(&version)? };
+        for event in &archived.events {
+            self.replay_event(transaction, &mut opened, appservices, event)?;
+        }
+        let row = &mut opened.row;
+        let initial = archived.events.iter().filter(|event| event.order_key < MAX_INITIAL);
+        row.initial = initial.map(|event| event.order_key).max().unwrap_or_default();
+        for receipt in &archived.receipts {
+            let event = events::get(transaction.as_query(), &receipt.event_id)?;
+            let event_position = event.and_then(|event| event.position()).unwrap_or_default();
+            row.position = row.position.max(receipt.position);
+            receipts::put(transaction, &ReceiptRow { event_position, ..receipt.clone() })?;
+        }
+        let archive = FollowerRow { epoch, position: row.position, ..new_follower(ARCHIVE, ARCHIVE_ID) };
+        followers::put(transaction, &archive)?;
+        let all = SpanRow { first: 1, last: None, snapshot: false };
+        followers::open_span(transaction, ARCHIVE, ARCHIVE_ID, all)?;
+        self.save(transaction, row)
+    }
+
+    fn replay_event(
+        &self,
+        transaction: &dyn Transaction,
+        opened: &mut Opened,
+        appservices: &Appservices,
+        event: &ArchivedEvent,
+    ) -> Result<()> {
+        let pdu: CanonicalJsonObject = serde_json::from_str(&event.pdu)?;
+        let text = |key: &str| pdu.get(key).and_then(CanonicalJsonValue::as_str);
+        let content = pdu.get("content").and_then(CanonicalJsonValue::as_object);
+        let sender = UserId::parse(text("sender").unwrap_or_default()).map_err(MatrixError::internal)?;
+        let new = New {
+            sender: &sender,
+            event_type: text("type").unwrap_or_default(),
+            state_key: text("state_key"),
+            content: content.cloned().unwrap_or_default(),
+            redacts: None,
+            timestamp: None,
+            transaction_key: None,
+        };
+        let row = EventRow {
+            order_key: event.order_key,
+            event_id: event.event_id.clone(),
+            event_type: new.event_type.to_owned(),
+            state_key: new.state_key.map(ToOwned::to_owned),
+            sender: sender.to_string(),
+            pdu: event.pdu.clone(),
+            branch: opened.row.branch,
+            state_before: opened.row.state_seq,
+            replaces: None,
+            rejected: event.rejected,
+            redacted_by: event.redacted_by.clone(),
+            visibility: event.visibility.clone(),
+            transaction_key: event.transaction_key.clone(),
+        };
+        let Some(position) = event.position else {
+            return Ok(events::insert(transaction, &row)?);
+        };
+        opened.row.position = position;
+        self.place(transaction, &mut opened.row, row, &new)?;
+        if event.order_key == 1 {
+            return Ok(());
+        }
+        self.follow(transaction, opened, appservices, &new, position)
+    }
+
+    /// Asks every follower what it holds and goes on above the highest of it.
+    async fn ask_followers(&self, epoch: i64) -> Result<i64> {
+        let query = self.database.as_query();
+        let mut position = self.opened(query)?.row.position;
+        for follower in followers::list(query)? {
+            if follower.kind == ARCHIVE {
+                continue;
+            }
+            let held = self.ask(&follower, epoch).await?;
+            position = position.max(held.position);
+            transaction(self.database.as_ref(), |transaction| {
+                let (kind, id) = (&follower.kind, &follower.id);
+                followers::advance(transaction, kind, id, held.epoch, held.position)
+            })?;
+        }
+        transaction(self.database.as_ref(), |transaction| {
+            let mut opened = self.opened(transaction.as_query())?;
+            opened.row.position = opened.row.position.max(position) + 1;
+            self.save(transaction, &mut opened.row)?;
+            Ok(opened.row.position)
+        })
+    }
+
+    async fn ask(&self, follower: &FollowerRow, epoch: i64) -> Result<Cursor> {
+        let probe = Box::new(RoomDelivery {
+            room_id: self.room_id.clone(),
+            epoch,
+            previous: PROBE,
+            through: 0,
+            snapshot: None,
+            events: Vec::new(),
+            receipts: Vec::new(),
+            typing: None,
+            room: RoomFacts::default(),
+        });
+        let objects = self.context.objects.as_ref();
+        let answer: DeliveryAnswer = if follower.kind == USER {
+            let address = Address::new(Class::User, &follower.id);
+            call(objects, address, &UserCommand::Deliver(probe)).await?
+        } else {
+            let address = Address::new(Class::Appservice, &follower.id);
+            call(objects, address, &AppserviceCommand::Deliver(probe)).await?
+        };
+        match answer {
+            DeliveryAnswer::Refused(held) => Ok(held),
+            DeliveryAnswer::Accepted => Err(MatrixError::internal("a follower took a probe")),
+        }
+    }
+}
+
+fn empty_row(room: &DirectoryRoom, epoch: i64) -> RoomRow {
+    RoomRow {
+        room_id: room.room_id.clone(),
+        version: room.version.clone(),
+        creator: room.creator.clone(),
+        epoch,
+        position: 0,
+        initial: 0,
+        branch: 0,
+        state_seq: 0,
+        depth: 0,
+        extremities: Vec::new(),
+        joined: 0,
+        invited: 0,
+        typing_position: 0,
+        alarm_at: 0,
+        listed: room.listed,
+    }
+}

@@ -1,0 +1,89 @@
+//! Events as a reader gets them: client format with `unsigned`.
+
+use hubbub_storage::{
+    database::Query,
+    room::events::{self, EventRow},
+};
+use ruma::canonical_json::CanonicalJsonObject;
+use serde_json::{Map, Value as Json, value::RawValue};
+
+use super::{
+    Opened, RoomObject,
+    event::{ClientExtras, to_client},
+};
+use crate::{contract::room::Actor, error::Result};
+
+/// For whom an event is shown.
+pub(super) struct Viewer<'a> {
+    /// Who reads, to be shown their own transaction ids; `None`: nobody's.
+    pub actor: Option<&'a Actor>,
+    /// The reader's membership at the event.
+    pub membership: Option<&'a str>,
+    /// Whether `room_id` is shown.
+    pub with_room_id: bool,
+    /// Whether `age` is shown.
+    pub with_age: bool,
+}
+
+impl RoomObject {
+    /// The event in client format.
+    pub(super) fn show(
+        &self,
+        query: &dyn Query,
+        opened: &Opened,
+        row: &EventRow,
+        viewer: &Viewer<'_>,
+    ) -> Result<Box<RawValue>> {
+        let pdu = self.pdu_in_room(row)?;
+        let mut unsigned = self.unsigned(query, opened, row)?;
+        if viewer.with_age {
+            let sent = i64::from(pdu.fields.origin_server_ts.get());
+            unsigned.insert("age".to_owned(), (self.context.clock.now() - sent).into());
+        }
+        if let Some(membership) = viewer.membership {
+            unsigned.insert("membership".to_owned(), membership.into());
+        }
+        if let Some(actor) = viewer.actor
+            && row.sender == actor.user_id.as_str()
+            && let Some((device, id)) = transaction_of(row)
+            && device == actor.device
+        {
+            unsigned.insert("transaction_id".to_owned(), id.into());
+        }
+        to_client(
+            &pdu,
+            &opened.rules,
+            ClientExtras { room_id: viewer.with_room_id.then_some(self.room_id.as_ref()), unsigned },
+        )
+    }
+
+    /// The part of `unsigned` that is the same for everybody.
+    fn unsigned(&self, query: &dyn Query, opened: &Opened, row: &EventRow) -> Result<Map<String, Json>> {
+        let mut unsigned = Map::new();
+        if let Some(replaced) = row.replaces {
+            let replaced = events::at(query, replaced)?;
+            if let Some(replaced) = replaced {
+                let pdu: CanonicalJsonObject = serde_json::from_str(&replaced.pdu)?;
+                let content = pdu.get("content").cloned();
+                let content = content.map(Json::from).unwrap_or_default();
+                unsigned.insert("prev_content".to_owned(), content);
+                unsigned.insert("replaces_state".to_owned(), replaced.event_id.into());
+                unsigned.insert("prev_sender".to_owned(), replaced.sender.into());
+            }
+        }
+        if let Some(redaction) = &row.redacted_by
+            && let Some(redaction) = events::get(query, redaction)?
+        {
+            let pdu = self.pdu_in_room(&redaction)?;
+            let because = to_client(&pdu, &opened.rules, ClientExtras::default())?;
+            let because: Json = serde_json::from_str(because.get())?;
+            unsigned.insert("redacted_because".to_owned(), because);
+        }
+        Ok(unsigned)
+    }
+}
+
+/// The device and transaction id that made an event.
+pub(super) fn transaction_of(row: &EventRow) -> Option<(&str, &str)> {
+    row.transaction_key.as_deref()?.split_once('|')
+}
