@@ -146,10 +146,13 @@ impl Context {
     }
 }
 
+/// The registered appservices at some moment.
+pub type AppserviceList = Rc<Vec<Rc<dyn Appservice>>>;
+
 /// The registered appservices as rooms and the API need them.
 pub trait Appservices {
     /// All registrations, at most 60 s old.
-    fn list(&self) -> LocalBoxFuture<'_, Result<Rc<Vec<Rc<dyn Appservice>>>, DatabaseError>>;
+    fn list(&self) -> LocalBoxFuture<'_, Result<AppserviceList, DatabaseError>>;
 
     /// Forgets the cached list, after a registration changed.
     fn forget(&self);

@@ -29,7 +29,7 @@ use hubbub_storage::{
 use ruma::{OwnedRoomId, RoomId, RoomVersionId, UserId, room_version_rules::RoomVersionRules};
 
 use crate::{
-    context::{Appservice, Context},
+    context::{AppserviceList, Context},
     contract::{encode, room::RoomCommand},
     error::{MatrixError, Result},
     object::{InFlight, Object},
@@ -50,9 +50,6 @@ struct Opened {
     row: RoomRow,
     rules: RoomVersionRules,
 }
-
-/// The registered appservices, as gathered before a transaction.
-type Appservices = Rc<Vec<Rc<dyn Appservice>>>;
 
 impl Object for RoomObject {
     type Command = RoomCommand;
@@ -125,12 +122,12 @@ impl RoomObject {
     }
 
     /// The registered appservices, before a transaction begins.
-    async fn appservices(&self) -> Result<Appservices> {
+    async fn appservices(&self) -> Result<AppserviceList> {
         Ok(self.context.appservices.list().await?)
     }
 
     /// Whether a user is one of ours with an inbox: local, and no appservice's own.
-    fn has_inbox(&self, appservices: &Appservices, user_id: &UserId) -> bool {
+    fn has_inbox(&self, appservices: &AppserviceList, user_id: &UserId) -> bool {
         user_id.server_name() == self.context.config.server_name
             && !appservices.iter().any(|appservice| appservice.bot() == user_id || appservice.owns_user(user_id))
     }

@@ -29,7 +29,8 @@ impl Secrets {
         use base64::{Engine as _, alphabet, engine};
         let lenient = engine::GeneralPurpose::new(
             &alphabet::STANDARD,
-            engine::GeneralPurposeConfig::new().with_decode_padding_mode(engine::DecodePaddingMode::Indifferent)
+            engine::GeneralPurposeConfig::new()
+                .with_decode_padding_mode(engine::DecodePaddingMode::Indifferent)
                 // The spec's own test key has trailing bits.
                 .with_decode_allow_trailing_bits(true),
         );

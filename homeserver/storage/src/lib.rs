@@ -8,6 +8,8 @@
 //! Open [`schema`] next to see how an object's tables are made and migrated.
 
 pub mod appservice;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod database;
 pub mod directory;
 pub mod login;

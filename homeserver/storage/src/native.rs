@@ -114,6 +114,8 @@ impl NativeDatabase {
 fn authorize(context: AuthContext<'_>, control: bool) -> Authorization {
     match context.action {
         AuthAction::Transaction { .. } if control => Authorization::Allow,
+        // What SQLite itself runs within an ALTER TABLE; workerd allows it too.
+        AuthAction::Pragma { pragma_name: "quick_check", .. } => Authorization::Allow,
         AuthAction::Attach { .. }
         | AuthAction::Detach { .. }
         | AuthAction::Transaction { .. }
@@ -125,6 +127,11 @@ fn authorize(context: AuthContext<'_>, control: bool) -> Authorization {
         | AuthAction::CreateTempView { .. } => Authorization::Deny,
         _ => Authorization::Allow,
     }
+}
+
+/// Whether an integer survives as a double.
+fn is_exact(integer: i64) -> bool {
+    integer.unsigned_abs() <= MAX_INTEGER.unsigned_abs()
 }
 
 fn run(connection: &Connection, sql: &str, params: &[Value]) -> Result<Vec<Row>, DatabaseError> {
@@ -141,7 +148,7 @@ fn run_bound(connection: &Connection, sql: &str, params: &[Value]) -> Result<Vec
         match value {
             Value::Null => statement.raw_bind_parameter(index, None::<i64>),
             #[expect(clippy::cast_precision_loss, reason = "workerd binds integers as doubles; the range was checked")]
-            Value::Integer(integer) if integer.abs() <= MAX_INTEGER => {
+            Value::Integer(integer) if is_exact(*integer) => {
                 statement.raw_bind_parameter(index, *integer as f64)
             }
             Value::Integer(integer) => {
@@ -160,7 +167,10 @@ fn run_bound(connection: &Connection, sql: &str, params: &[Value]) -> Result<Vec
             .map(|column| {
                 Ok(match row.get_ref(column).map_err(DatabaseError::new)? {
                     ValueRef::Null => Value::Null,
-                    ValueRef::Integer(integer) => Value::Integer(integer),
+                    ValueRef::Integer(integer) if is_exact(integer) => Value::Integer(integer),
+                    ValueRef::Integer(_) => {
+                        return Err(DatabaseError::new("an integer beyond 2^53 in a result"));
+                    }
                     #[expect(
                         clippy::cast_possible_truncation,
                         reason = "workerd hands back doubles; only whole ones are ours"

@@ -131,8 +131,10 @@ pub enum UserCommand {
         /// On whose behalf.
         caller: Caller,
         /// The new name.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
         displayname: Option<Option<String>>,
         /// The new avatar.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
         avatar_url: Option<Option<String>>,
     },
     /// Marks a room forgotten, so that only incremental syncs of other devices still name it. → `()`
@@ -160,6 +162,11 @@ pub enum UserCommand {
     },
     /// Does outstanding work; from Cron. → `()`
     Poke,
+}
+
+/// Reads a key that is there, so that `null` (remove) differs from an absent one (keep).
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// How a session is opened.

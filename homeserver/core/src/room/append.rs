@@ -18,10 +18,11 @@ use ruma::{
 use serde_json::value::to_raw_value;
 
 use super::{
-    Appservices, Opened, RoomObject,
+    Opened, RoomObject,
     event::{Draft, Pdu, Reference, Signed, canonical_object, pruned, reference_to, sign},
 };
 use crate::{
+    context::AppserviceList,
     contract::room::{SendEvent, Sent},
     error::{MatrixError, Result},
     object::ALARM_DELAY_MS,
@@ -57,7 +58,7 @@ impl RoomObject {
         Ok(sent)
     }
 
-    fn append_in_transaction(&self, appservices: &Appservices, send: &SendEvent) -> Result<Sent> {
+    fn append_in_transaction(&self, appservices: &AppserviceList, send: &SendEvent) -> Result<Sent> {
         transaction(self.database.as_ref(), |transaction| {
             let mut opened = self.opened(transaction.as_query())?;
             let transaction_key = send.transaction_id.as_ref().map(|id| format!("{}|{id}", send.actor.device));
@@ -98,7 +99,7 @@ impl RoomObject {
         &self,
         transaction: &dyn Transaction,
         opened: &mut Opened,
-        appservices: &Appservices,
+        appservices: &AppserviceList,
         new: New<'_>,
     ) -> Result<Sent> {
         let query = transaction.as_query();
@@ -161,7 +162,7 @@ impl RoomObject {
             &TimelineEventType::from(new.event_type),
             new.sender,
             new.state_key,
-            &*to_raw_value(&new.content)?,
+            &to_raw_value(&new.content)?,
             &opened.rules.authorization,
         )
         .map_err(MatrixError::bad_json)?;
@@ -305,7 +306,7 @@ impl RoomObject {
         &self,
         transaction: &dyn Transaction,
         opened: &Opened,
-        appservices: &Appservices,
+        appservices: &AppserviceList,
         new: &New<'_>,
         position: i64,
     ) -> Result<()> {

@@ -104,9 +104,8 @@ pub fn canonical_object(json: &str) -> Result<CanonicalJsonObject> {
 fn write_out_integers(value: &mut serde_json::Value) {
     match value {
         serde_json::Value::Number(number) => {
-            let whole = number
-                .as_f64()
-                .filter(|float| number.is_f64() && float.fract() == 0.0 && float.abs() < LARGEST);
+            let whole =
+                number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0 && float.abs() < LARGEST);
             #[expect(clippy::cast_possible_truncation, reason = "a whole number below 2^53")]
             if let Some(whole) = whole {
                 *number = (whole as i64).into();

@@ -13,11 +13,12 @@ use hubbub_storage::{
 use ruma::{OwnedUserId, RoomVersionId, canonical_json::CanonicalJsonObject};
 
 use super::{
-    Appservices, Opened, RoomObject,
+    Opened, RoomObject,
     append::{New, new_follower},
     event::{canonical_object, event_id_of, rules_of},
 };
 use crate::{
+    context::AppserviceList,
     contract::room::{CreateRoom, Created, Profile},
     error::{MatrixError, Result},
 };
@@ -42,7 +43,7 @@ impl RoomObject {
         Ok(Created { epoch: made.epoch, position: made.position })
     }
 
-    fn make(&self, appservices: &Appservices, create: &CreateRoom) -> Result<RoomRow> {
+    fn make(&self, appservices: &AppserviceList, create: &CreateRoom) -> Result<RoomRow> {
         let version = RoomVersionId::try_from(create.room_version.as_str()).map_err(MatrixError::invalid_param)?;
         let rules = rules_of(&version)?;
         schema::migrate(self.database.as_ref(), room::SCHEMA)?;

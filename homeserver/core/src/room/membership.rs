@@ -11,8 +11,9 @@ use ruma::{
     state_res::events::{RoomCreateEvent, RoomPowerLevelsEvent, RoomPowerLevelsIntField},
 };
 
-use super::{Appservices, Opened, RoomObject, append::New, initial::member_content};
+use super::{Opened, RoomObject, append::New, initial::member_content};
 use crate::{
+    context::AppserviceList,
     contract::room::{AliasPermissions, ChangeMembership, MembershipAction, Profile, Sent},
     error::{MatrixError, Result},
 };
@@ -29,7 +30,7 @@ impl RoomObject {
         Ok(sent)
     }
 
-    fn change_in_transaction(&self, appservices: &Appservices, change: &ChangeMembership) -> Result<Sent> {
+    fn change_in_transaction(&self, appservices: &AppserviceList, change: &ChangeMembership) -> Result<Sent> {
         transaction(self.database.as_ref(), |transaction| {
             let query = transaction.as_query();
             let mut opened = self.opened(query)?;

@@ -22,12 +22,13 @@ use ruma::{
 };
 
 use super::{
-    Appservices, Opened, RoomObject,
+    Opened, RoomObject,
     append::{New, new_follower},
     event::rules_of,
     initial::ARCHIVE_ID,
 };
 use crate::{
+    context::AppserviceList,
     contract::{
         Address, Class,
         appservice::AppserviceCommand,
@@ -90,7 +91,7 @@ impl RoomObject {
     fn replay(
         &self,
         transaction: &dyn Transaction,
-        appservices: &Appservices,
+        appservices: &AppserviceList,
         archived: &Archived,
         epoch: i64,
     ) -> Result<()> {
@@ -121,7 +122,7 @@ impl RoomObject {
         &self,
         transaction: &dyn Transaction,
         opened: &mut Opened,
-        appservices: &Appservices,
+        appservices: &AppserviceList,
         event: &ArchivedEvent,
     ) -> Result<()> {
         let pdu: CanonicalJsonObject = serde_json::from_str(&event.pdu)?;

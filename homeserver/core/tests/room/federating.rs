@@ -47,10 +47,7 @@ fn lively_room(version: &RoomVersionId) -> TestRoom {
     room.member("alice", MembershipAction::Unban, "dave").unwrap();
     room.ask::<()>(RoomCommand::UpdateProfile {
         user_id: user("bob"),
-        profile: hubbub_core::contract::room::Profile {
-            displayname: Some("Bob".to_owned()),
-            avatar_url: None,
-        },
+        profile: hubbub_core::contract::room::Profile { displayname: Some("Bob".to_owned()), avatar_url: None },
     })
     .unwrap();
     room.set_state("alice", "m.room.join_rules", json!({"join_rule": "public"})).unwrap();
@@ -66,17 +63,9 @@ fn synapse_accepts_our_rooms_event_by_event_in_every_version() {
     for version in 2..=12 {
         let version = RoomVersionId::try_from(version.to_string()).unwrap();
         let room = lively_room(&version);
-        let page: ExportPage = room
-            .ask(RoomCommand::Export {
-                after: 0,
-                limit: 500,
-            })
-            .unwrap();
+        let page: ExportPage = room.ask(RoomCommand::Export { after: 0, limit: 500 }).unwrap();
         let key = &room.context.config.secrets.signing_key;
-        let file = std::env::temp_dir().join(format!(
-            "hubbub-room-{}-{version}.json",
-            std::process::id()
-        ));
+        let file = std::env::temp_dir().join(format!("hubbub-room-{}-{version}.json", std::process::id()));
         let export = json!({
             "room_version": version,
             "server_name": "hub.test",
@@ -88,11 +77,7 @@ fn synapse_accepts_our_rooms_event_by_event_in_every_version() {
         let output = Command::new(&python).arg(script).arg(&file).output().unwrap();
         std::fs::remove_file(&file).unwrap();
         let said = String::from_utf8_lossy(&output.stdout);
-        assert!(
-            output.status.success(),
-            "version {version}: {said}{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "version {version}: {said}{}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(said.trim(), format!("accepted {} events", page.events.len()));
     }
 }

@@ -9,8 +9,8 @@ use std::{
 use futures_util::{FutureExt as _, future::LocalBoxFuture};
 use hubbub_core::{
     context::{
-        Appservice, Appservices, CallError, Clock, Config, Context, Egress, Failpoints, Homeserver, Http, HttpError,
-        Objects, Random, Registration,
+        AppserviceList, Appservices, CallError, Clock, Config, Context, Egress, Failpoints, Homeserver, Http,
+        HttpError, Objects, Random, Registration,
     },
     contract::{
         Address, decode_command,
@@ -111,7 +111,7 @@ impl Failpoints for Nothing {
     }
 }
 impl Appservices for Nothing {
-    fn list(&self) -> LocalBoxFuture<'_, Result<Rc<Vec<Rc<dyn Appservice>>>, DatabaseError>> {
+    fn list(&self) -> LocalBoxFuture<'_, Result<AppserviceList, DatabaseError>> {
         Box::pin(async { Ok(Rc::default()) })
     }
     fn forget(&self) {}

@@ -1,0 +1,144 @@
+//! Whether an event notifies, by real push rules as it arrives
+//! ([spec](https://spec.matrix.org/v1.11/client-server-api/#receiving-notifications)).
+
+use std::rc::Rc;
+
+use futures_util::FutureExt as _;
+use hubbub_storage::{
+    database::Query,
+    user::{
+        state,
+        timeline::{self, Notify, Stretch},
+    },
+};
+use ruma::{
+    OwnedRoomId, RoomVersionId, UInt, UserId,
+    events::room::power_levels::RoomPowerLevelsEventContent,
+    push::{PushConditionPowerLevelsCtx, PushConditionRoomCtx, Ruleset},
+    room_version_rules::RoomPowerLevelsRules,
+    serde::Raw,
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::{
+    contract::delivery::{DeliveredEvent, RoomFacts},
+    error::Result,
+};
+
+/// What the rules ask about a room, gathered once a delivery.
+pub(super) struct Notifications {
+    rules: Rc<Ruleset>,
+    context: PushConditionRoomCtx,
+}
+
+/// What an event means for the unread counts.
+pub(super) struct Verdict {
+    /// Whether it notifies.
+    pub notify: Notify,
+    /// The root of its thread; `None`: the main timeline.
+    pub thread: Option<String>,
+}
+
+impl Notifications {
+    pub fn new(
+        query: &dyn Query,
+        rules: Rc<Ruleset>,
+        room_id: OwnedRoomId,
+        user_id: &UserId,
+        facts: &RoomFacts,
+    ) -> Result<Self> {
+        let name = own_name(query, room_id.as_str(), user_id)?;
+        let count = UInt::try_from(facts.joined).unwrap_or(UInt::MAX);
+        let mut context = PushConditionRoomCtx::new(room_id, count, user_id.to_owned(), name);
+        context.power_levels = power_levels(facts);
+        Ok(Self { rules, context })
+    }
+
+    /// Judges an event of somebody else.
+    pub fn judge(&self, query: &dyn Query, kept_from: i64, event: &DeliveredEvent) -> Result<Verdict> {
+        let raw: Raw<serde_json::Value> = Raw::from_json(event.event.clone());
+        // Without thread subscriptions the rules never wait for anything.
+        let actions = self.rules.get_actions(&raw, &self.context).now_or_never().unwrap_or_default();
+        let notify = if !actions.iter().any(ruma::push::Action::should_notify) {
+            Notify::Silent
+        } else if actions.iter().any(ruma::push::Action::is_highlight) {
+            Notify::Highlight
+        } else {
+            Notify::Notify
+        };
+        let thread = match relation(&event.event) {
+            Some(relation) if relation.rel_type.as_deref() == Some("m.thread") => relation.event_id,
+            Some(Relation { event_id: Some(target), .. }) if notify != Notify::Silent => {
+                self.thread_of(query, kept_from, &target)?
+            }
+            _ => None,
+        };
+        Ok(Verdict { notify, thread })
+    }
+
+    /// The thread of an event that another one refers to, if the inbox still keeps it: an edit of
+    /// or a reference to a threaded message belongs to the thread too.
+    fn thread_of(&self, query: &dyn Query, kept_from: i64, event_id: &str) -> Result<Option<String>> {
+        let kept = timeline::list_places(
+            query,
+            Stretch {
+                room_id: self.context.room_id.as_str(),
+                below: timeline::END,
+                from: kept_from,
+                limit: super::deliver::KEPT_EVENTS,
+            },
+        )?;
+        Ok(kept.into_iter().find(|place| place.event_id == event_id).and_then(|place| place.thread))
+    }
+}
+
+#[derive(Deserialize)]
+struct Relation {
+    rel_type: Option<String>,
+    event_id: Option<String>,
+}
+
+/// `content.m.relates_to` of an event.
+fn relation(event: &RawValue) -> Option<Relation> {
+    #[derive(Deserialize)]
+    struct Event {
+        content: Content,
+    }
+    #[derive(Deserialize)]
+    struct Content {
+        #[serde(rename = "m.relates_to")]
+        relates_to: Option<Relation>,
+    }
+    serde_json::from_str::<Event>(event.get()).ok()?.content.relates_to
+}
+
+/// The user's name in the room, as the member event has it.
+fn own_name(query: &dyn Query, room_id: &str, user_id: &UserId) -> Result<String> {
+    #[derive(Deserialize)]
+    struct Event {
+        content: Content,
+    }
+    #[derive(Deserialize)]
+    struct Content {
+        displayname: Option<String>,
+    }
+    let member = state::get(query, room_id, "m.room.member", user_id.as_str())?;
+    Ok(member
+        .and_then(|member| serde_json::from_str::<Event>(&member.event).ok())
+        .and_then(|event| event.content.displayname)
+        .unwrap_or_else(|| user_id.localpart().to_owned()))
+}
+
+fn power_levels(facts: &RoomFacts) -> Option<PushConditionPowerLevelsCtx> {
+    let content = facts.power_levels.as_ref()?;
+    let content: RoomPowerLevelsEventContent = serde_json::from_str(content.get()).ok()?;
+    let version = RoomVersionId::try_from(facts.room_version.as_str()).ok()?;
+    let rules = version.rules()?;
+    Some(PushConditionPowerLevelsCtx::new(
+        content.users,
+        content.users_default,
+        content.notifications,
+        RoomPowerLevelsRules::new(&rules.authorization, facts.creators.iter().cloned()),
+    ))
+}

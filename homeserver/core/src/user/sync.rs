@@ -1,0 +1,277 @@
+//! `GET /_matrix/client/v3/sync` from what the inbox holds
+//! ([spec](https://spec.matrix.org/v1.11/client-server-api/#get_matrixclientv3sync)).
+//!
+//! A token is (inbox epoch, inbox position) and never expires: a row changed since if its position
+//! is higher. [`room`] makes the entry of one room, [`timeline`] and [`state`] its largest parts.
+
+mod body;
+mod room;
+mod state;
+mod timeline;
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt as _, stream};
+use hubbub_storage::{
+    database::Query,
+    user::{
+        account_data,
+        inbox::{self, Inbox, RoomRow},
+        state::StateEvent,
+        timeline as places,
+    },
+};
+use ruma::{OwnedRoomId, RoomId, api::client::filter::FilterDefinition};
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    UserSyncObject,
+    account_data::{PUSH_RULES, ignored_users},
+    push_rules,
+};
+use crate::{
+    contract::{
+        Address, call,
+        room::RoomCommand,
+        user::{SyncAnswer, SyncRequest},
+    },
+    error::{MatrixError, Result},
+    filter,
+    room_token::{RoomToken, canonical_integer},
+};
+use body::{Body, Rooms};
+
+/// How many rooms are asked for their members at once.
+const ROOMS_AT_ONCE: usize = 6;
+
+/// The members of rooms that the inbox does not hold all members of, as the rooms answered.
+type OtherMembers = BTreeMap<String, Vec<StateEvent>>;
+
+/// What one `/sync` looks at.
+struct View<'a> {
+    object: &'a UserSyncObject,
+    query: &'a dyn Query,
+    filter: FilterDefinition,
+    /// `None`: an initial sync.
+    since: Option<i64>,
+    full_state: bool,
+    /// The device, for its transaction ids.
+    device: String,
+    ignored: Vec<String>,
+    now: i64,
+    other_members: &'a OtherMembers,
+    /// Rooms whose other members are wanted.
+    wanted: std::cell::RefCell<Vec<String>>,
+}
+
+impl UserSyncObject {
+    /// A `/sync` from the inbox alone.
+    pub(super) fn sync_from_inbox(&self, request: &SyncRequest) -> Result<SyncAnswer> {
+        Ok(self.assemble(request, &OtherMembers::new())?.0)
+    }
+
+    /// A `/sync` that asks rooms for the members that the inbox lacks: at most one call a room,
+    /// and only for a client that loads members eagerly.
+    pub(super) async fn sync_completely(&self, request: &SyncRequest) -> Result<SyncAnswer> {
+        let mut others = OtherMembers::new();
+        loop {
+            let (answer, wanted) = self.assemble(request, &others)?;
+            if wanted.is_empty() {
+                return Ok(answer);
+            }
+            let answers: Vec<(String, Result<Vec<StateEvent>>)> = stream::iter(wanted)
+                .map(|room_id| async move {
+                    let members = self.all_members(&room_id).await;
+                    (room_id, members)
+                })
+                .buffer_unordered(ROOMS_AT_ONCE)
+                .collect()
+                .await;
+            for (room_id, members) in answers {
+                let members = match members {
+                    // The room knows better who is in it: its delivery is on its way.
+                    Err(error) if error.status < 500 => Vec::new(),
+                    members => members?,
+                };
+                others.insert(room_id, members);
+            }
+        }
+    }
+
+    async fn all_members(&self, room_id: &str) -> Result<Vec<StateEvent>> {
+        let room_id = OwnedRoomId::try_from(room_id).map_err(MatrixError::internal)?;
+        let command =
+            RoomCommand::Members { reader: self.user_id.clone(), at: None, membership: None, not_membership: None };
+        let objects = self.context.objects.as_ref();
+        let members: Vec<Box<RawValue>> = call(objects, Address::room(&room_id), &command).await?;
+        members.iter().map(|member| state::member_of(member)).collect()
+    }
+
+    fn assemble(&self, request: &SyncRequest, other_members: &OtherMembers) -> Result<(SyncAnswer, Vec<String>)> {
+        let device = self.check(&request.caller)?.device;
+        let query = self.query();
+        let inbox = inbox::get(query)?;
+        let since = request.since.as_deref().map(|token| since(token, inbox)).transpose()?;
+        let filter = self.filter_of_sync(request.filter.as_deref())?;
+        let next_batch = format!("s{}_{}", inbox.epoch, inbox.position);
+        let waiter = waiter(&device, request.filter.as_deref());
+        // Nothing happened: no need to look.
+        if since == Some(inbox.position) && !request.full_state {
+            let body = Body { next_batch, account_data: None, rooms: Rooms::default() };
+            let body = serde_json::value::to_raw_value(&body)?;
+            return Ok((SyncAnswer { body, empty: true, waiter }, Vec::new()));
+        }
+        let view = View {
+            object: self,
+            query,
+            filter,
+            since,
+            full_state: request.full_state,
+            ignored: ignored_users(query)?,
+            now: self.context.clock.now(),
+            other_members,
+            wanted: std::cell::RefCell::default(),
+            device,
+        };
+        let body = Body { next_batch, account_data: view.global_account_data()?, rooms: view.rooms()? };
+        let answer = SyncAnswer {
+            body: serde_json::value::to_raw_value(&body)?,
+            empty: body.is_empty() && view.since.is_some(),
+            waiter,
+        };
+        Ok((answer, view.wanted.into_inner()))
+    }
+
+    /// Turns a sync token (or a room token, which stays) into the place in a room that it stands
+    /// for. 400 `M_INVALID_PARAM` for anything else.
+    pub(super) fn resolve_token(&self, room_id: &RoomId, token: &str) -> Result<String> {
+        if token.starts_with('t') {
+            return Ok(token.parse::<RoomToken>()?.to_string());
+        }
+        let query = self.query();
+        let inbox_pos = since(token, inbox::get(query)?)?;
+        let place = places::find_place_after(query, room_id.as_str(), inbox_pos)?;
+        let (Some(room), Some(order_key)) = (inbox::get_room(query, room_id.as_str())?, place) else {
+            // The inbox knows nothing of the room (a peeking reader, an appservice's user): now.
+            let end = RoomToken { epoch: 0, order_key: places::END, position: places::END };
+            return Ok(end.to_string());
+        };
+        let next = places::first_from(query, room_id.as_str(), order_key)?;
+        let position = next.and_then(|next| next.position).map_or(room.position, |next| next - 1);
+        let token = RoomToken { epoch: room.epoch, order_key, position };
+        Ok(token.to_string())
+    }
+}
+
+/// The inbox position that a sync token stands for. A token of another user or another inbox reads
+/// as the beginning: it reveals nothing, and clients do send such tokens.
+fn since(token: &str, inbox: Inbox) -> Result<i64> {
+    let parsed = token
+        .strip_prefix('s')
+        .and_then(|rest| rest.split_once('_'))
+        .and_then(|(epoch, position)| Some((canonical_integer(epoch)?, canonical_integer(position)?)));
+    let Some((epoch, position)) = parsed else {
+        return Err(MatrixError::invalid_param("This is not a sync token."));
+    };
+    let own = epoch == inbox.epoch && (0..=inbox.position).contains(&position);
+    Ok(if own { position } else { 0 })
+}
+
+/// Who polls: a new poll closes the one that it follows, not those of other devices or filters.
+fn waiter(device: &str, filter: Option<&str>) -> String {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    let digest = Sha256::digest(filter.unwrap_or_default().as_bytes());
+    let filter = URL_SAFE_NO_PAD.encode(digest.first_chunk::<12>().unwrap_or(&[0; 12]));
+    format!("{filter}|{device}")
+}
+
+impl View<'_> {
+    fn global_account_data(&self) -> Result<Option<body::Events>> {
+        let changed = account_data::list_changed(self.query, "", self.since.unwrap_or(-1))?;
+        let mut events = Vec::new();
+        let stored_rules = changed.iter().any(|data| data.event_type == PUSH_RULES);
+        if self.since.is_none() && !stored_rules && filter::allows_account_data(&self.filter.account_data, PUSH_RULES) {
+            let rules = push_rules::shown(self.object.rules(self.query)?.as_ref())?;
+            events.push(body::typed(PUSH_RULES, &rules)?);
+        }
+        for data in changed {
+            if !filter::allows_account_data(&self.filter.account_data, &data.event_type) {
+                continue;
+            }
+            let content = match data.event_type.as_str() {
+                // Between newer defaults than those that were stored, perhaps.
+                PUSH_RULES => push_rules::shown(self.object.rules(self.query)?.as_ref())?,
+                _ => data.content,
+            };
+            events.push(body::typed(&data.event_type, &content)?);
+        }
+        // A client may expect the list in its first answer, even if there is nothing in it.
+        Ok((self.since.is_none() || !events.is_empty()).then_some(body::Events { events }))
+    }
+
+    fn rooms(&self) -> Result<Rooms> {
+        let mut rooms = Rooms::default();
+        let candidates = match self.since {
+            Some(since) if !self.full_state => inbox::list_changed_rooms(self.query, since)?,
+            _ => inbox::list_rooms(self.query)?,
+        };
+        for room in candidates {
+            if filter::allows_room(&self.filter.room, &room.room_id) {
+                self.add_room(&mut rooms, &room)?;
+            }
+        }
+        Ok(rooms)
+    }
+
+    fn add_room(&self, rooms: &mut Rooms, room: &RoomRow) -> Result<()> {
+        let membership_changed = self.is_new(room.membership_pos);
+        match room.membership.as_str() {
+            "join" => {
+                if let Some(joined) = self.joined_room(room)? {
+                    rooms.join.insert(room.room_id.clone(), joined);
+                }
+            }
+            "invite" if membership_changed && !self.is_ignored(room.inviter.as_deref()) => {
+                let events = stripped(room)?;
+                rooms.invite.insert(room.room_id.clone(), body::Invited { events });
+            }
+            "knock" if membership_changed => {
+                let events = stripped(room)?;
+                rooms.knock.insert(room.room_id.clone(), body::Knocked { events });
+            }
+            "leave" | "ban" if self.shows_left(room) => {
+                let left = self.left_room(room)?;
+                rooms.leave.insert(room.room_id.clone(), left);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether a left room is shown: in an initial sync if the filter asks for it, or somebody
+    /// else put the user out; in an incremental one if the leaving is news.
+    fn shows_left(&self, room: &RoomRow) -> bool {
+        match self.since {
+            Some(since) => room.membership_pos > since,
+            None => !room.forgotten && (self.filter.room.include_leave || !room.left_by_self),
+        }
+    }
+
+    /// Whether something that changed at this position is news to the client.
+    fn is_new(&self, changed_pos: i64) -> bool {
+        self.since.is_none_or(|since| changed_pos > since)
+    }
+
+    fn is_ignored(&self, user_id: Option<&str>) -> bool {
+        user_id.is_some_and(|user_id| self.ignored.iter().any(|ignored| ignored == user_id))
+    }
+}
+
+fn stripped(room: &RoomRow) -> Result<body::Events> {
+    let events = match &room.invite_state {
+        Some(events) => serde_json::from_str(events)?,
+        None => Vec::new(),
+    };
+    Ok(body::Events { events })
+}

@@ -1,0 +1,15 @@
+//! Who is in which room, as the rooms mirror it to D1. Never used to authorise anything.
+
+use super::{Directory, run};
+use crate::database::DatabaseError;
+
+/// The rooms that a user is joined to, sorted; for appservice users, who have no inbox.
+pub async fn joined_rooms(directory: &dyn Directory, user_id: &str) -> Result<Vec<String>, DatabaseError> {
+    let rows = run(
+        directory,
+        "SELECT room_id FROM memberships WHERE user_id = ? AND membership = 'join' ORDER BY room_id",
+        vec![user_id.into()],
+    )
+    .await?;
+    rows.iter().map(|row| row.text(0)).collect()
+}

@@ -1,0 +1,29 @@
+//! The rows of D1 that a UserSyncObject writes: its account and its profile.
+
+use super::account::Account;
+use crate::directory::Statement;
+
+/// Lists the account and its profile. Repeating it changes nothing, and an older revision of the
+/// profile never wins.
+pub fn statements(user_id: &str, account: &Account) -> Vec<Statement> {
+    vec![
+        Statement::new(
+            "INSERT INTO accounts (user_id, owner, appservice_id, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (user_id) DO UPDATE SET owner = excluded.owner, appservice_id = excluded.appservice_id",
+            vec![
+                user_id.into(),
+                account.owner.into(),
+                account.appservice_id.as_ref().into(),
+                account.created_at.into(),
+            ],
+        ),
+        Statement::new(
+            "INSERT INTO profiles (user_id, displayname, avatar_url, revision) VALUES (?, ?, ?, ?) ON CONFLICT (user_id) DO UPDATE SET displayname = excluded.displayname, avatar_url = excluded.avatar_url, revision = excluded.revision WHERE profiles.revision < excluded.revision",
+            vec![
+                user_id.into(),
+                account.displayname.as_ref().into(),
+                account.avatar_url.as_ref().into(),
+                account.revision.into(),
+            ],
+        ),
+    ]
+}

@@ -1,0 +1,81 @@
+//! Every table of D1 has a writer and a reader among this crate's queries: none is there for show.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn sources(folder: &Path, into: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path: PathBuf = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push_str(&fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+fn migrations() -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations");
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.sort();
+    paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
+}
+
+/// The queries as one line of single spaces.
+fn queries() -> String {
+    let mut text = String::new();
+    sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut text);
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn every_table_of_the_directory_has_a_writer_and_a_reader() {
+    let (migrations, queries) = (migrations(), queries());
+    let tables: Vec<&str> = migrations
+        .split("CREATE TABLE ")
+        .skip(1)
+        .filter_map(|rest| rest.split_whitespace().next())
+        .collect();
+    assert!(tables.len() >= 10);
+    let lacking: Vec<String> = tables
+        .iter()
+        .flat_map(|table| {
+            let written = [format!("INTO {table} "), format!("UPDATE {table} ")];
+            let read = [
+                format!("FROM {table} "),
+                format!("FROM {table}\""),
+                format!("UPDATE {table} SET"),
+            ];
+            let has = |patterns: &[String]| patterns.iter().any(|one| queries.contains(one));
+            [("writer", has(&written)), ("reader", has(&read))]
+                .into_iter()
+                .filter(|(_, there)| !there)
+                .map(|(what, _)| format!("{table} has no {what}"))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(lacking.is_empty(), "{}", lacking.join(", "));
+}
+
+#[test]
+fn every_migration_says_why_and_makes_strict_tables_only() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations");
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("-- "), "{} does not say why", path.display());
+        let statements: String = text
+            .lines()
+            .filter_map(|line| line.split("--").next())
+            .collect();
+        for table in statements.split("CREATE TABLE ").skip(1) {
+            let end = table.split(';').next().unwrap();
+            assert!(end.contains("STRICT"), "{} has a lax table", path.display());
+        }
+    }
+}
