@@ -1,0 +1,24 @@
+//! The operator's endpoints, under `/_hubbub/admin/v1/` with the admin token; `cargo xtask` calls
+//! them.
+
+mod appservices;
+mod bridges;
+mod owner_link;
+mod rebuild_room;
+
+use http::Method;
+
+use crate::endpoint::{Endpoint, own};
+
+/// The endpoints of this area.
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let mut endpoints = vec![
+        own(Method::POST, "/_hubbub/admin/v1/owner-link").raw(owner_link::handle),
+        own(Method::POST, "/_hubbub/admin/v1/rebuild-room").raw(rebuild_room::handle),
+        own(Method::GET, "/_hubbub/admin/v1/appservices").raw(appservices::list),
+        own(Method::POST, "/_hubbub/admin/v1/appservices").raw(appservices::register),
+        own(Method::DELETE, "/_hubbub/admin/v1/appservices/{appservice_id}").raw(appservices::unregister),
+    ];
+    endpoints.extend(bridges::endpoints());
+    endpoints
+}

@@ -1,0 +1,226 @@
+//! Who asks: from an access token to a user, at the price that the endpoint needs.
+//!
+//! [`Public`] reads no token. [`Claim`] checks a token's MAC without calling anybody: for commands
+//! that the user's own object carries out and so checks the session itself. [`Authenticated`] asks
+//! the user's object, for commands to other objects. [`Admin`] is the operator.
+
+use http::header;
+use hubbub_core::{
+    context::Appservice,
+    contract::{
+        Address,
+        room::{Actor, Profile},
+        user::{self, Caller, UserCommand},
+    },
+    error::{MatrixError, Result},
+    user::token,
+};
+use ruma::OwnedUserId;
+use std::rc::Rc;
+
+use crate::{
+    call::{Call, parse_id},
+    objects,
+    peer::RateLimit,
+};
+
+/// No token is longer; a longer one is refused unread.
+const MAX_TOKEN_BYTES: usize = 1024;
+
+/// What an endpoint wants to know of the sender before it runs.
+pub(crate) trait Credentials: Sized {
+    /// Checks the request; 401 or 403 when it has not what is needed.
+    fn check(call: &Call) -> impl Future<Output = Result<Self>>;
+}
+
+/// Nothing: the endpoint is open to everybody.
+pub(crate) struct Public;
+
+impl Credentials for Public {
+    async fn check(_: &Call) -> Result<Self> {
+        Ok(Self)
+    }
+}
+
+/// A user whose token is genuine. Whether the session still exists is for the user's object to
+/// say, to which [`Self::caller`] goes along.
+pub(crate) struct Claim {
+    /// The user.
+    pub user_id: OwnedUserId,
+    /// The proof for the user's object.
+    pub caller: Caller,
+    /// `?ts=`: only appservices may set it.
+    pub timestamp: Option<i64>,
+    /// The appservice that acts as the user.
+    pub appservice: Option<Rc<dyn Appservice>>,
+}
+
+impl Claim {
+    /// The user's object.
+    pub fn address(&self) -> Address {
+        Address::user(&self.user_id)
+    }
+
+    /// 403 `M_FORBIDDEN` unless the path names the user who asks.
+    pub fn must_be(&self, user_id: &ruma::UserId) -> Result<()> {
+        if self.user_id == user_id {
+            return Ok(());
+        }
+        Err(MatrixError::forbidden("You can only do this for your own user."))
+    }
+}
+
+impl Credentials for Claim {
+    async fn check(call: &Call) -> Result<Self> {
+        let token = access_token(call)?;
+        let config = &call.context.config;
+        if let Some(token) = token::parse(&config.secrets, &config.server_name, &token) {
+            return Ok(Self {
+                user_id: token.user_id,
+                caller: Caller::Session(token.session),
+                timestamp: None,
+                appservice: None,
+            });
+        }
+        let appservice = find_appservice(call, &token).await?;
+        let appservice = appservice.ok_or_else(MatrixError::unknown_token)?;
+        let user_id = acting_user(call, &*appservice)?;
+        Ok(Self {
+            user_id,
+            caller: Caller::Appservice(appservice.id().to_owned()),
+            timestamp: call.query_as("ts")?,
+            appservice: Some(appservice),
+        })
+    }
+}
+
+/// A user whose session exists, or an appservice's user.
+pub(crate) struct Authenticated {
+    /// The claim that was proved.
+    pub claim: Claim,
+    /// The device of the session; `None` for an appservice's user.
+    pub device_id: Option<String>,
+    profile: Option<Profile>,
+}
+
+impl Authenticated {
+    /// The user.
+    pub fn user_id(&self) -> &OwnedUserId {
+        &self.claim.user_id
+    }
+
+    /// Who acts, for a room.
+    pub fn actor(&self) -> Actor {
+        let device = match &self.claim.caller {
+            Caller::Session(_) => self.device_id.clone().unwrap_or_default(),
+            Caller::Appservice(id) => format!("appservice:{id}"),
+        };
+        Actor { user_id: self.claim.user_id.clone(), device }
+    }
+
+    /// The user's profile, for a member event. For an appservice's user it is asked for only here:
+    /// 403 `M_FORBIDDEN` when the user was never registered, while the appservice's bot exists by
+    /// its registration.
+    pub async fn profile<A>(&self, call: &Call<A>) -> Result<Profile> {
+        if let Some(profile) = &self.profile {
+            return Ok(profile.clone());
+        }
+        let objects = &*call.context.objects;
+        let asked = objects::call(objects, self.claim.address(), &UserCommand::GetProfile).await;
+        match asked {
+            Err(error) if error.status == 404 => {}
+            asked => return asked,
+        }
+        let appservice = self.claim.appservice.as_ref();
+        let bot = appservice.filter(|appservice| *appservice.bot() == *self.claim.user_id);
+        let Some(bot) = bot else {
+            return Err(MatrixError::forbidden("The appservice must register this user first."));
+        };
+        let create = UserCommand::CreateAccount {
+            password: None,
+            device: None,
+            owner: false,
+            appservice: Some(bot.id().to_owned()),
+        };
+        let created: Result<Option<user::NewSession>> = objects::call(objects, self.claim.address(), &create).await;
+        match created {
+            // Two first requests at once: the other one made it.
+            Err(error) if error.errcode == "M_USER_IN_USE" => {}
+            created => {
+                created?;
+            }
+        }
+        Ok(Profile::default())
+    }
+}
+
+impl Credentials for Authenticated {
+    async fn check(call: &Call) -> Result<Self> {
+        let claim = Claim::check(call).await?;
+        let Caller::Session(session) = &claim.caller else {
+            return Ok(Self { claim, device_id: None, profile: None });
+        };
+        let command = UserCommand::Authenticate { session: session.clone() };
+        let answer: user::Authenticated = objects::call(&*call.context.objects, claim.address(), &command).await?;
+        Ok(Self { claim, device_id: Some(answer.device_id), profile: Some(answer.profile) })
+    }
+}
+
+/// The operator, by the admin token.
+pub(crate) struct Admin;
+
+impl Credentials for Admin {
+    async fn check(call: &Call) -> Result<Self> {
+        let token = access_token(call)?;
+        if call.context.config.secrets.is_admin_token(&token) {
+            return Ok(Self);
+        }
+        call.peer.limit(&call.context, RateLimit::Login).await?;
+        Err(MatrixError::unknown_token())
+    }
+}
+
+/// The access token of a request: from the header `Authorization`, else from the query
+/// ([spec](https://spec.matrix.org/v1.11/client-server-api/#using-access-tokens)).
+pub(crate) fn access_token<A>(call: &Call<A>) -> Result<String> {
+    let missing = || MatrixError::new(401, "M_MISSING_TOKEN", "This request needs an access token.");
+    let token = match call.request().headers().get(header::AUTHORIZATION) {
+        Some(value) => {
+            let (scheme, token) =
+                value.to_str().ok().and_then(|value| value.trim().split_once(' ')).ok_or_else(missing)?;
+            if !scheme.eq_ignore_ascii_case("bearer") {
+                return Err(missing());
+            }
+            token.trim().to_owned()
+        }
+        None => call.query("access_token").ok_or_else(missing)?.into_owned(),
+    };
+    if token.is_empty() {
+        return Err(missing());
+    }
+    if token.len() > MAX_TOKEN_BYTES {
+        return Err(MatrixError::unknown_token());
+    }
+    Ok(token)
+}
+
+/// The appservice that owns this token.
+pub(crate) async fn find_appservice<A>(call: &Call<A>, token: &str) -> Result<Option<Rc<dyn Appservice>>> {
+    let appservices = call.context.appservices.list().await?;
+    Ok(appservices.iter().find(|appservice| appservice.owns_token(token)).cloned())
+}
+
+/// The user that an appservice acts as: `?user_id=`, by default its bot
+/// ([spec](https://spec.matrix.org/v1.11/application-service-api/#identity-assertion)). 403
+/// `M_FORBIDDEN` for a user outside its namespaces.
+fn acting_user(call: &Call, appservice: &dyn Appservice) -> Result<OwnedUserId> {
+    let Some(asserted) = call.query("user_id") else {
+        return Ok(appservice.bot().to_owned());
+    };
+    let user_id: OwnedUserId = parse_id(&asserted)?;
+    let is_local = user_id.server_name() == call.context.config.server_name;
+    if is_local && appservice.is_interested_in_user(&user_id) {
+        return Ok(user_id);
+    }
+    Err(MatrixError::forbidden("The appservice may not act as this user."))
+}

@@ -1,0 +1,13 @@
+//! What the server is and can do
+//! ([spec](https://spec.matrix.org/v1.11/client-server-api/#server-discovery)).
+
+mod discover_homeserver;
+mod get_capabilities;
+mod get_supported_versions;
+
+use crate::endpoint::{Endpoint, typed};
+
+/// The endpoints of this area.
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    vec![typed(discover_homeserver::handle), typed(get_capabilities::handle), typed(get_supported_versions::handle)]
+}

@@ -1,0 +1,97 @@
+//! The HTTP front of Hubbub: the client-server API, the owner page and the admin endpoints.
+//!
+//! Pure over the ports of [`hubbub_core::context`]: the Worker hands a request to [`handle`] and
+//! sends off what comes back. [`endpoints`] lists every endpoint with its handler; each handler
+//! lives in a file named as ruma's endpoint, parses, calls one object and answers. Open
+//! [`endpoints`] next, then `message/send_message_event.rs` for the shape of a handler.
+
+mod account;
+mod admin;
+mod alias;
+mod answer;
+mod appservice;
+mod bridge_routes;
+mod call;
+mod config;
+mod context;
+mod credentials;
+mod discovery;
+mod endpoint;
+mod endpoints;
+mod filter;
+mod membership;
+mod message;
+mod objects;
+mod pages;
+mod peer;
+mod profile;
+mod push;
+mod read_marker;
+mod receipt;
+mod redact;
+mod respond;
+mod room;
+mod router;
+mod session;
+mod state;
+mod sync;
+mod tokens;
+mod typing;
+
+use std::rc::Rc;
+
+pub use answer::{Answer, SyncCall, sync_response};
+pub use bridge_routes::{BridgeRoutes, NoBridges};
+pub use call::MAX_BODY_BYTES;
+pub use endpoints::operations;
+pub use peer::{Front, Peer, RateLimit, RateLimiter, Unlimited};
+
+use http::Method;
+use hubbub_core::{context::Context, error::Result};
+
+use crate::{answer::Outcome, call::Call};
+
+/// Answers one request.
+///
+/// Everything but a `/sync` that may wait is answered at once; [`Answer::Sync`] says what to ask
+/// the user's object while waiting, and [`sync_response`] turns its answer into the response.
+pub async fn handle(context: &Rc<Context>, request: http::Request<Vec<u8>>, peer: &Peer) -> Answer {
+    if request.method() == Method::OPTIONS {
+        return Answer::Response(respond::preflight());
+    }
+    let is_head = request.method() == Method::HEAD;
+    match route(context, request, peer).await {
+        Ok(Outcome::Sync(call)) => Answer::Sync(call),
+        Ok(Outcome::Response(mut response)) => {
+            if is_head {
+                response.body_mut().clear();
+            }
+            Answer::Response(respond::with_cors(response))
+        }
+        Err(error) => Answer::Response(respond::with_cors(respond::error(&error))),
+    }
+}
+
+/// Answers one request and waits natively, where the Worker would park a socket: `wait` resolves
+/// when the user's object may have something new, or after the given milliseconds.
+pub async fn handle_and_wait<W, F>(
+    context: &Rc<Context>,
+    request: http::Request<Vec<u8>>,
+    peer: &Peer,
+    wait: W,
+) -> http::Response<Vec<u8>>
+where
+    W: FnOnce(SyncCall) -> F,
+    F: Future<Output = Result<hubbub_core::contract::user::SyncAnswer>>,
+{
+    match handle(context, request, peer).await {
+        Answer::Response(response) => response,
+        Answer::Sync(call) => sync_response(wait(call).await),
+    }
+}
+
+async fn route(context: &Rc<Context>, request: http::Request<Vec<u8>>, peer: &Peer) -> Result<Outcome> {
+    let matched = router::find(request.method(), request.uri().path())?;
+    let call = Call::new(Rc::clone(context), peer.clone(), request, matched.arguments)?;
+    (matched.endpoint.run)(call).await
+}

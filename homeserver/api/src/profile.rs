@@ -1,0 +1,63 @@
+//! Names and avatars ([spec](https://spec.matrix.org/v1.11/client-server-api/#profiles)).
+
+mod get_avatar_url;
+mod get_display_name;
+mod get_profile;
+mod set_avatar_url;
+mod set_display_name;
+
+use hubbub_core::{
+    contract::room::Profile,
+    error::{MatrixError, Result},
+};
+use hubbub_storage::directory::accounts;
+use ruma::{OwnedUserId, api::client::profile};
+
+use crate::{
+    call::Call,
+    endpoint::{Endpoint, of, typed},
+};
+
+/// The endpoints of this area.
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        of::<profile::get_profile::v3::Request>().raw(get_profile::handle),
+        typed(get_display_name::handle),
+        typed(get_avatar_url::handle),
+        of::<profile::set_display_name::v3::Request>().raw(set_display_name::handle),
+        of::<profile::set_avatar_url::v3::Request>().raw(set_avatar_url::handle),
+    ]
+}
+
+/// The profile of a user, from D1: it is public, and no stranger's request wakes an object. 404
+/// `M_NOT_FOUND` when there is no such user.
+async fn read<A>(call: &Call<A>, user_id: &str) -> Result<Profile> {
+    let account = accounts::get(&*call.context.directory, user_id).await?;
+    let account = account.ok_or_else(|| MatrixError::not_found("There is no such user."))?;
+    Ok(Profile { displayname: account.displayname, avatar_url: account.avatar_url })
+}
+
+/// The profiles of users who are about to be invited, in their order. 404 `M_NOT_FOUND` when one
+/// of them has no account here, 403 `M_FORBIDDEN` when one is of another server: this server does
+/// not federate yet.
+pub(crate) async fn of_users<A>(call: &Call<A>, user_ids: &[OwnedUserId]) -> Result<Vec<(OwnedUserId, Profile)>> {
+    let server_name = &call.context.config.server_name;
+    if let Some(remote) = user_ids.iter().find(|user| user.server_name() != server_name) {
+        return Err(MatrixError::forbidden(format_args!(
+            "{remote} is of another server, and this server does not federate."
+        )));
+    }
+    let names: Vec<String> = user_ids.iter().map(ToString::to_string).collect();
+    let accounts = accounts::list(&*call.context.directory, &names).await?;
+    user_ids
+        .iter()
+        .map(|user_id| {
+            let account = accounts
+                .iter()
+                .find(|account| account.user_id == user_id.as_str())
+                .ok_or_else(|| MatrixError::not_found(format_args!("There is no user {user_id}.")))?;
+            let profile = Profile { displayname: account.displayname.clone(), avatar_url: account.avatar_url.clone() };
+            Ok((user_id.clone(), profile))
+        })
+        .collect()
+}

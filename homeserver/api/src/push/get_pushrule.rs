@@ -1,0 +1,14 @@
+//! `GET /_matrix/client/*/pushrules/global/{kind}/{ruleId}` ([spec])
+//!
+//! The rule.
+//!
+//! [spec]: https://spec.matrix.org/v1.11/client-server-api/#get_matrixclientv3pushrulesglobalkindruleid
+
+use hubbub_core::{contract::user::PushRuleOperation, error::Result};
+
+use crate::{answer::Outcome, call::Call, credentials::Claim};
+
+pub(crate) async fn handle(call: Call<Claim>) -> Result<Outcome> {
+    let (kind, rule_id) = super::rule(&call);
+    super::read(&call, PushRuleOperation::Get { kind, rule_id }).await
+}
