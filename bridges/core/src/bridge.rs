@@ -1,0 +1,126 @@
+//! A whole bridge as the server sees it: what it does with the events of its rooms, and with
+//! requests to its addresses. It holds nothing; everything lives in logins and portals.
+
+use std::{marker::PhantomData, rc::Rc};
+
+use futures_util::future::LocalBoxFuture;
+use hubbub_appservice::{builtin::Builtin, in_process::InProcess};
+use hubbub_core::{
+    context::Context,
+    contract::{Address, Class, call, delivery::DeliveredEvent},
+    error::{MatrixError, Result},
+};
+use ruma::RoomId;
+use serde_json::{
+    Value as Json,
+    value::{RawValue, to_raw_value},
+};
+
+use crate::{
+    contract::PortalCommand,
+    management,
+    matrix::{DOUBLE_PUPPET_KEY, builtin, is_ours},
+    network::Network,
+    web,
+};
+
+/// The bridge of the network `N`.
+pub struct Bridge<N> {
+    context: Rc<Context>,
+    network: PhantomData<N>,
+}
+
+impl<N: Network> Bridge<N> {
+    /// The bridge.
+    pub fn new(context: Rc<Context>) -> Self {
+        Self { context, network: PhantomData }
+    }
+
+    /// Its registration, which is part of the program.
+    pub fn registration(context: &Context) -> Builtin {
+        builtin::<N>(&context.config.server_name)
+    }
+
+    /// Answers a request to one of the bridge's addresses; `None` for every other path.
+    pub async fn handle_http(&self, request: http::Request<Vec<u8>>) -> Option<http::Response<Vec<u8>>> {
+        web::handle_http::<N>(&self.context, request).await
+    }
+
+    async fn take(&self, room: &RoomId, events: Vec<Json>, route: Option<String>) -> Result<()> {
+        let Some(route) = route else {
+            return self.take_unrouted(room, &events).await;
+        };
+        if let Some(user) = management::user_of(&route) {
+            self.take_unrouted(room, &events).await?;
+            for event in &events {
+                management::run::<N>(&self.context, room, user, event).await?;
+            }
+            return Ok(());
+        }
+        let events: Vec<Box<RawValue>> = events.iter().map(to_raw_value).collect::<Result<_, _>>()?;
+        let address = Address::new(Class::Portal, route);
+        let command = PortalCommand::Matrix { events };
+        match call::<()>(self.context.objects.as_ref(), address, &command).await {
+            // A portal that is not there any more cannot want anything.
+            Err(error) if error.status == 404 => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// Looks for invitations of the bot.
+    async fn take_unrouted(&self, room: &RoomId, events: &[Json]) -> Result<()> {
+        let server = &self.context.config.server_name;
+        let bot = ruma::UserId::parse_with_server_name(N::BOT, server)
+            .map_err(|_| MatrixError::internal("the bot's user id is not valid"))?;
+        for event in events {
+            let Some(inviter) = management::inviter(&bot, event) else {
+                continue;
+            };
+            match management::accept_invite::<N>(&self.context, room, inviter).await {
+                // The invitation was withdrawn, or is not for us.
+                Err(error) if (400..500).contains(&error.status) && error.status != 429 => {
+                    tracing::info!("An invitation came to nothing: {error}");
+                }
+                outcome => outcome?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the bridge itself sent an event, through the double puppet.
+fn is_puppets<N: Network>(event: &RawValue) -> bool {
+    // Nearly no event names the key: those are not worth parsing.
+    event.get().contains(DOUBLE_PUPPET_KEY)
+        && serde_json::from_str::<Json>(event.get()).is_ok_and(|event| {
+            let key = event.get("content").and_then(|content| content.get(DOUBLE_PUPPET_KEY));
+            key.and_then(Json::as_str) == Some(N::ID)
+        })
+}
+
+impl<N: Network> InProcess for Bridge<N> {
+    fn transaction<'a>(
+        &'a self,
+        _appservice_id: &'a str,
+        room_id: &'a RoomId,
+        events: Vec<Json>,
+        route: Option<String>,
+    ) -> LocalBoxFuture<'a, Result<(), MatrixError>> {
+        Box::pin(self.take(room_id, events, route))
+    }
+
+    fn serves(&self, appservice_id: &str) -> bool {
+        appservice_id == N::ID
+    }
+
+    fn wants(&self, _appservice_id: &str, event: &DeliveredEvent) -> bool {
+        let server = &self.context.config.server_name;
+        if event.is_state {
+            let bot = event.state_key.as_deref().is_some_and(|user| user == format!("@{}:{server}", N::BOT));
+            return bot && event.event_type == "m.room.member";
+        }
+        // The portal looks closer: this only saves the queue what comes back from the bridge.
+        let ours = is_ours::<N>(server, event.sender.as_str());
+        !ours && !is_puppets::<N>(&event.event)
+    }
+}

@@ -1,0 +1,22 @@
+//! The bridge engine: what every bridge needs, whatever the network.
+//!
+//! A network converts ([`network`]), the engine decides: de-duplication, order, rooms, ghosts and
+//! storage are here. [`login`] is the LoginObject, one account of a network; [`portal`] the
+//! PortalObject, one channel as a room; [`contract`] what they can be asked. [`bridge`] ties them to
+//! the server, [`web`] answers HTTP, `management` is the chat with the bot. [`failpoints`] lists
+//! where the fault tests strike.
+//!
+//! Open [`login`] next to follow a remote message in, [`portal`] to follow it into the room.
+
+pub mod bridge;
+pub mod contract;
+pub mod failpoints;
+mod lane;
+pub mod login;
+mod management;
+pub mod matrix;
+pub mod network;
+mod pace;
+pub mod portal;
+mod seal;
+pub mod web;

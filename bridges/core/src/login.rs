@@ -1,0 +1,305 @@
+//! The LoginObject: one person's connection to one account of a network.
+//!
+//! It holds the secrets, the inbound log, the registry of portals and ghosts, and the rates of the
+//! account. A remote event is acknowledged only in the transaction that stores it
+//! ([`hook`](self::hook)); from there the portals are fed ([`handover`](self::handover)).
+//! [`connect`](self::connect) is how a login starts, resumes and ends, [`channels`](self::channels)
+//! how a channel becomes a portal, [`people`](self::people) where ghosts get their names.
+
+mod channels;
+mod connect;
+mod handover;
+mod hook;
+mod people;
+mod rooms;
+mod upkeep;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{HashMap, VecDeque},
+    rc::Rc,
+};
+
+use futures_util::future::{LocalBoxFuture, join};
+use hubbub_core::{
+    context::Context,
+    contract::encode,
+    error::{MatrixError, Result},
+    object::{InFlight, Object},
+};
+use hubbub_storage::{
+    database::{Database, Transaction, transaction},
+    login::{self as store, LoginRow, PortalEntry, Waiting},
+    schema,
+};
+use ruma::OwnedUserId;
+
+use crate::{
+    contract::{Access, Counters, Finished, LoginCommand, LoginState, LoginStatus},
+    lane::{Alarm, Lane, earlier},
+    matrix::Matrix,
+    network::Network,
+    pace::{Buckets, Rate},
+    seal::{LoginSecrets, unseal},
+};
+
+/// A login of the network `N`.
+pub struct LoginObject<N> {
+    login_id: String,
+    database: Rc<dyn Database>,
+    context: Rc<Context>,
+    network: N,
+    matrix: Matrix,
+    row: RefCell<Option<LoginRow>>,
+    secrets: RefCell<Option<(i64, LoginSecrets)>>,
+    portals: RefCell<HashMap<String, PortalEntry>>,
+    waiting: RefCell<HashMap<String, VecDeque<Waiting>>>,
+    counters: Cell<Counters>,
+    buckets: Buckets,
+    alarm: Alarm,
+    lanes: RefCell<HashMap<String, Rc<Lane>>>,
+    upkeep: Lane,
+    locks: InFlight,
+    resumed: Cell<bool>,
+}
+
+impl<N: Network> Object for LoginObject<N> {
+    type Command = LoginCommand;
+
+    fn open(name: &str, database: Rc<dyn Database>, context: Rc<Context>) -> Result<Self> {
+        let object = Self {
+            login_id: name.to_owned(),
+            network: N::new(Rc::clone(&context)),
+            matrix: Matrix::new::<N>(Rc::clone(&context)),
+            database,
+            context,
+            row: RefCell::default(),
+            secrets: RefCell::default(),
+            portals: RefCell::default(),
+            waiting: RefCell::default(),
+            counters: Cell::default(),
+            buckets: Buckets::default(),
+            alarm: Alarm::default(),
+            lanes: RefCell::default(),
+            upkeep: Lane::default(),
+            locks: InFlight::default(),
+            resumed: Cell::new(true),
+        };
+        if schema::version(object.database.as_query())? > 0 {
+            schema::migrate(object.database.as_ref(), store::STEPS)?;
+            object.load()?;
+        }
+        Ok(object)
+    }
+
+    fn handle(&self, command: LoginCommand) -> LocalBoxFuture<'_, Result<Vec<u8>>> {
+        Box::pin(async move {
+            match command {
+                LoginCommand::Start { owner } => encode(&self.start(&owner).await?),
+                LoginCommand::Link { nonce, expires_at } => encode(&self.put_link(&nonce, expires_at)?),
+                LoginCommand::Finish { signing_secret, token, link } => {
+                    encode(&self.finish(signing_secret, token, link).await?)
+                }
+                LoginCommand::Resume { owner, signing_secret, token } => {
+                    encode(&self.resume(&owner, signing_secret, token).await?)
+                }
+                LoginCommand::Hook(hook) => encode(&self.take_hook(&hook).await?),
+                LoginCommand::List => encode(&self.list().await?),
+                LoginCommand::Bridge { channel } => encode(&self.bridge(&channel).await?),
+                LoginCommand::Unbridge { channel } => encode(&self.unbridge(&channel).await?),
+                LoginCommand::Status => encode(&self.status()?),
+                LoginCommand::Disconnect => encode(&self.disconnect().await?),
+                LoginCommand::SetPace { per_second } => encode(&self.set_pace(per_second)?),
+                LoginCommand::Access { method } => encode(&self.access(method.as_deref())?),
+                LoginCommand::Ghosts { people } => encode(&self.ghosts(people).await?),
+                LoginCommand::Channels { ids } => encode(&self.named_channels(ids).await?),
+                LoginCommand::Space => encode(&self.space().await?),
+                LoginCommand::MarkDirect { room_id, with } => encode(&self.mark_direct(&room_id, &with).await?),
+                LoginCommand::TokenRefused { reason, generation } => encode(&self.token_refused(&reason, generation)?),
+                LoginCommand::Poke => encode(&()),
+            }
+        })
+    }
+
+    fn work(&self) -> LocalBoxFuture<'_, Option<i64>> {
+        Box::pin(async move {
+            if self.row.borrow().is_none() {
+                return None;
+            }
+            let (handover, upkeep) = join(self.hand_over_all(), self.keep_up()).await;
+            let next = earlier(handover, upkeep);
+            self.alarm.settle(next, self.now())
+        })
+    }
+}
+
+impl<N: Network> LoginObject<N> {
+    fn load(&self) -> Result<()> {
+        let query = self.database.as_query();
+        let Some(row) = store::get(query)? else {
+            return Ok(());
+        };
+        self.counters.set(serde_json::from_str(&row.counters).unwrap_or_default());
+        for event in store::list_waiting(query, row.scan_from)? {
+            self.remember_waiting(event);
+        }
+        for portal in store::list_portals(query)? {
+            self.portals.borrow_mut().insert(portal.channel.clone(), portal);
+        }
+        *self.row.borrow_mut() = Some(row);
+        Ok(())
+    }
+
+    fn now(&self) -> i64 {
+        self.context.clock.now()
+    }
+
+    /// The login; 404 before it was started.
+    fn row(&self) -> Result<LoginRow> {
+        let row = self.row.borrow().clone();
+        row.ok_or_else(|| MatrixError::not_found("There is no such login."))
+    }
+
+    fn state(&self) -> Result<LoginState> {
+        Ok(LoginState::from(self.row()?.state.as_str()))
+    }
+
+    fn owner(&self) -> Result<OwnedUserId> {
+        OwnedUserId::try_from(self.row()?.owner).map_err(MatrixError::internal)
+    }
+
+    /// Changes the login's row, and what `also` writes, in one transaction that arms the alarm.
+    fn write_with<T>(
+        &self,
+        edit: impl FnOnce(&mut LoginRow),
+        mut also: impl FnMut(&dyn Transaction) -> Result<T>,
+    ) -> Result<T> {
+        let mut row = self.row()?;
+        edit(&mut row);
+        row.counters = serde_json::to_string(&self.counters.get())?;
+        let now = self.now();
+        let outcome = transaction(self.database.as_ref(), |transaction| {
+            store::put(transaction, &row)?;
+            self.alarm.arm(transaction, now)?;
+            also(transaction)
+        });
+        match outcome {
+            Ok(value) => {
+                *self.row.borrow_mut() = Some(row);
+                Ok(value)
+            }
+            Err(error) => {
+                self.alarm.forget();
+                Err(error)
+            }
+        }
+    }
+
+    fn write(&self, edit: impl FnOnce(&mut LoginRow)) -> Result<()> {
+        self.write_with(edit, |_| Ok(()))
+    }
+
+    fn count(&self, edit: impl FnOnce(&mut Counters)) {
+        let mut counters = self.counters.get();
+        edit(&mut counters);
+        self.counters.set(counters);
+    }
+
+    fn remember_waiting(&self, event: Waiting) {
+        self.waiting.borrow_mut().entry(event.channel.clone()).or_default().push_back(event);
+    }
+
+    /// The secrets; `None` before `finish` and after `disconnect`.
+    fn secrets(&self) -> Result<Option<LoginSecrets>> {
+        let row = self.row()?;
+        let Some(sealed) = row.secrets else {
+            return Ok(None);
+        };
+        if let Some((generation, secrets)) = self.secrets.borrow().as_ref()
+            && *generation == row.generation
+        {
+            return Ok(Some(secrets.clone()));
+        }
+        let secrets = unseal(&self.context, &self.login_id, &sealed)?;
+        *self.secrets.borrow_mut() = Some((row.generation, secrets.clone()));
+        Ok(Some(secrets))
+    }
+
+    /// The token of a connected login.
+    fn token(&self) -> Result<String> {
+        let state = self.state()?;
+        let token = self.secrets()?.and_then(|secrets| secrets.token);
+        match (state, token) {
+            (LoginState::Connected, Some(token)) => Ok(token.0),
+            _ => Err(MatrixError::new(409, "M_UNKNOWN", format!("This login is not connected to {}.", N::TITLE))),
+        }
+    }
+
+    /// Counts a call of a method against the account's budget; 429 when it is used up.
+    fn spend(&self, method: &str) -> Result<()> {
+        self.take_budget(method).map_err(|at| {
+            let wait = at.saturating_sub(self.now()).max(1);
+            MatrixError::new(429, "M_LIMIT_EXCEEDED", format!("{} allows no more calls right now.", N::TITLE))
+                .with("retry_after_ms", wait)
+        })
+    }
+
+    fn take_budget(&self, method: &str) -> Result<(), i64> {
+        match self.network.budget(method) {
+            Some((calls, burst)) => {
+                let rate = Rate::per_minute(calls, burst);
+                self.buckets.take(method, rate, self.now())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn access(&self, method: Option<&str>) -> Result<Access> {
+        let row = self.row()?;
+        let now = self.now();
+        let wait_ms =
+            method.and_then(|method| self.take_budget(method).err()).map_or(0, |at| at.saturating_sub(now).max(1));
+        let connected = LoginState::from(row.state.as_str()) == LoginState::Connected;
+        let token = self.secrets()?.and_then(|secrets| secrets.token);
+        Ok(Access {
+            token: token.filter(|_| connected),
+            generation: row.generation,
+            owner: self.owner()?,
+            team: row.team.unwrap_or_default(),
+            remote_user: row.remote_user.unwrap_or_default(),
+            pace: u32::try_from(row.pace).unwrap_or(1),
+            wait_ms,
+        })
+    }
+
+    fn status(&self) -> Result<LoginStatus> {
+        let row = self.row()?;
+        let waiting: usize = self.waiting.borrow().values().map(VecDeque::len).sum();
+        Ok(LoginStatus {
+            login_id: self.login_id.clone(),
+            owner: self.owner()?,
+            state: LoginState::from(row.state.as_str()),
+            account: self.account(&row),
+            portals: self.bridged_channels(),
+            waiting: u64::try_from(waiting).unwrap_or(u64::MAX),
+            counters: self.counters.get(),
+        })
+    }
+
+    fn account(&self, row: &LoginRow) -> Option<Finished> {
+        Some(Finished {
+            login_id: self.login_id.clone(),
+            team: row.team.clone()?,
+            team_name: row.team_name.clone().unwrap_or_default(),
+            user: row.remote_user.clone()?,
+            user_name: row.remote_name.clone().unwrap_or_default(),
+        })
+    }
+
+    fn set_pace(&self, per_second: u32) -> Result<()> {
+        let pace = i64::from(per_second.clamp(1, 1_000));
+        self.write(|row| row.pace = pace)?;
+        self.resumed.set(false);
+        Ok(())
+    }
+}

@@ -1,0 +1,153 @@
+//! Which channels the account is in, and which of them are bridged.
+
+use hubbub_core::{
+    contract::{Address, Class, call},
+    error::{MatrixError, Result},
+};
+use hubbub_storage::{
+    database::transaction,
+    login::{self as store, PortalEntry},
+};
+use ruma::OwnedRoomId;
+
+use super::LoginObject;
+use crate::{
+    contract::{Bridged, ChannelKind, ListedChannel, PortalCommand},
+    failpoints,
+    network::{Network, RemoteChannel, RemoteError},
+};
+
+impl<N: Network> LoginObject<N> {
+    /// An error of the network, for a person; one about the token is noted.
+    pub(super) fn remote_failed(&self, error: &RemoteError) -> MatrixError {
+        if let RemoteError::BadCredentials(code) = error {
+            let generation = self.row().map_or(0, |row| row.generation);
+            if let Err(error) = self.token_refused(code, generation) {
+                return error;
+            }
+        }
+        let status = match error {
+            RemoteError::RateLimited(_) => 429,
+            RemoteError::Refused(_) | RemoteError::BadCredentials(_) => 400,
+            RemoteError::NotDone(_) | RemoteError::Unknown(_) => 502,
+        };
+        MatrixError::new(status, "M_UNKNOWN", format!("{}: {}", N::TITLE, error.sentence()))
+    }
+
+    pub(super) async fn list(&self) -> Result<Vec<ListedChannel>> {
+        let token = self.token()?;
+        self.spend(N::CHANNELS_METHOD)?;
+        let channels = self.network.channels(&token).await.map_err(|error| self.remote_failed(&error))?;
+        channels.into_iter().map(|channel| self.listed(channel)).collect()
+    }
+
+    fn listed(&self, channel: RemoteChannel) -> Result<ListedChannel> {
+        let name = match &channel.with {
+            Some(person) => {
+                store::find_ghost(self.database.as_query(), person)?.map_or_else(|| person.clone(), |ghost| ghost.name)
+            }
+            None => channel.name,
+        };
+        let portals = self.portals.borrow();
+        let portal = portals.get(&channel.id).filter(|portal| portal.active);
+        Ok(ListedChannel {
+            id: channel.id,
+            name,
+            kind: channel.kind,
+            portal_id: portal.map(|portal| portal.portal_id.clone()),
+        })
+    }
+
+    /// The channels that are bridged now.
+    pub(super) fn bridged_channels(&self) -> Vec<ListedChannel> {
+        let portals = self.portals.borrow();
+        let mut channels: Vec<_> = portals
+            .values()
+            .filter(|portal| portal.active)
+            .map(|portal| ListedChannel {
+                id: portal.channel.clone(),
+                name: portal.name.clone(),
+                kind: ChannelKind::from(portal.kind.as_str()),
+                portal_id: Some(portal.portal_id.clone()),
+            })
+            .collect();
+        channels.sort_by(|left, right| left.id.cmp(&right.id));
+        channels
+    }
+
+    pub(super) async fn bridge(&self, wanted: &str) -> Result<Bridged> {
+        let _turn = self.locks.lock("bridge").await;
+        let portal = match self.find_portal(wanted) {
+            Some(portal) => self.activate(portal)?,
+            None => self.choose(wanted).await?,
+        };
+        self.context.failpoints.pass(failpoints::LOGIN_AFTER_PORTAL).await;
+        let objects = self.context.objects.as_ref();
+        let address = Address::new(Class::Portal, portal.portal_id.as_str());
+        let open = PortalCommand::Open(self.intent(&portal)?);
+        call::<()>(objects, address.clone(), &open).await?;
+        let room_id: OwnedRoomId = call(objects, address, &PortalCommand::Ready).await?;
+        Ok(Bridged { portal_id: portal.portal_id, room_id })
+    }
+
+    fn find_portal(&self, wanted: &str) -> Option<PortalEntry> {
+        let portals = self.portals.borrow();
+        let name = wanted.trim_start_matches('#');
+        let by_id = portals.get(wanted);
+        let found = by_id.or_else(|| {
+            portals.values().find(|portal| !portal.name.is_empty() && portal.name.eq_ignore_ascii_case(name))
+        });
+        found.cloned()
+    }
+
+    fn activate(&self, portal: PortalEntry) -> Result<PortalEntry> {
+        self.token()?;
+        if portal.active {
+            return Ok(portal);
+        }
+        let portal = PortalEntry { active: true, ..portal };
+        self.put_portal(&portal)?;
+        Ok(portal)
+    }
+
+    /// Makes the row of a channel that the network names.
+    async fn choose(&self, wanted: &str) -> Result<PortalEntry> {
+        let name = wanted.trim_start_matches('#');
+        let channels = self.list().await?;
+        let found = channels.iter().find(|channel| channel.id == wanted);
+        let found = found.or_else(|| channels.iter().find(|channel| channel.name.eq_ignore_ascii_case(name)));
+        let Some(channel) = found else {
+            return Err(MatrixError::not_found(format!("You are in no channel called “{name}” at {}.", N::TITLE)));
+        };
+        // While the network answered, the first message of a chat may have made the portal.
+        let existing = self.portals.borrow().get(&channel.id).cloned();
+        match existing {
+            Some(portal) => self.activate(portal),
+            None => self.add_portal(&channel.id, channel.kind, &channel.name),
+        }
+    }
+
+    pub(super) async fn unbridge(&self, wanted: &str) -> Result<()> {
+        let _turn = self.locks.lock("bridge").await;
+        let Some(portal) = self.find_portal(wanted) else {
+            return Err(MatrixError::not_found(format!("No bridged channel is called “{wanted}”.")));
+        };
+        let portal = PortalEntry { active: false, ..portal };
+        self.put_portal(&portal)?;
+        let address = Address::new(Class::Portal, portal.portal_id);
+        call(self.context.objects.as_ref(), address, &PortalCommand::Close).await
+    }
+
+    /// The network gave a channel another id: the portal stays the same.
+    pub(super) fn rename_channel(&self, old: &str, new: &str) -> Result<()> {
+        let portal = self.portals.borrow().get(old).cloned();
+        let Some(portal) = portal else { return Ok(()) };
+        transaction(self.database.as_ref(), |transaction| store::rename_channel(transaction, old, new))?;
+        let mut portals = self.portals.borrow_mut();
+        portals.remove(old);
+        let channel = new.to_owned();
+        portals.insert(channel.clone(), PortalEntry { channel, ..portal });
+        self.resumed.set(false);
+        Ok(())
+    }
+}

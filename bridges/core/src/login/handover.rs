@@ -1,0 +1,236 @@
+//! From the inbound log to the portals, in batches, each channel by itself.
+
+use std::rc::Rc;
+
+use futures_util::future::join_all;
+use hubbub_core::{
+    contract::{Address, Class, call},
+    error::{MatrixError, Result},
+};
+use hubbub_storage::{
+    database::transaction,
+    login::{self as store, PortalEntry, Waiting},
+};
+use serde_json::value::RawValue;
+
+use super::{LoginObject, hook::BUCKET_SECONDS};
+use crate::{
+    contract::{ChannelKind, PortalCommand, PortalIntent},
+    failpoints,
+    lane::{Lane, earlier},
+    network::{HookBody, HookKind, Network},
+};
+
+/// Events of one call to a portal.
+const BATCH: usize = 100;
+
+/// Bytes of one call to a portal, after which no further event is added.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// How long a finished event's id stays known, in buckets: two days.
+const REMEMBERED: i64 = 2 * 86_400 / BUCKET_SECONDS;
+
+impl<N: Network> LoginObject<N> {
+    /// Hands over what waits, for each channel whose lane is free; returns when to go on.
+    pub(super) async fn hand_over_all(&self) -> Option<i64> {
+        let channels: Vec<String> = {
+            let waiting = self.waiting.borrow();
+            let full = waiting.iter().filter(|(_, events)| !events.is_empty());
+            full.map(|(channel, _)| channel.clone()).collect()
+        };
+        let runs = channels.iter().map(|channel| self.hand_over(channel));
+        join_all(runs).await.into_iter().fold(None, earlier)
+    }
+
+    fn lane(&self, channel: &str) -> Rc<Lane> {
+        let mut lanes = self.lanes.borrow_mut();
+        Rc::clone(lanes.entry(channel.to_owned()).or_default())
+    }
+
+    async fn hand_over(&self, channel: &str) -> Option<i64> {
+        let lane = self.lane(channel);
+        let _guard = match lane.enter(self.now()) {
+            Ok(guard) => guard,
+            Err(at) => return Some(at),
+        };
+        loop {
+            let batch = self.next_batch(channel);
+            if batch.is_empty() {
+                lane.succeed();
+                return None;
+            }
+            if let Err(error) = self.hand_over_batch(channel, &batch).await {
+                tracing::warn!(login.id = %self.login_id, "A portal takes no events: {error}");
+                let mut waiting = self.waiting.borrow_mut();
+                let events = waiting.entry(channel.to_owned()).or_default();
+                for event in batch.into_iter().rev() {
+                    events.push_front(event);
+                }
+                return Some(lane.fail(self.now()));
+            }
+            lane.succeed();
+        }
+    }
+
+    fn next_batch(&self, channel: &str) -> Vec<Waiting> {
+        let mut waiting = self.waiting.borrow_mut();
+        let Some(events) = waiting.get_mut(channel) else {
+            return Vec::new();
+        };
+        let batch = events.drain(..events.len().min(BATCH)).collect();
+        if events.is_empty() {
+            waiting.remove(channel);
+        }
+        batch
+    }
+
+    async fn hand_over_batch(&self, channel: &str, batch: &[Waiting]) -> Result<()> {
+        let mut rest = batch;
+        while !rest.is_empty() {
+            let mut events = Vec::new();
+            let mut bytes = 0_usize;
+            let mut taken = 0;
+            for event in rest {
+                if bytes >= BATCH_BYTES {
+                    break;
+                }
+                taken += 1;
+                let body = store::event_body(self.database.as_query(), event)?;
+                let Some(body) = body else { continue };
+                bytes = bytes.saturating_add(body.len());
+                events.push(body);
+            }
+            let (now_done, later) = rest.split_at_checked(taken).unwrap_or((rest, &[]));
+            self.deliver(channel, &events).await?;
+            self.context.failpoints.pass(failpoints::LOGIN_AFTER_HANDOVER).await;
+            self.finish_events(now_done, later)?;
+            self.context.failpoints.pass(failpoints::LOGIN_AFTER_HANDOVER_COMMIT).await;
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// Gives events to the channel's portal, which a private chat gets now.
+    async fn deliver(&self, channel: &str, bodies: &[String]) -> Result<()> {
+        let Some(portal) = self.portal_for(channel, bodies)? else {
+            let dropped = u64::try_from(bodies.len()).unwrap_or(u64::MAX);
+            self.count(|counters| counters.dropped = counters.dropped.saturating_add(dropped));
+            return Ok(());
+        };
+        let events: Vec<Box<RawValue>> = bodies.iter().filter_map(|body| self.network.event_of(body)).collect();
+        if events.is_empty() {
+            return Ok(());
+        }
+        let address = Address::new(Class::Portal, portal.portal_id.as_str());
+        let objects = self.context.objects.as_ref();
+        let command = PortalCommand::Remote { events };
+        match call::<()>(objects, address.clone(), &command).await {
+            // The portal was never opened: this object stopped between the row and the call.
+            Err(error) if error.status == 404 => {
+                self.context.failpoints.pass(failpoints::LOGIN_AFTER_PORTAL).await;
+                let open = PortalCommand::Open(self.intent(&portal)?);
+                call::<()>(objects, address.clone(), &open).await?;
+                call::<()>(objects, address, &command).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// The intent of a portal of this login.
+    pub(super) fn intent(&self, portal: &PortalEntry) -> Result<PortalIntent> {
+        Ok(PortalIntent {
+            login_id: self.login_id.clone(),
+            owner: self.owner()?,
+            channel: portal.channel.clone(),
+            kind: ChannelKind::from(portal.kind.as_str()),
+        })
+    }
+
+    fn portal_for(&self, channel: &str, bodies: &[String]) -> Result<Option<PortalEntry>> {
+        if let Some(portal) = self.portals.borrow().get(channel).cloned() {
+            return Ok(portal.active.then_some(portal));
+        }
+        let kind = bodies.iter().find_map(|body| {
+            let HookBody::Event(event) = self.network.read_hook(body) else {
+                return None;
+            };
+            match event.kind {
+                HookKind::ForChannel { kind, .. } => kind,
+                _ => None,
+            }
+        });
+        let Some(kind) = kind.filter(|kind| kind.is_private_chat()) else {
+            return Ok(None);
+        };
+        self.add_portal(channel, kind, "").map(Some)
+    }
+
+    /// Stores a portal's row under a new random id.
+    pub(super) fn add_portal(&self, channel: &str, kind: ChannelKind, name: &str) -> Result<PortalEntry> {
+        let portal = PortalEntry {
+            channel: channel.to_owned(),
+            portal_id: self.context.random_id(),
+            kind: kind.as_str().to_owned(),
+            name: name.to_owned(),
+            active: true,
+        };
+        self.put_portal(&portal)?;
+        Ok(portal)
+    }
+
+    /// Stores a portal's row.
+    pub(super) fn put_portal(&self, portal: &PortalEntry) -> Result<()> {
+        let now = self.now();
+        transaction(self.database.as_ref(), |transaction| {
+            store::put_portal(transaction, portal)?;
+            self.alarm.arm(transaction, now)?;
+            Ok::<(), MatrixError>(())
+        })
+        .inspect_err(|_| self.alarm.forget())?;
+        let mut portals = self.portals.borrow_mut();
+        portals.insert(portal.channel.clone(), portal.clone());
+        Ok(())
+    }
+
+    /// Takes the bodies of events that their portal has. Every ten minutes it also forgets old ids
+    /// and moves the place from which a woken object looks for what waits.
+    fn finish_events(&self, events: &[Waiting], later: &[Waiting]) -> Result<()> {
+        let mut row = self.row()?;
+        let bucket = self.now().div_euclid(1_000 * BUCKET_SECONDS);
+        let oldest = self.oldest_waiting(events, later);
+        let scan_from = oldest.min(bucket.saturating_sub(1));
+        let moves = scan_from > row.scan_from;
+        if moves {
+            row.scan_from = scan_from;
+            row.counters = serde_json::to_string(&self.counters.get())?;
+        }
+        transaction(self.database.as_ref(), |transaction| {
+            for event in events {
+                store::finish_event(transaction, event)?;
+            }
+            if moves {
+                store::put(transaction, &row)?;
+                store::prune_events(transaction, bucket.saturating_sub(REMEMBERED))?;
+            }
+            Ok::<(), MatrixError>(())
+        })?;
+        if moves {
+            *self.row.borrow_mut() = Some(row);
+        }
+        Ok(())
+    }
+
+    /// The oldest bucket of what still waits when `done` is done, other lanes' batches included:
+    /// those are in the log, though not in memory.
+    fn oldest_waiting(&self, done: &[Waiting], later: &[Waiting]) -> i64 {
+        let running = self.lanes.borrow().values().filter(|lane| lane.is_busy()).count();
+        if running > 1 {
+            // What the others hold is unknown here; the next quiet moment moves the place.
+            return i64::MIN;
+        }
+        let waiting = self.waiting.borrow();
+        let others = waiting.values().flatten().chain(later).map(|event| event.bucket).min();
+        let newest = done.iter().map(|event| event.bucket).max();
+        others.or(newest).unwrap_or(i64::MAX)
+    }
+}

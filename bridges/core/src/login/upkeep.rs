@@ -1,0 +1,122 @@
+//! What a login owes to others: D1's row, a word to the owner, a sign to its portals.
+
+use hubbub_core::{
+    contract::{Address, Class, call},
+    error::Result,
+};
+use hubbub_storage::directory::stuck;
+
+use super::LoginObject;
+use crate::{
+    contract::{LoginState, PortalCommand},
+    management,
+    network::Network,
+};
+
+/// From when on a failing login is named in D1's `stuck`.
+const STUCK_MS: i64 = 60_000;
+
+impl<N: Network> LoginObject<N> {
+    /// Does what is owed; returns when to try again.
+    pub(super) async fn keep_up(&self) -> Option<i64> {
+        if !self.owes() {
+            return None;
+        }
+        let _guard = match self.upkeep.enter(self.now()) {
+            Ok(guard) => guard,
+            Err(at) => return Some(at),
+        };
+        while self.owes() {
+            if let Err(error) = self.pay().await {
+                tracing::warn!(login.id = %self.login_id, "A login's upkeep failed: {error}");
+                self.report_stuck().await;
+                return Some(self.upkeep.fail(self.now()));
+            }
+        }
+        self.upkeep.succeed();
+        None
+    }
+
+    fn owes(&self) -> bool {
+        let Ok(row) = self.row() else { return false };
+        !row.mirrored || !self.resumed.get() || self.must_tell()
+    }
+
+    fn must_tell(&self) -> bool {
+        let Ok(row) = self.row() else { return false };
+        let bad = LoginState::from(row.state.as_str()) == LoginState::BadCredentials;
+        bad && row.told.as_deref() != Some(row.state.as_str())
+    }
+
+    async fn pay(&self) -> Result<()> {
+        if !self.row()?.mirrored {
+            self.mirror().await?;
+        }
+        if self.must_tell() {
+            self.tell().await?;
+        }
+        if !self.resumed.get() {
+            self.resumed.set(true);
+            let resumed = self.resume_portals().await;
+            if resumed.is_err() {
+                self.resumed.set(false);
+            }
+            resumed?;
+        }
+        Ok(())
+    }
+
+    /// Tells the owner once that the token does not work any more.
+    async fn tell(&self) -> Result<()> {
+        let row = self.row()?;
+        let owner = self.owner()?;
+        let text = format!(
+            "{} no longer accepts the token of {} ({}). Nothing is lost: what you write in its \
+             rooms waits, and goes out once the login works again. Say `connect` here for a link \
+             that takes a new token.",
+            N::TITLE,
+            row.team_name.as_deref().unwrap_or("your workspace"),
+            row.reason.as_deref().unwrap_or("unknown reason"),
+        );
+        let room = management::room_of(&self.matrix, &owner).await?;
+        let transaction = format!("lost-{}-{}", self.login_id, row.generation);
+        management::say(&self.matrix, &room, &transaction, &text).await?;
+        self.write(|now| {
+            if now.generation == row.generation {
+                now.told = Some(row.state);
+            }
+        })
+    }
+
+    /// Lets what waits for the token, the pace or a channel's new id go on.
+    async fn resume_portals(&self) -> Result<()> {
+        let portals = self.bridged_channels();
+        for portal in portals {
+            let Some(portal_id) = portal.portal_id else {
+                continue;
+            };
+            let address = Address::new(Class::Portal, portal_id);
+            let objects = self.context.objects.as_ref();
+            let command = PortalCommand::Resume { channel: portal.id };
+            match call::<()>(objects, address, &command).await {
+                Err(error) if error.status != 404 => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn report_stuck(&self) {
+        let now = self.now();
+        let Some(since) = self.upkeep.failing_since() else {
+            return;
+        };
+        if now.saturating_sub(since) < STUCK_MS {
+            return;
+        }
+        let directory = self.context.directory.as_ref();
+        if let Err(error) = stuck::mark(directory, "Login", &self.login_id, since).await {
+            tracing::warn!(login.id = %self.login_id, "D1 takes no report: {error}");
+        }
+    }
+}

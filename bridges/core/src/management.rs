@@ -1,0 +1,109 @@
+//! The management room: a chat of the owner with the bridge's bot, in which commands are given and
+//! the bot says what goes wrong. No secret ever enters it.
+//!
+//! The room of a user is the one that the alias `#_<network>_management_<user>` points to: the last
+//! one into which the user invited the bot, or one that the bot made because it had something to
+//! say. [`commands`] carries out what is said there.
+
+mod commands;
+mod reply;
+
+use std::rc::Rc;
+
+use hubbub_core::{context::Context, error::Result};
+use hubbub_storage::directory::appservices;
+use ruma::{OwnedRoomId, RoomId, UserId};
+use serde_json::{Value as Json, json};
+
+pub(crate) use self::commands::run;
+use crate::{matrix::Matrix, network::Network};
+
+/// The target of a management room's route.
+pub(crate) fn route_of(user: &UserId) -> String {
+    format!("management:{user}")
+}
+
+/// The user of a management room's route.
+pub(crate) fn user_of(route: &str) -> Option<&UserId> {
+    <&UserId>::try_from(route.strip_prefix("management:")?).ok()
+}
+
+fn alias_name(user: &UserId) -> String {
+    // What an alias may not hold is written as its code, and so is the sign of that.
+    let mut name = "management_".to_owned();
+    for byte in user.localpart().bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
+            name.push(char::from(byte));
+        } else {
+            name.push_str(&format!("={byte:02x}"));
+        }
+    }
+    name
+}
+
+/// The management room of a user who holds a login; made when there is none.
+pub(crate) async fn room_of(matrix: &Matrix, user: &UserId) -> Result<OwnedRoomId> {
+    let name = alias_name(user);
+    let body = json!({
+        "preset": "private_chat",
+        "is_direct": true,
+        "invite": [user],
+        "creation_content": { "m.federate": false },
+        "power_level_content_override": {
+            "users": { user.as_str(): 50 },
+            "events": { "m.room.encryption": 100, "m.room.tombstone": 100, "m.room.server_acl": 100 },
+        },
+    });
+    let room = matrix.create_room(&name, body).await?;
+    matrix.route(&room, &route_of(user)).await?;
+    if let Err(error) = matrix.join(&matrix.owner(user), &room).await {
+        // The invitation is seen, too.
+        tracing::info!("The owner of a login did not join the management room: {error}");
+    }
+    Ok(room)
+}
+
+/// Says something, once a transaction id.
+pub(crate) async fn say(matrix: &Matrix, room: &RoomId, transaction: &str, text: &str) -> Result<()> {
+    send(matrix, room, transaction, &reply::Reply::text(text)).await
+}
+
+async fn send(matrix: &Matrix, room: &RoomId, transaction: &str, reply: &reply::Reply) -> Result<()> {
+    matrix.bot().send(room, "m.room.message", transaction, &reply.content(), None).await?;
+    Ok(())
+}
+
+/// Whether an event is an invitation of the bot, and of whom.
+pub(crate) fn inviter<'a>(bot: &UserId, event: &'a Json) -> Option<&'a UserId> {
+    let text = |pointer: &str| event.pointer(pointer).and_then(Json::as_str);
+    let invited = text("/type") == Some("m.room.member")
+        && text("/state_key") == Some(bot.as_str())
+        && text("/content/membership") == Some("invite");
+    let sender = text("/sender").filter(|_| invited)?;
+    <&UserId>::try_from(sender).ok()
+}
+
+/// Somebody invited the bot: it joins a human of this server, and says what it can do.
+pub(crate) async fn accept_invite<N: Network>(context: &Rc<Context>, room: &RoomId, inviter: &UserId) -> Result<()> {
+    let matrix = Matrix::new::<N>(Rc::clone(context));
+    let account = appservices::owner_of_account(context.directory.as_ref(), inviter.as_str()).await?;
+    if account != Some(None) {
+        // Refusing may fail when somebody else did already.
+        if let Err(error) = matrix.bot().leave(room).await {
+            tracing::info!("An invitation could not be refused: {error}");
+        }
+        return Ok(());
+    }
+    matrix.bot().join(room.into()).await?;
+    matrix.route(room, &route_of(inviter)).await?;
+    let alias = matrix.alias(&alias_name(inviter))?;
+    if matrix.bot().resolve_alias(&alias).await?.as_deref() != Some(room) {
+        matrix.bot().delete_alias(&alias).await?;
+        matrix.bot().set_alias(&alias, room).await?;
+    }
+    let text = format!(
+        "Hello. I bring your {} channels here. Say `connect` to start, or `help` for all that I can do.",
+        N::TITLE
+    );
+    say(&matrix, room, &format!("hello-{}", context.clock.now() / 60_000), &text).await
+}

@@ -1,0 +1,266 @@
+//! The commands of the management room.
+//!
+//! An event may come again after a crash: each command is idempotent, new ids are made of the
+//! event's id, and so is the transaction id of the reply.
+
+use std::rc::Rc;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use hubbub_core::{
+    context::Context,
+    contract::{Address, Class, call},
+    error::{MatrixError, Result},
+};
+use hubbub_storage::directory::bridges::{self, BridgeLogin};
+use ruma::{RoomId, UserId};
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+
+use super::{reply::Reply, send};
+use crate::{
+    contract::{Bridged, ListedChannel, LoginCommand, LoginState, LoginStatus, Started},
+    matrix::Matrix,
+    network::Network,
+    web::paths::Link,
+};
+
+/// How long a one-time link works.
+const LINK_MS: i64 = 3_600_000;
+
+/// Channels that one reply lists.
+const LISTED: usize = 200;
+
+/// One command, by one user.
+struct Command<'a, N> {
+    context: &'a Rc<Context>,
+    network: N,
+    user: &'a UserId,
+    event_id: &'a str,
+}
+
+/// Carries out an event of a management room, if it is a command of its user, and replies.
+pub(crate) async fn run<N: Network>(context: &Rc<Context>, room: &RoomId, user: &UserId, event: &Json) -> Result<()> {
+    let text = |pointer: &str| event.pointer(pointer).and_then(Json::as_str);
+    let is_text = text("/type") == Some("m.room.message")
+        && text("/content/msgtype") == Some("m.text")
+        && text("/content/m.relates_to/rel_type") != Some("m.replace");
+    let (Some(event_id), Some(body)) = (text("/event_id"), text("/content/body")) else {
+        return Ok(());
+    };
+    if !is_text || text("/sender") != Some(user.as_str()) {
+        return Ok(());
+    }
+    let command = Command { context, network: N::new(Rc::clone(context)), user, event_id };
+    let reply = match command.run(body.trim()).await {
+        Ok(reply) => reply,
+        // Our own fault, or that of the moment: the same command comes again.
+        Err(error) if error.status >= 500 && error.status != 502 => return Err(error),
+        Err(error) => Reply::text(&error.error),
+    };
+    let matrix = Matrix::new::<N>(Rc::clone(context));
+    send(&matrix, room, &format!("reply-{event_id}"), &reply).await
+}
+
+impl<N: Network> Command<'_, N> {
+    async fn run(&self, text: &str) -> Result<Reply> {
+        let text = text.trim_start_matches('!');
+        let (verb, argument) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        let argument = argument.trim();
+        match verb.to_ascii_lowercase().as_str() {
+            "help" => Ok(self.help()),
+            "connect" => self.connect(argument).await,
+            "list" => self.list(argument).await,
+            "bridge" => self.bridge(argument).await,
+            "unbridge" => self.unbridge(argument).await,
+            "status" => self.status().await,
+            "disconnect" => self.disconnect(argument).await,
+            _ => Ok(Reply::text("I do not know this command. Say `help` for all that I can do.")),
+        }
+    }
+
+    fn help(&self) -> Reply {
+        let title = N::TITLE;
+        Reply::text("What I can do:").and_list(&[
+            format!("connect — connect a {title} account, or renew the token of one"),
+            "connect new — connect one more account".to_owned(),
+            "list — your channels".to_owned(),
+            "bridge #channel — bring a channel here; direct chats come by themselves".to_owned(),
+            "unbridge #channel — end that; the room stays".to_owned(),
+            "status — what is connected, and how it is".to_owned(),
+            "disconnect — forget the token; the rooms stay".to_owned(),
+            "Who has several workspaces adds “in” and the workspace: bridge #general in Acme".to_owned(),
+        ])
+    }
+
+    async fn ask<R: DeserializeOwned>(&self, login_id: &str, command: &LoginCommand) -> Result<R> {
+        let address = Address::new(Class::Login, login_id);
+        call(self.context.objects.as_ref(), address, command).await
+    }
+
+    async fn logins(&self) -> Result<Vec<BridgeLogin>> {
+        let directory = self.context.directory.as_ref();
+        let logins = bridges::list_logins_of(directory, N::ID, self.user.as_str()).await?;
+        let forwarding = LoginState::Forwarding.as_str();
+        Ok(logins.into_iter().filter(|login| login.state != forwarding).collect())
+    }
+
+    /// A name that belongs to this event and to nothing else.
+    fn derived(&self, purpose: &str) -> String {
+        let purpose = format!("{}-{purpose}", N::ID);
+        let secrets = &self.context.config.secrets;
+        let mac = secrets.mac(&purpose, self.event_id.as_bytes());
+        let short = mac.first_chunk::<18>().map_or(&mac[..], |short| &short[..]);
+        URL_SAFE_NO_PAD.encode(short)
+    }
+
+    async fn connect(&self, argument: &str) -> Result<Reply> {
+        let waiting = |login: &&BridgeLogin| login.state != LoginState::Connected.as_str();
+        let logins = self.logins().await?;
+        let known = logins.iter().rfind(waiting);
+        let known = known.filter(|_| !argument.eq_ignore_ascii_case("new"));
+        if known.is_none() && !logins.is_empty() && argument.is_empty() {
+            return Ok(Reply::text(
+                "Your account is connected. Say `connect new` to connect one more, `list` for \
+                 its channels.",
+            ));
+        }
+        let login_id = known.map_or_else(|| self.derived("login-id"), |login| login.login_id.clone());
+        let command = LoginCommand::Start { owner: self.user.to_owned() };
+        let started: Started = self.ask(&login_id, &command).await?;
+        let link = Link {
+            login_id: login_id.clone(),
+            expires_at: self.context.clock.now().saturating_add(LINK_MS),
+            nonce: self.derived("link"),
+        };
+        let command = LoginCommand::Link { nonce: link.nonce.clone(), expires_at: link.expires_at };
+        self.ask::<()>(&login_id, &command).await?;
+        let url = link.url::<N>(self.context);
+        let last = format!(
+            "Then open this page and enter the signing secret and the user token: {url}\nIt works \
+             once, within an hour. Never write a secret into this room."
+        );
+        if known.is_some_and(|login| login.remote_user.is_some()) {
+            let text = format!("Your {} app is still there; only its token has to be new.", N::TITLE);
+            return Ok(Reply::text(&text).and_text(&last));
+        }
+        let manifest = serde_json::to_string_pretty(&started.manifest)?;
+        Ok(Reply::text(self.network.instructions()).and_code(&manifest).and_text(&last))
+    }
+
+    /// Splits `#general in Acme` into the channel and the login that it is about.
+    async fn target(&self, argument: &str) -> Result<(String, BridgeLogin)> {
+        let (channel, workspace) = match argument.rsplit_once(" in ") {
+            Some((channel, workspace)) => (channel, Some(workspace.trim())),
+            None => match argument.strip_prefix("in ") {
+                Some(workspace) => ("", Some(workspace.trim())),
+                None => (argument, None),
+            },
+        };
+        let logins = self.logins().await?;
+        let named = |login: &&BridgeLogin| match workspace {
+            Some(workspace) => {
+                let team = login.name.as_deref().and_then(|name| name.split_once(" in "));
+                team.is_some_and(|(_, team)| team.eq_ignore_ascii_case(workspace))
+                    || login.team.as_deref() == Some(workspace)
+                    || login.login_id == workspace
+            }
+            None => true,
+        };
+        let mut found = logins.iter().filter(named).filter(|login| login.remote_user.is_some());
+        match (found.next(), found.next()) {
+            (Some(login), None) => Ok((channel.trim().to_owned(), login.clone())),
+            (Some(_), Some(_)) => {
+                Err(MatrixError::invalid_param("You have several workspaces: add “in” and the workspace’s name."))
+            }
+            (None, _) => {
+                Err(MatrixError::not_found("There is no such connected account. Say `connect` to connect one."))
+            }
+        }
+    }
+
+    async fn list(&self, argument: &str) -> Result<Reply> {
+        let argument = if argument.is_empty() || argument.starts_with("in ") {
+            argument.to_owned()
+        } else {
+            format!("in {argument}")
+        };
+        let (_, login) = self.target(&argument).await?;
+        let channels: Vec<ListedChannel> = self.ask(&login.login_id, &LoginCommand::List).await?;
+        let mut lines: Vec<String> = channels
+            .iter()
+            .filter(|channel| !channel.kind.is_private_chat() || channel.portal_id.is_some())
+            .map(|channel| {
+                let sign = if channel.kind.is_private_chat() { "" } else { "#" };
+                let state = channel.portal_id.as_ref().map_or("", |_| " — bridged");
+                format!("{sign}{}{state}", channel.name)
+            })
+            .collect();
+        lines.sort();
+        if lines.is_empty() {
+            return Ok(Reply::text("You are in no channel there."));
+        }
+        let more = lines.len().saturating_sub(LISTED);
+        lines.truncate(LISTED);
+        if more > 0 {
+            lines.push(format!("and {more} more"));
+        }
+        Ok(Reply::text("Your channels:").and_list(&lines))
+    }
+
+    async fn bridge(&self, argument: &str) -> Result<Reply> {
+        let (channel, login) = self.target(argument).await?;
+        if channel.is_empty() {
+            return Ok(Reply::text("Which channel? Say `bridge #channel`."));
+        }
+        let command = LoginCommand::Bridge { channel: channel.clone() };
+        let bridged: Bridged = self.ask(&login.login_id, &command).await?;
+        Ok(Reply::text(&format!("{channel} is here: https://matrix.to/#/{}", bridged.room_id)))
+    }
+
+    async fn unbridge(&self, argument: &str) -> Result<Reply> {
+        let (channel, login) = self.target(argument).await?;
+        let command = LoginCommand::Unbridge { channel: channel.clone() };
+        self.ask::<()>(&login.login_id, &command).await?;
+        Ok(Reply::text(&format!("{channel} is not bridged any more. Its room stays.")))
+    }
+
+    async fn status(&self) -> Result<Reply> {
+        let logins = self.logins().await?;
+        if logins.is_empty() {
+            return Ok(Reply::text("Nothing is connected. Say `connect` to start."));
+        }
+        let mut lines = Vec::new();
+        for login in &logins {
+            let status: LoginStatus = self.ask(&login.login_id, &LoginCommand::Status).await?;
+            let name = login.name.as_deref().unwrap_or("a new account");
+            let state = match status.state {
+                LoginState::Pending => "waits for its secrets",
+                LoginState::Connected => "connected",
+                LoginState::BadCredentials => "needs a new token: say connect",
+                LoginState::Disconnected => "disconnected",
+                LoginState::Forwarding => "replaced",
+            };
+            let counters = status.counters;
+            lines.push(format!(
+                "{name}: {state}; {} bridged, {} events waiting, {} refused, {} of channels that \
+                 are not bridged",
+                status.portals.len(),
+                status.waiting,
+                counters.refused,
+                counters.dropped
+            ));
+        }
+        Ok(Reply::text("Your accounts:").and_list(&lines))
+    }
+
+    async fn disconnect(&self, argument: &str) -> Result<Reply> {
+        let argument = if argument.is_empty() || argument.starts_with("in ") {
+            argument.to_owned()
+        } else {
+            format!("in {argument}")
+        };
+        let (_, login) = self.target(&argument).await?;
+        self.ask::<()>(&login.login_id, &LoginCommand::Disconnect).await?;
+        Ok(Reply::text("Disconnected: the token is forgotten. The rooms stay; `connect` goes on with them."))
+    }
+}

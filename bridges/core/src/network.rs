@@ -1,0 +1,337 @@
+//! What a network has to say to be bridged: it converts, the engine decides.
+//!
+//! Remote ids are opaque here: the engine compares and stores them, and asks [`Network::place`]
+//! where a message stands. A connector implements [`Network`] and nothing else.
+
+use std::{future::Future, rc::Rc};
+
+use hubbub_core::context::Context;
+use hubbub_storage::portal::Place;
+use ruma::{OwnedRoomId, UserId};
+use serde_json::{Value as Json, value::RawValue};
+
+use crate::{
+    contract::{ChannelKind, Ghost, Hook, RemotePerson},
+    web::HookHeaders,
+};
+
+/// One network, as seen from an object: cheap to make, holds nothing that must survive.
+pub trait Network: Sized + 'static {
+    /// Its name in paths, user ids, aliases and transaction ids, like `slack`. Also the id of its
+    /// appservice registration.
+    const ID: &'static str;
+    /// Its name in sentences, like `Slack`.
+    const TITLE: &'static str;
+    /// The localpart of its bot.
+    const BOT: &'static str;
+    /// How many messages a second may be sent into one channel, unless a login says otherwise.
+    const PACE: u32;
+
+    /// The headers that sign its hooks.
+    const HOOK_HEADERS: HookHeaders;
+
+    /// The network as this server reaches it.
+    fn new(context: Rc<Context>) -> Self;
+
+    /// The app that the owner is to make, which calls us at `hook_url`.
+    fn manifest(&self, hook_url: &str) -> Json;
+
+    /// How to make that app, for a chat.
+    fn instructions(&self) -> &'static str;
+
+    /// Refuses secrets that cannot work, with a sentence that helps.
+    fn check_secrets(&self, signing_secret: &str, token: &str) -> Result<(), String>;
+
+    /// Whose token this is.
+    fn identify(&self, token: &str) -> impl Future<Output = Result<Identity, RemoteError>>;
+
+    /// Checks a hook's signature and age.
+    fn verify(&self, signing_secret: &str, hook: &Hook, now: i64) -> Result<(), &'static str>;
+
+    /// Reads a hook whose signature holds.
+    fn read_hook(&self, body: &str) -> HookBody;
+
+    /// The event inside a stored hook.
+    fn event_of(&self, body: &str) -> Option<Box<RawValue>>;
+
+    /// All channels that the account is in.
+    fn channels(&self, token: &str) -> impl Future<Output = Result<Vec<RemoteChannel>, RemoteError>>;
+
+    /// One channel.
+    fn channel(&self, token: &str, channel: &str) -> impl Future<Output = Result<RemoteChannel, RemoteError>>;
+
+    /// The name of somebody; `None` when the network knows none.
+    fn person(&self, token: &str, person: &str) -> impl Future<Output = Result<Option<String>, RemoteError>>;
+
+    /// A page of a channel's messages, in any order.
+    fn history(
+        &self,
+        token: &str,
+        request: &HistoryRequest<'_>,
+    ) -> impl Future<Output = Result<HistoryPage, RemoteError>>;
+
+    /// Sends one post and returns its remote id. Never repeats anything by itself.
+    fn send(&self, token: &str, channel: &str, post: &Post) -> impl Future<Output = Result<String, RemoteError>>;
+
+    /// How often the account may call a method, as (calls a minute, calls at once); `None`:
+    /// without a budget.
+    fn budget(&self, method: &str) -> Option<(u32, u32)>;
+
+    /// The method that lists channels.
+    const CHANNELS_METHOD: &'static str;
+    /// The method that names people.
+    const PERSON_METHOD: &'static str;
+    /// The method that reads history.
+    const HISTORY_METHOD: &'static str;
+
+    /// The localpart of somebody's ghost; must start with `_<ID>_`.
+    fn ghost_localpart(&self, team: &str, person: &str) -> String;
+
+    /// The person behind a ghost of this workspace.
+    fn person_of(&self, team: &str, ghost_localpart: &str) -> Option<String>;
+
+    /// Reads a remote event, live or from a history.
+    fn read_event(&self, event: &RawValue) -> RemoteEvent;
+
+    /// Where a message stands in its channel; `None` when this is no id of a message.
+    fn place(&self, remote_id: &str) -> Option<String>;
+
+    /// An id that stands before all messages sent after `at` (milliseconds since the epoch).
+    fn id_at(&self, at: i64) -> String;
+
+    /// Whom and what a message names.
+    fn names_in(&self, event: &RawValue) -> NamesIn;
+
+    /// The message as contents of `m.room.message`, at least one.
+    fn to_matrix(&self, event: &RawValue, names: &KnownNames) -> Vec<Json>;
+
+    /// The posts that an `m.room.message` content becomes; none when it says nothing.
+    fn to_remote(&self, content: &Json, known: &KnownAddresses<'_>) -> Vec<Json>;
+
+    /// What the network's code means for the person, as a sentence.
+    fn explain(&self, code: &str) -> String;
+}
+
+/// Why a call of a network gave no answer. No text holds a token or an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RemoteError {
+    /// Nothing was done: it may be tried again later.
+    NotDone(String),
+    /// It may have been done.
+    Unknown(String),
+    /// Nothing was done, and not before so many milliseconds.
+    RateLimited(i64),
+    /// The token does not work any more, and why (the network's code).
+    BadCredentials(String),
+    /// It will never be done, and why (the network's code).
+    Refused(String),
+}
+
+impl RemoteError {
+    /// A short text for the log and for people.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::NotDone(cause) | Self::Unknown(cause) => cause.clone(),
+            Self::RateLimited(_) => "the network's rate limit is used up".to_owned(),
+            Self::BadCredentials(code) => format!("the network refuses the token ({code})"),
+            Self::Refused(code) => format!("the network refuses this ({code})"),
+        }
+    }
+}
+
+/// Whose a token is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The workspace.
+    pub team: String,
+    /// Its name.
+    pub team_name: String,
+    /// The account.
+    pub user: String,
+    /// Its name.
+    pub user_name: String,
+}
+
+/// What a hook says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HookBody {
+    /// The network checks the address.
+    Challenge(String),
+    /// The network holds events back for a while.
+    RateLimited,
+    /// Not what it should be.
+    Malformed(&'static str),
+    /// An event.
+    Event(HookEvent),
+}
+
+/// An event, as far as the LoginObject looks into it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookEvent {
+    /// The network's id of the event, the same in each retry.
+    pub event_id: String,
+    /// When it happened, in seconds since the epoch, the same in each retry.
+    pub at: i64,
+    /// The workspaces that it concerns.
+    pub teams: Vec<String>,
+    /// The account that it was sent for, if the network says so.
+    pub account: Option<String>,
+    /// What it is.
+    pub kind: HookKind,
+}
+
+/// The events that the LoginObject tells apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HookKind {
+    /// For the portal of a channel.
+    ForChannel {
+        /// The channel.
+        channel: String,
+        /// What the channel is, if the event says so.
+        kind: Option<ChannelKind>,
+        /// Whether a portal of a private chat is made for it.
+        opens: bool,
+    },
+    /// The token of these accounts (of all, when empty) stopped working, and why.
+    Revoked {
+        /// The accounts.
+        accounts: Vec<String>,
+        /// The network's code.
+        reason: &'static str,
+    },
+    /// A channel has another id now.
+    ChannelRenamed {
+        /// The old id.
+        old: String,
+        /// The new id.
+        new: String,
+    },
+    /// Somebody has another name now.
+    PersonChanged {
+        /// Who.
+        person: String,
+        /// The name.
+        name: String,
+    },
+    /// Something that the bridge knows and does not bridge yet.
+    NotBridged,
+    /// Something that the bridge has no use for.
+    Other,
+}
+
+/// A channel at the network.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct RemoteChannel {
+    /// Its id.
+    pub id: String,
+    /// Its name without `#`; empty for a chat of two.
+    pub name: String,
+    /// Its topic.
+    pub topic: Option<String>,
+    /// What it is.
+    pub kind: ChannelKind,
+    /// The other person of a chat of two.
+    pub with: Option<String>,
+}
+
+/// Which messages of a channel are wanted.
+#[derive(Clone, Debug)]
+pub struct HistoryRequest<'a> {
+    /// The channel.
+    pub channel: &'a str,
+    /// Only messages after this id.
+    pub after: Option<&'a str>,
+    /// The next page of an earlier answer.
+    pub cursor: Option<&'a str>,
+    /// How many, at most.
+    pub limit: u32,
+}
+
+/// A page of a channel's messages.
+#[derive(Clone, Debug, Default)]
+pub struct HistoryPage {
+    /// The messages, in any order.
+    pub messages: Vec<Box<RawValue>>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<String>,
+}
+
+/// One post.
+#[derive(Clone, Debug)]
+pub struct Post {
+    /// What [`Network::to_remote`] made.
+    pub content: Json,
+    /// What the network is to keep beside it, and to give back in echo and history.
+    pub transaction: TransactionMark,
+}
+
+/// Which part of which Matrix event a post is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransactionMark {
+    /// The event.
+    pub event_id: String,
+    /// The part.
+    pub part: u32,
+}
+
+/// A remote event as the engine sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RemoteEvent {
+    /// Something was said.
+    Message(RemoteMessage),
+    /// Something that this version does not bridge (an edit, a deletion); its name for the counter.
+    Ignored(String),
+    /// It lacks what it must have.
+    Malformed,
+}
+
+/// A remote message, but for its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteMessage {
+    /// Its id.
+    pub id: String,
+    /// Where it stands.
+    pub place: Place,
+    /// When it was sent, in milliseconds since the epoch.
+    pub sent_at: i64,
+    /// Who said it.
+    pub sender: RemotePerson,
+    /// Whether a program posted it: it may be the echo of our own post.
+    pub by_program: bool,
+    /// What we left beside our own post.
+    pub transaction: Option<TransactionMark>,
+}
+
+/// Whom and what a message names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamesIn {
+    /// People.
+    pub people: Vec<String>,
+    /// Channels.
+    pub channels: Vec<String>,
+}
+
+/// The names that a conversion may ask for.
+#[derive(Clone, Debug, Default)]
+pub struct KnownNames {
+    /// People.
+    pub people: Vec<Ghost>,
+    /// Channels as (id, name, room or alias).
+    pub channels: Vec<(String, String, Option<ruma::OwnedRoomOrAliasId>)>,
+}
+
+/// The addresses that a conversion of a Matrix event may ask for.
+pub struct KnownAddresses<'a> {
+    /// The workspace.
+    pub team: &'a str,
+    /// The owner.
+    pub owner: &'a UserId,
+    /// The owner's account.
+    pub remote_user: &'a str,
+    /// This server.
+    pub server_name: &'a ruma::ServerName,
+    /// The portal's own room.
+    pub room_id: Option<&'a OwnedRoomId>,
+    /// The portal's own channel.
+    pub channel: &'a str,
+}

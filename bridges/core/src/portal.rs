@@ -1,0 +1,273 @@
+//! The PortalObject: one channel of a login as a Matrix room.
+//!
+//! Two durable lanes lead through it. [`inbound`](self::inbound) always applies the smallest remote
+//! timestamp among what is queued; [`outbound`](self::outbound) has at most one call in flight and
+//! reconciles what has an unknown outcome. [`make`](self::make) is the saga that makes the room,
+//! [`take`](self::take) what both sides hand in, [`mirror`](self::mirror) D1's copy of the map.
+
+mod inbound;
+mod make;
+mod mirror;
+mod names;
+mod notice;
+mod outbound;
+mod reconcile;
+mod take;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    rc::Rc,
+};
+
+use futures_util::future::{LocalBoxFuture, join3};
+use hubbub_core::{
+    context::Context,
+    contract::{Address, Class, call, encode},
+    error::{MatrixError, Result},
+    object::{InFlight, Object},
+};
+use hubbub_storage::{
+    database::{Database, Transaction, transaction},
+    directory::stuck,
+    portal::{self as store, Place, PortalRow},
+    schema,
+};
+use ruma::{OwnedRoomId, OwnedUserId};
+use serde::de::DeserializeOwned;
+
+use self::{make::Step, names::NameCache, outbound::Outbound};
+use crate::{
+    contract::{Access, ChannelKind, LoginCommand, PortalCommand, PortalStatus},
+    lane::{Alarm, Lane, earlier},
+    matrix::Matrix,
+    network::{Network, RemoteChannel},
+    pace::Buckets,
+};
+
+/// From when on a failing lane is named in D1's `stuck`.
+const STUCK_MS: i64 = 60_000;
+
+/// A portal of the network `N`.
+pub struct PortalObject<N> {
+    portal_id: String,
+    database: Rc<dyn Database>,
+    context: Rc<Context>,
+    network: N,
+    matrix: Matrix,
+    row: RefCell<Option<PortalRow>>,
+    /// The places of the inbound lane that no run holds.
+    inbound: RefCell<BTreeSet<Place>>,
+    /// The places of the outbound lane.
+    outbound: RefCell<VecDeque<i64>>,
+    sending: Outbound,
+    joined: RefCell<HashSet<String>>,
+    names: NameCache,
+    buckets: Buckets,
+    alarm: Alarm,
+    inbound_lane: Lane,
+    outbound_lane: Lane,
+    mirror_lane: Lane,
+    locks: InFlight,
+    has_mirror: Cell<bool>,
+    ignored: RefCell<HashMap<String, u64>>,
+}
+
+impl<N: Network> Object for PortalObject<N> {
+    type Command = PortalCommand;
+
+    fn open(name: &str, database: Rc<dyn Database>, context: Rc<Context>) -> Result<Self> {
+        let object = Self {
+            portal_id: name.to_owned(),
+            network: N::new(Rc::clone(&context)),
+            matrix: Matrix::new::<N>(Rc::clone(&context)),
+            database,
+            context,
+            row: RefCell::default(),
+            inbound: RefCell::default(),
+            outbound: RefCell::default(),
+            sending: Outbound::default(),
+            joined: RefCell::default(),
+            names: NameCache::default(),
+            buckets: Buckets::default(),
+            alarm: Alarm::default(),
+            inbound_lane: Lane::default(),
+            outbound_lane: Lane::default(),
+            mirror_lane: Lane::default(),
+            locks: InFlight::default(),
+            has_mirror: Cell::new(false),
+            ignored: RefCell::default(),
+        };
+        if schema::version(object.database.as_query())? > 0 {
+            schema::migrate(object.database.as_ref(), store::STEPS)?;
+            object.load()?;
+        }
+        Ok(object)
+    }
+
+    fn handle(&self, command: PortalCommand) -> LocalBoxFuture<'_, Result<Vec<u8>>> {
+        Box::pin(async move {
+            match command {
+                PortalCommand::Open(intent) => encode(&self.start(&intent).await?),
+                PortalCommand::Ready => encode(&self.ready().await?),
+                PortalCommand::Remote { events } => encode(&self.take_remote(&events).await?),
+                PortalCommand::Matrix { events } => encode(&self.take_matrix(&events).await?),
+                PortalCommand::Resume { channel } => encode(&self.resume(channel)?),
+                PortalCommand::Close => encode(&self.close().await?),
+                PortalCommand::Status => encode(&self.status()?),
+                PortalCommand::Poke => encode(&()),
+            }
+        })
+    }
+
+    fn work(&self) -> LocalBoxFuture<'_, Option<i64>> {
+        Box::pin(async move {
+            let Ok(row) = self.row() else { return None };
+            let mut next = None;
+            if !row.closed && Step::of(&row) != Step::Active {
+                next = self.go_on_making().await;
+            }
+            if self.is_active() {
+                let lanes = join3(self.run_inbound(), self.run_outbound(), self.run_mirror());
+                let (inbound, outbound, mirror) = lanes.await;
+                next = earlier(next, earlier(inbound, earlier(outbound, mirror)));
+                // What the lanes left for D1 while its own lane was through already.
+                next = earlier(next, self.run_mirror().await);
+            }
+            self.report_stuck().await;
+            self.alarm.settle(next, self.now())
+        })
+    }
+}
+
+impl<N: Network> PortalObject<N> {
+    fn load(&self) -> Result<()> {
+        let query = self.database.as_query();
+        let Some(row) = store::get(query)? else {
+            return Ok(());
+        };
+        self.inbound.borrow_mut().extend(store::list_inbound(query)?);
+        self.outbound.borrow_mut().extend(store::list_outbound(query, row.sent_through)?);
+        self.joined.borrow_mut().extend(store::list_joined(query)?);
+        self.has_mirror.set(!store::list_mirror(query)?.is_empty());
+        // A call of an earlier life may have been made without its outcome being written down.
+        self.sending.doubt_through(row.attempt_through, self.now());
+        *self.row.borrow_mut() = Some(row);
+        Ok(())
+    }
+
+    fn now(&self) -> i64 {
+        self.context.clock.now()
+    }
+
+    /// The portal; 404 before it was opened.
+    fn row(&self) -> Result<PortalRow> {
+        let row = self.row.borrow().clone();
+        row.ok_or_else(|| MatrixError::not_found("There is no such portal."))
+    }
+
+    fn is_active(&self) -> bool {
+        self.row().is_ok_and(|row| !row.closed && Step::of(&row) == Step::Active)
+    }
+
+    fn owner(&self) -> Result<OwnedUserId> {
+        OwnedUserId::try_from(self.row()?.owner).map_err(MatrixError::internal)
+    }
+
+    fn room_id(&self) -> Result<OwnedRoomId> {
+        let room = self.row()?.room_id.unwrap_or_default();
+        OwnedRoomId::try_from(room).map_err(MatrixError::internal)
+    }
+
+    fn kind(&self) -> Result<ChannelKind> {
+        Ok(ChannelKind::from(self.row()?.kind.as_str()))
+    }
+
+    fn details(&self) -> Result<RemoteChannel> {
+        let details = self.row()?.details.unwrap_or_default();
+        Ok(serde_json::from_str(&details)?)
+    }
+
+    /// Commits `work`, with the safety net's alarm when it leaves something to do.
+    fn commit<T>(&self, arms: bool, mut work: impl FnMut(&dyn Transaction) -> Result<T>) -> Result<T> {
+        let now = self.now();
+        transaction(self.database.as_ref(), |transaction| {
+            if arms {
+                self.alarm.arm(transaction, now)?;
+            }
+            work(transaction)
+        })
+        .inspect_err(|_: &MatrixError| self.alarm.forget())
+    }
+
+    /// Changes the portal's row, and what `also` writes, in one transaction.
+    fn write_with<T>(
+        &self,
+        edit: impl FnOnce(&mut PortalRow),
+        mut also: impl FnMut(&dyn Transaction) -> Result<T>,
+    ) -> Result<T> {
+        let mut row = self.row()?;
+        edit(&mut row);
+        let value = self.commit(true, |transaction| {
+            store::put(transaction, &row)?;
+            also(transaction)
+        })?;
+        *self.row.borrow_mut() = Some(row);
+        Ok(value)
+    }
+
+    fn write(&self, edit: impl FnOnce(&mut PortalRow)) -> Result<()> {
+        self.write_with(edit, |_| Ok(()))
+    }
+
+    /// Asks the login.
+    async fn ask_login<R: DeserializeOwned>(&self, command: &LoginCommand) -> Result<R> {
+        let address = Address::new(Class::Login, self.row()?.login_id);
+        call(self.context.objects.as_ref(), address, command).await
+    }
+
+    /// What it takes to call the network, and for a method with a budget the right to call it now.
+    async fn access(&self, method: Option<&str>) -> Result<Access> {
+        self.ask_login(&LoginCommand::Access { method: method.map(str::to_owned) }).await
+    }
+
+    async fn token_refused(&self, reason: &str, access: &Access) -> Result<()> {
+        self.sending.forget_access();
+        self.ask_login(&LoginCommand::TokenRefused { reason: reason.to_owned(), generation: access.generation }).await
+    }
+
+    fn resume(&self, channel: String) -> Result<()> {
+        if self.row()?.channel != channel {
+            self.write(|row| row.channel = channel)?;
+        }
+        self.sending.forget_access();
+        self.inbound_lane.hurry();
+        self.outbound_lane.hurry();
+        Ok(())
+    }
+
+    fn status(&self) -> Result<PortalStatus> {
+        let row = self.row()?;
+        Ok(PortalStatus {
+            step: row.step.clone(),
+            room_id: row.room_id.and_then(|room| OwnedRoomId::try_from(room).ok()),
+            inbound: u64::try_from(self.inbound.borrow().len()).unwrap_or(u64::MAX),
+            outbound: u64::try_from(self.outbound.borrow().len()).unwrap_or(u64::MAX),
+            uncertain: self.is_in_doubt(),
+        })
+    }
+
+    /// Names the portal in D1's `stuck` when a lane has failed for a minute.
+    async fn report_stuck(&self) {
+        let now = self.now();
+        let lanes = [&self.inbound_lane, &self.outbound_lane];
+        let since = lanes.into_iter().filter_map(|lane| lane.failing_since()).min();
+        let Some(since) = since.filter(|since| now.saturating_sub(*since) >= STUCK_MS) else {
+            return;
+        };
+        let directory = self.context.directory.as_ref();
+        if let Err(error) = stuck::mark(directory, "Portal", &self.portal_id, since).await {
+            tracing::warn!(portal.id = %self.portal_id, "D1 takes no report: {error}");
+        }
+    }
+}

@@ -1,0 +1,455 @@
+//! From the room to the network: in order, one call in flight, never the same post twice.
+//!
+//! Before a call it is written down that one may be made (for the next few events at once). A call
+//! without an answer puts its event in doubt, and what is in doubt is looked up
+//! ([`reconcile`](super::reconcile)) before anything is sent again. Waiting, for a rate or for the
+//! network, is an alarm.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+};
+
+use hubbub_core::error::Result;
+use hubbub_storage::portal::{self as store, MappedMessage, OutboundRow};
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::PortalObject;
+use crate::{
+    contract::Access,
+    failpoints,
+    network::{KnownAddresses, Network, Post, RemoteError, TransactionMark},
+    pace::Rate,
+};
+
+/// Events for which one row says that a call may be made.
+const ATTEMPTS_NOTED: usize = 10;
+
+/// How long the login's answer about token and pace holds.
+const ACCESS_MS: i64 = 60_000;
+
+/// What is known of calls in this life of the object.
+#[derive(Default)]
+pub(super) struct Outbound {
+    in_flight: Cell<bool>,
+    doubt_through: Cell<i64>,
+    settled_at: Cell<i64>,
+    access: RefCell<Option<(i64, Access)>>,
+}
+
+/// How long after an attempt the network's history is asked about it.
+pub(super) const SETTLE_MS: i64 = 1_000;
+
+impl Outbound {
+    /// The outcomes of calls up to this place are unknown.
+    pub(super) fn doubt_through(&self, seq: i64, now: i64) {
+        self.doubt_through.set(seq);
+        self.settled_at.set(now.saturating_add(SETTLE_MS));
+    }
+
+    /// Whether the outcome of a call for this place is unknown.
+    pub(super) fn doubts(&self, seq: i64) -> bool {
+        seq <= self.doubt_through.get()
+    }
+
+    /// When the network's history has the last word.
+    pub(super) fn settled_at(&self) -> i64 {
+        self.settled_at.get()
+    }
+
+    /// All outcomes are known.
+    pub(super) fn resolve(&self) {
+        self.doubt_through.set(0);
+    }
+
+    pub(super) fn forget_access(&self) {
+        self.access.borrow_mut().take();
+    }
+}
+
+struct CallGuard<'a>(&'a Cell<bool>);
+
+impl Drop for CallGuard<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
+/// Which parts of an event the network has, or why it gets none: the `outcome` of a row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Progress {
+    parts: BTreeMap<u32, String>,
+    refusal: Option<String>,
+}
+
+impl Progress {
+    /// Reads a row's outcome.
+    pub(super) fn read(outcome: Option<&str>) -> Self {
+        match outcome {
+            Some(outcome) => match outcome.strip_prefix('!') {
+                Some(code) => Self { refusal: Some(code.to_owned()), ..Self::default() },
+                None => Self { parts: serde_json::from_str(outcome).unwrap_or_default(), refusal: None },
+            },
+            None => Self::default(),
+        }
+    }
+
+    /// The row's outcome.
+    pub(super) fn write(&self) -> Result<String> {
+        match &self.refusal {
+            Some(code) => Ok(format!("!{code}")),
+            None => Ok(serde_json::to_string(&self.parts)?),
+        }
+    }
+
+    /// Notes a part; false when it was known.
+    pub(super) fn insert(&mut self, part: u32, remote_id: &str) -> bool {
+        self.parts.insert(part, remote_id.to_owned()).is_none()
+    }
+
+    /// The parts that the network has.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (&u32, &String)> {
+        self.parts.iter()
+    }
+}
+
+/// A Matrix event, as far as it matters here.
+#[derive(Deserialize)]
+pub(super) struct Outgoing {
+    event_id: String,
+    #[serde(rename = "type")]
+    event_type: String,
+    sender: String,
+    content: Json,
+}
+
+/// What an event becomes.
+enum Plan {
+    /// These posts.
+    Posts(Vec<Json>),
+    /// Nothing, and nobody misses it.
+    Nothing,
+    /// Nothing, and the room says why: each time, or once a kind.
+    Explain(Option<&'static str>, String),
+}
+
+/// What comes after a look at the head of the lane.
+pub(super) enum Next {
+    /// The head is done.
+    Done,
+    /// Look at the head again.
+    Again,
+    /// Go on then.
+    At(i64),
+    /// Go on when the login is connected again.
+    Paused,
+}
+
+impl<N: Network> PortalObject<N> {
+    /// Whether a call is in flight, or one's outcome is unknown.
+    pub(super) fn outcome_is_open(&self) -> bool {
+        self.sending.in_flight.get() || self.is_in_doubt()
+    }
+
+    /// Whether the outcome of a call for the head of the lane is unknown.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        let head = self.outbound.borrow().front().copied();
+        head.is_some_and(|seq| self.sending.doubts(seq))
+    }
+
+    /// Runs the lane until it is empty or has to wait; returns when to go on.
+    pub(super) async fn run_outbound(&self) -> Option<i64> {
+        if self.outbound.borrow().is_empty() {
+            return None;
+        }
+        let _guard = match self.outbound_lane.enter(self.now()) {
+            Ok(guard) => guard,
+            Err(at) => return Some(at),
+        };
+        loop {
+            let head = self.outbound.borrow().front().copied();
+            let outcome = match head {
+                Some(seq) => self.send_head(seq).await,
+                None => match self.note_sent() {
+                    Ok(()) => return None,
+                    Err(error) => Err(error),
+                },
+            };
+            match outcome {
+                Ok(Next::Done) => {
+                    self.outbound.borrow_mut().pop_front();
+                    self.outbound_lane.succeed();
+                }
+                Ok(Next::Again) => self.outbound_lane.succeed(),
+                Ok(Next::At(at)) => return Some(self.outbound_lane.wait_until(at)),
+                Ok(Next::Paused) => return None,
+                Err(error) => {
+                    tracing::warn!(portal.id = %self.portal_id, "A Matrix message waits: {error}");
+                    return Some(self.outbound_lane.fail(self.now()));
+                }
+            }
+        }
+    }
+
+    /// Writes down that the lane is empty, so that a woken object need not look further back.
+    fn note_sent(&self) -> Result<()> {
+        let row = self.row()?;
+        let through = row.attempt_through.max(row.sent_through);
+        if through == row.sent_through {
+            return Ok(());
+        }
+        self.write(|row| row.sent_through = through)
+    }
+
+    async fn send_head(&self, seq: i64) -> Result<Next> {
+        let row = store::get_outbound(self.database.as_query(), seq)?;
+        let Some(row) = row else {
+            return Ok(Next::Done);
+        };
+        let Some(body) = &row.body else {
+            return Ok(Next::Done);
+        };
+        let progress = Progress::read(row.outcome.as_deref());
+        if let Some(code) = progress.refusal {
+            return self.show_refusal(&row, &code).await;
+        }
+        let event: Outgoing = serde_json::from_str(body)?;
+        let access = self.current_access().await?;
+        let posts = match self.plan(&event, &access)? {
+            Plan::Posts(posts) => posts,
+            Plan::Nothing => return self.finish(&row, &progress),
+            Plan::Explain(kind, text) => {
+                match kind {
+                    Some(kind) => self.say_once(kind, &text, &event.event_id).await?,
+                    None => {
+                        let transaction = format!("why-{}", event.event_id);
+                        self.say(&transaction, &text, Some(&event.event_id)).await?;
+                    }
+                }
+                return self.finish(&row, &progress);
+            }
+        };
+        let missing = (0_u32..).zip(posts).find(|(part, _)| !progress.parts.contains_key(part));
+        let Some((part, content)) = missing else {
+            return self.finish(&row, &progress);
+        };
+        let Some(token) = &access.token else {
+            return Ok(Next::Paused);
+        };
+        if self.sending.doubts(seq) {
+            return self.reconcile(&row).await;
+        }
+        let rate = Rate::per_second(i64::from(access.pace));
+        if let Err(at) = self.buckets.take("send", rate, self.now()) {
+            return Ok(Next::At(at));
+        }
+        self.note_attempt(seq)?;
+        let mark = TransactionMark { event_id: row.event_id.clone(), part };
+        let post = Post { content, transaction: mark };
+        self.call(&row, &token.0, post, &access).await
+    }
+
+    /// Token and pace, asked of the login once a minute.
+    pub(super) async fn current_access(&self) -> Result<Access> {
+        let known = self.sending.access.borrow().clone();
+        if let Some((at, access)) = known
+            && at > self.now().saturating_sub(ACCESS_MS)
+            && access.token.is_some()
+        {
+            return Ok(access);
+        }
+        let access = self.access(None).await?;
+        *self.sending.access.borrow_mut() = Some((self.now(), access.clone()));
+        Ok(access)
+    }
+
+    fn plan(&self, event: &Outgoing, access: &Access) -> Result<Plan> {
+        let title = N::TITLE;
+        let explain = |kind, text: String| Ok(Plan::Explain(kind, text));
+        if event.sender != access.owner.as_str() {
+            let text = format!("Only what {} writes goes to {title}.", access.owner);
+            return explain(Some("other-people"), text);
+        }
+        match event.event_type.as_str() {
+            "m.room.message" => self.plan_message(event, access),
+            "m.room.encrypted" => explain(None, format!("This message is encrypted, so it cannot go to {title}.")),
+            "m.sticker" => explain(None, format!("Stickers do not go to {title} yet.")),
+            "m.reaction" => explain(Some("reaction"), format!("Reactions do not go to {title} yet.")),
+            "m.room.redaction" => explain(Some("redaction"), format!("What you delete here stays at {title} for now.")),
+            _ => explain(Some("unknown-type"), format!("This kind of message does not go to {title}.")),
+        }
+    }
+
+    fn plan_message(&self, event: &Outgoing, access: &Access) -> Result<Plan> {
+        let title = N::TITLE;
+        let text = |pointer: &str| event.content.pointer(pointer).and_then(Json::as_str);
+        // A message that was redacted before it came here.
+        let Some(kind) = text("/msgtype") else {
+            return Ok(Plan::Nothing);
+        };
+        if text("/m.relates_to/rel_type") == Some("m.replace") {
+            let text = format!("Your edit did not go to {title}: edits are not bridged yet.");
+            return Ok(Plan::Explain(None, text));
+        }
+        if matches!(kind, "m.image" | "m.file" | "m.audio" | "m.video") {
+            let text = format!("This file did not go to {title}: files are not bridged yet.");
+            return Ok(Plan::Explain(None, text));
+        }
+        let room_id = self.room_id()?;
+        let channel = self.row()?.channel;
+        let known = KnownAddresses {
+            team: &access.team,
+            owner: &access.owner,
+            remote_user: &access.remote_user,
+            server_name: &self.context.config.server_name,
+            room_id: Some(&room_id),
+            channel: &channel,
+        };
+        let posts = self.network.to_remote(&event.content, &known);
+        if posts.is_empty() {
+            let text = format!("There is nothing in this message that {title} could show.");
+            return Ok(Plan::Explain(None, text));
+        }
+        Ok(Plan::Posts(posts))
+    }
+
+    /// Writes down that a call for this place may be made; one row serves a few places.
+    fn note_attempt(&self, seq: i64) -> Result<()> {
+        if seq <= self.row()?.attempt_through {
+            return Ok(());
+        }
+        let through = {
+            let queue = self.outbound.borrow();
+            queue.iter().take(ATTEMPTS_NOTED).next_back().copied()
+        };
+        let now = self.now();
+        self.write(|row| {
+            row.attempt_through = through.unwrap_or(seq).max(seq);
+            row.attempt_since = now;
+            row.sent_through = seq.saturating_sub(1);
+        })
+    }
+
+    async fn call(&self, row: &OutboundRow, token: &str, post: Post, access: &Access) -> Result<Next> {
+        let outcome = {
+            let _turn = self.locks.lock("call").await;
+            self.sending.in_flight.set(true);
+            let _call = CallGuard(&self.sending.in_flight);
+            self.context.failpoints.pass(failpoints::PORTAL_AFTER_ATTEMPT).await;
+            let channel = self.row()?.channel;
+            let outcome = self.network.send(token, &channel, &post).await;
+            self.context.failpoints.pass(failpoints::PORTAL_AFTER_SEND).await;
+            match outcome {
+                Ok(remote_id) => Ok(self.note_part(row.seq, &post.transaction, &remote_id)?),
+                Err(error) => {
+                    if matches!(error, RemoteError::Unknown(_)) {
+                        self.sending.doubt_through(row.seq, self.now());
+                    }
+                    Err(error)
+                }
+            }
+        };
+        self.context.failpoints.pass(failpoints::PORTAL_AFTER_OUTBOUND).await;
+        match outcome {
+            Ok(()) => Ok(Next::Again),
+            Err(error) => self.not_sent(row, error, access).await,
+        }
+    }
+
+    /// Writes down that the network has a part. Its echo may have said so already.
+    fn note_part(&self, seq: i64, mark: &TransactionMark, remote_id: &str) -> Result<()> {
+        let row = store::get_outbound(self.database.as_query(), seq)?;
+        let Some(row) = row else { return Ok(()) };
+        let mut progress = Progress::read(row.outcome.as_deref());
+        if !progress.insert(mark.part, remote_id) {
+            return Ok(());
+        }
+        let message = self.network.place(remote_id).map(|place| MappedMessage {
+            place,
+            part: 0,
+            remote_id: remote_id.to_owned(),
+            event_id: mark.event_id.clone(),
+        });
+        let outcome = progress.write()?;
+        let whole = self.is_whole(&row, &progress);
+        self.commit(false, |transaction| {
+            match whole {
+                true => store::finish_outbound(transaction, seq, &outcome)?,
+                false => store::note_outbound(transaction, seq, &outcome)?,
+            }
+            if let Some(message) = &message {
+                store::put_message(transaction, message)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Whether the network has all parts of a row, so that one write can end it.
+    fn is_whole(&self, row: &OutboundRow, progress: &Progress) -> bool {
+        let known = self.sending.access.borrow();
+        let Some(((_, access), body)) = known.as_ref().zip(row.body.as_ref()) else {
+            return false;
+        };
+        let Ok(event) = serde_json::from_str::<Outgoing>(body) else {
+            return false;
+        };
+        match self.plan_message(&event, access) {
+            Ok(Plan::Posts(posts)) => posts.len() == progress.parts.len(),
+            _ => false,
+        }
+    }
+
+    async fn not_sent(&self, row: &OutboundRow, error: RemoteError, access: &Access) -> Result<Next> {
+        let now = self.now();
+        match error {
+            RemoteError::RateLimited(wait) => {
+                let until = now.saturating_add(wait.max(1));
+                self.buckets.block("send", until, now);
+                Ok(Next::At(until))
+            }
+            RemoteError::NotDone(cause) => {
+                tracing::info!(portal.id = %self.portal_id, "A post was not sent: {cause}");
+                Ok(Next::At(self.outbound_lane.fail(now)))
+            }
+            RemoteError::Unknown(cause) => {
+                tracing::info!(portal.id = %self.portal_id, "A post is in doubt: {cause}");
+                Ok(Next::At(self.sending.settled_at()))
+            }
+            RemoteError::BadCredentials(reason) => {
+                self.token_refused(&reason, access).await?;
+                Ok(Next::Paused)
+            }
+            RemoteError::Refused(code) => self.refuse(row, &code).await,
+        }
+    }
+
+    /// Writes down why an event is not sent; the room is told next.
+    pub(super) async fn refuse(&self, row: &OutboundRow, code: &str) -> Result<Next> {
+        self.commit(false, |transaction| Ok(store::note_outbound(transaction, row.seq, &format!("!{code}"))?))?;
+        self.context.failpoints.pass(failpoints::PORTAL_AFTER_REFUSAL).await;
+        Ok(Next::Again)
+    }
+
+    async fn show_refusal(&self, row: &OutboundRow, code: &str) -> Result<Next> {
+        let title = N::TITLE;
+        let text = if code == super::reconcile::UNCERTAIN {
+            format!(
+                "It is not certain whether this message reached {title}: look there before you \
+                 send it again."
+            )
+        } else {
+            format!("{title} did not take this message: {}", self.network.explain(code))
+        };
+        let transaction = format!("refused-{}", row.event_id);
+        self.say(&transaction, &text, Some(&row.event_id)).await?;
+        self.commit(false, |transaction| Ok(store::finish_outbound(transaction, row.seq, &format!("!{code}"))?))?;
+        Ok(Next::Done)
+    }
+
+    fn finish(&self, row: &OutboundRow, progress: &Progress) -> Result<Next> {
+        let outcome = progress.write()?;
+        self.commit(false, |transaction| Ok(store::finish_outbound(transaction, row.seq, &outcome)?))?;
+        Ok(Next::Done)
+    }
+}

@@ -1,0 +1,113 @@
+//! What became of a post whose call gave no answer: the network's own history tells, since each
+//! post carries our mark. Only what the history does not have is sent again.
+
+use hubbub_core::error::{MatrixError, Result};
+use hubbub_storage::portal::OutboundRow;
+
+use super::{PortalObject, outbound::Next};
+use crate::network::{HistoryRequest, Network, RemoteError, RemoteEvent};
+
+/// The outcome of an event about which nothing could be found out.
+pub(super) const UNCERTAIN: &str = "uncertain";
+
+/// How far the network's clock may be behind ours.
+const CLOCK_SKEW_MS: i64 = 120_000;
+
+/// How long the network may refuse to tell before the event is shown as uncertain.
+const PATIENCE_MS: i64 = 600_000;
+
+/// Pages of history that one look takes at most.
+const MOST_PAGES: usize = 50;
+
+/// Messages of a page.
+const PAGE: u32 = 200;
+
+impl<N: Network> PortalObject<N> {
+    /// Looks in the network's history for everything that is in doubt.
+    pub(super) async fn reconcile(&self, row: &OutboundRow) -> Result<Next> {
+        let now = self.now();
+        if self.sending.settled_at() > now {
+            return Ok(Next::At(self.sending.settled_at()));
+        }
+        let access = self.access(Some(N::HISTORY_METHOD)).await?;
+        if access.wait_ms > 0 {
+            return Ok(Next::At(now.saturating_add(access.wait_ms)));
+        }
+        let Some(token) = &access.token else {
+            return Ok(Next::Paused);
+        };
+        match self.look_through_history(&token.0).await {
+            Ok(()) => {
+                self.sending.resolve();
+                Ok(Next::Again)
+            }
+            Err(Look::Failed(RemoteError::RateLimited(wait))) => Ok(Next::At(now.saturating_add(wait.max(1)))),
+            Err(Look::Failed(RemoteError::BadCredentials(reason))) => {
+                self.token_refused(&reason, &access).await?;
+                Ok(Next::Paused)
+            }
+            Err(Look::Failed(RemoteError::Refused(_))) => self.refuse(row, UNCERTAIN).await,
+            Err(Look::Failed(error)) => {
+                let since = self.outbound_lane.failing_since().unwrap_or(now);
+                if now.saturating_sub(since) > PATIENCE_MS {
+                    return self.refuse(row, UNCERTAIN).await;
+                }
+                Err(MatrixError::new(502, "M_UNKNOWN", error.sentence()))
+            }
+            Err(Look::Ours(error)) => Err(error),
+        }
+    }
+
+    /// Reads the history since the first attempt and notes every post of ours in it.
+    async fn look_through_history(&self, token: &str) -> Result<(), Look> {
+        let row = self.row()?;
+        let after = self.network.id_at(row.attempt_since.saturating_sub(CLOCK_SKEW_MS));
+        let mut cursor: Option<String> = None;
+        for _ in 0..MOST_PAGES {
+            let request =
+                HistoryRequest { channel: &row.channel, after: Some(&after), cursor: cursor.as_deref(), limit: PAGE };
+            let page = self.network.history(token, &request).await?;
+            let marked: Vec<_> = page
+                .messages
+                .iter()
+                .filter_map(|raw| match self.network.read_event(raw) {
+                    RemoteEvent::Message(message) => Some(message),
+                    RemoteEvent::Ignored(_) | RemoteEvent::Malformed => None,
+                })
+                .filter(|message| message.transaction.is_some())
+                .collect();
+            if !marked.is_empty() {
+                self.commit(true, |transaction| {
+                    for message in &marked {
+                        self.take_echo(transaction, message)?;
+                    }
+                    Ok(())
+                })?;
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                return Ok(());
+            }
+        }
+        // So much was said since that the first attempt is out of sight.
+        Err(RemoteError::Refused("too much history".to_owned()).into())
+    }
+}
+
+/// Why a look through the history came to no end.
+enum Look {
+    Failed(RemoteError),
+    Ours(MatrixError),
+}
+
+impl From<RemoteError> for Look {
+    fn from(error: RemoteError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<MatrixError> for Look {
+    fn from(error: MatrixError) -> Self {
+        Self::Ours(error)
+    }
+}

@@ -1,0 +1,165 @@
+//! What both sides hand in: stored before it is acknowledged, once however often it comes.
+
+use hubbub_core::error::Result;
+use hubbub_storage::{
+    database::Transaction,
+    portal::{self as store, MappedMessage, Place},
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{PortalObject, outbound::Progress};
+use crate::{
+    failpoints,
+    matrix::{DOUBLE_PUPPET_KEY, is_ours},
+    network::{Network, RemoteEvent, RemoteMessage},
+};
+
+/// What decides whether an event of the room goes out.
+#[derive(Deserialize)]
+struct RoomEvent<'a> {
+    event_id: String,
+    sender: String,
+    #[serde(default)]
+    state_key: Option<String>,
+    #[serde(borrow)]
+    content: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Marked {
+    #[serde(default, rename = "com.hubbub.double_puppet")]
+    puppet: Option<String>,
+}
+
+impl<N: Network> PortalObject<N> {
+    /// Queues remote events. Those that are in the room already, and the echoes of our own posts,
+    /// are only taken note of.
+    pub(super) async fn take_remote(&self, events: &[Box<RawValue>]) -> Result<()> {
+        if self.row()?.closed {
+            return Ok(());
+        }
+        let mut messages = Vec::new();
+        for raw in events {
+            match self.network.read_event(raw) {
+                RemoteEvent::Message(message) => messages.push((message, raw)),
+                RemoteEvent::Ignored(kind) => self.count_ignored(kind),
+                RemoteEvent::Malformed => self.count_ignored("malformed".to_owned()),
+            }
+        }
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let mut places = Vec::new();
+        let mut echoed = false;
+        self.commit(false, |transaction| {
+            places.clear();
+            for (message, raw) in &messages {
+                if self.take_echo(transaction, message)? {
+                    echoed = true;
+                } else if self.queue(transaction, message, raw)? {
+                    places.push(message.place.clone());
+                }
+            }
+            if echoed || !places.is_empty() {
+                self.alarm.arm(transaction, self.now())?;
+            }
+            Ok(())
+        })?;
+        self.inbound.borrow_mut().extend(places);
+        if echoed {
+            // The lane may have been waiting for exactly this.
+            self.outbound_lane.hurry();
+        }
+        self.context.failpoints.pass(failpoints::PORTAL_AFTER_REMOTE).await;
+        Ok(())
+    }
+
+    fn queue(&self, transaction: &dyn Transaction, message: &RemoteMessage, raw: &RawValue) -> Result<bool> {
+        let shown = store::find_event(transaction.as_query(), &message.place.place)?;
+        // A message's first life is shown once; a later one has a place of its own.
+        if shown.is_some() && message.place.generation == 0 {
+            return Ok(false);
+        }
+        Ok(store::insert_inbound(transaction, &message.place, raw.get())?)
+    }
+
+    /// Takes a message that carries our own mark as the answer to our own call, which may have got
+    /// none. A mark of another portal is no echo: somebody else of this server wrote in the same
+    /// channel.
+    pub(super) fn take_echo(&self, transaction: &dyn Transaction, message: &RemoteMessage) -> Result<bool> {
+        let Some(mark) = &message.transaction else {
+            return Ok(false);
+        };
+        let Some(row) = store::find_outbound(transaction.as_query(), &mark.event_id)? else {
+            return Ok(false);
+        };
+        let mut progress = Progress::read(row.outcome.as_deref());
+        if progress.insert(mark.part, &message.id) && row.body.is_some() {
+            store::note_outbound(transaction, row.seq, &progress.write()?)?;
+        }
+        store::put_message(
+            transaction,
+            &MappedMessage {
+                place: message.place.place.clone(),
+                part: 0,
+                remote_id: message.id.clone(),
+                event_id: mark.event_id.clone(),
+            },
+        )?;
+        Ok(true)
+    }
+
+    /// Queues events of the room that a human wrote.
+    pub(super) async fn take_matrix(&self, events: &[Box<RawValue>]) -> Result<()> {
+        if self.row()?.closed {
+            return Ok(());
+        }
+        let mut wanted = Vec::new();
+        for raw in events {
+            let Ok(event) = serde_json::from_str::<RoomEvent<'_>>(raw.get()) else {
+                self.count_ignored("malformed".to_owned());
+                continue;
+            };
+            if self.goes_out(&event) {
+                wanted.push((event.event_id, raw));
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let mut queued = Vec::new();
+        self.commit(false, |transaction| {
+            queued.clear();
+            for (event_id, raw) in &wanted {
+                queued.extend(store::insert_outbound(transaction, event_id, raw.get())?);
+            }
+            if !queued.is_empty() {
+                self.alarm.arm(transaction, self.now())?;
+            }
+            Ok(())
+        })?;
+        self.outbound.borrow_mut().extend(queued);
+        self.context.failpoints.pass(failpoints::PORTAL_AFTER_MATRIX).await;
+        Ok(())
+    }
+
+    fn goes_out(&self, event: &RoomEvent<'_>) -> bool {
+        debug_assert_eq!(DOUBLE_PUPPET_KEY, "com.hubbub.double_puppet");
+        let marked = serde_json::from_str::<Marked>(event.content.get())
+            .is_ok_and(|content| content.puppet.as_deref() == Some(N::ID));
+        let ours = is_ours::<N>(&self.context.config.server_name, &event.sender);
+        event.state_key.is_none() && !marked && !ours
+    }
+
+    fn count_ignored(&self, kind: String) {
+        let mut ignored = self.ignored.borrow_mut();
+        let count = ignored.entry(kind).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    /// Puts a place back into the lane.
+    pub(super) fn put_back(&self, place: Place) {
+        self.inbound.borrow_mut().insert(place);
+    }
+}

@@ -1,0 +1,324 @@
+//! Slack's events as the engine sees them: which are for a portal, and where a message stands.
+//!
+//! Only what decides that is read here, leniently, and the raw JSON is kept; the words are read by
+//! [`convert`](crate::convert).
+
+use hubbub_bridge::{
+    contract::{ChannelKind, RemotePerson},
+    network::{HookBody, HookEvent, HookKind, RemoteEvent, RemoteMessage, TransactionMark},
+};
+use serde::Deserialize;
+use serde_json::{Value as Json, value::RawValue};
+
+use crate::remote_id::{Timestamp, place_of};
+
+/// The type of the metadata that we leave beside our own posts.
+pub(crate) const MARK: &str = "hubbub_txn";
+
+/// Subtypes that change a message instead of being one.
+const CHANGES: &[&str] = &["message_changed", "message_deleted", "message_replied"];
+
+/// Subtypes with which somebody speaks: they make the portal of a direct chat.
+const SPEECH: &[&str] = &["me_message", "bot_message", "file_share", "thread_broadcast"];
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    challenge: Option<String>,
+    #[serde(default)]
+    team_id: Option<String>,
+    #[serde(default)]
+    context_team_id: Option<String>,
+    #[serde(default)]
+    event_id: Option<String>,
+    #[serde(default)]
+    event_time: Option<i64>,
+    #[serde(default)]
+    authorizations: Vec<Authorization>,
+    #[serde(borrow, default)]
+    event: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Authorization {
+    #[serde(default)]
+    team_id: Option<String>,
+    #[serde(default)]
+    user_id: Option<String>,
+}
+
+/// The fields of the inner event that decide where it goes. A channel is an id or an object.
+#[derive(Deserialize)]
+struct Inner {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    subtype: Option<String>,
+    #[serde(default)]
+    channel: Json,
+    #[serde(default)]
+    channel_type: Option<String>,
+    #[serde(default)]
+    user: Json,
+    #[serde(default)]
+    tokens: Json,
+    #[serde(default)]
+    old_channel_id: Option<String>,
+    #[serde(default)]
+    new_channel_id: Option<String>,
+}
+
+/// Reads the body of a hook whose signature holds.
+pub(crate) fn read_hook(body: &str) -> HookBody {
+    let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(body) else {
+        return HookBody::Malformed("The body is not an Events API request.");
+    };
+    match envelope.kind.as_str() {
+        "url_verification" => match envelope.challenge {
+            Some(challenge) => HookBody::Challenge(challenge),
+            None => HookBody::Malformed("The challenge is missing."),
+        },
+        "app_rate_limited" => HookBody::RateLimited,
+        "event_callback" => read_callback(envelope),
+        _ => HookBody::Malformed("This type of request is unknown."),
+    }
+}
+
+fn read_callback(envelope: Envelope<'_>) -> HookBody {
+    let (Some(event_id), Some(event)) = (envelope.event_id, envelope.event) else {
+        return HookBody::Malformed("The event or its id is missing.");
+    };
+    let Ok(inner) = serde_json::from_str::<Inner>(event.get()) else {
+        return HookBody::Malformed("The event has no type.");
+    };
+    let authorized = envelope.authorizations.iter();
+    let teams = [envelope.team_id, envelope.context_team_id]
+        .into_iter()
+        .flatten()
+        .chain(authorized.clone().filter_map(|one| one.team_id.clone()))
+        .collect();
+    let mut accounts = authorized.filter_map(|one| one.user_id.clone());
+    HookBody::Event(HookEvent {
+        event_id,
+        at: envelope.event_time.unwrap_or(0),
+        teams,
+        account: accounts.next(),
+        kind: kind_of(inner),
+    })
+}
+
+fn kind_of(inner: Inner) -> HookKind {
+    let channel = inner.channel.as_str().map(str::to_owned);
+    match (inner.kind.as_str(), channel) {
+        ("message", Some(channel)) => {
+            let subtype = inner.subtype.as_deref();
+            if subtype.is_some_and(|subtype| CHANGES.contains(&subtype)) {
+                return HookKind::NotBridged;
+            }
+            HookKind::ForChannel {
+                kind: channel_kind(inner.channel_type.as_deref(), &channel),
+                channel,
+                opens: subtype.is_none_or(|subtype| SPEECH.contains(&subtype)),
+            }
+        }
+        ("reaction_added" | "reaction_removed", _) => HookKind::NotBridged,
+        ("tokens_revoked", _) => {
+            let users = inner.tokens.get("oauth").and_then(Json::as_array);
+            let accounts: Vec<String> =
+                users.into_iter().flatten().filter_map(|user| user.as_str().map(str::to_owned)).collect();
+            // Only bot tokens were revoked: none of ours.
+            if accounts.is_empty() && inner.tokens.get("bot").is_some() {
+                return HookKind::Other;
+            }
+            HookKind::Revoked { accounts, reason: "token_revoked" }
+        }
+        ("app_uninstalled", _) => HookKind::Revoked { accounts: Vec::new(), reason: "app_uninstalled" },
+        ("channel_id_changed", _) => match (inner.old_channel_id, inner.new_channel_id) {
+            (Some(old), Some(new)) => HookKind::ChannelRenamed { old, new },
+            _ => HookKind::Other,
+        },
+        ("user_change", _) => person_of(&inner.user),
+        _ => HookKind::Other,
+    }
+}
+
+fn person_of(user: &Json) -> HookKind {
+    let id = user.get("id").and_then(Json::as_str);
+    match (id, name_of(user)) {
+        (Some(id), Some(name)) => HookKind::PersonChanged { person: id.to_owned(), name },
+        _ => HookKind::Other,
+    }
+}
+
+/// The name that Slack shows for a user object.
+pub(crate) fn name_of(user: &Json) -> Option<String> {
+    ["/profile/display_name", "/profile/real_name", "/real_name", "/name"]
+        .iter()
+        .filter_map(|pointer| user.pointer(pointer)?.as_str())
+        .find(|name| !name.trim().is_empty())
+        .map(str::to_owned)
+}
+
+fn channel_kind(channel_type: Option<&str>, channel: &str) -> Option<ChannelKind> {
+    match (channel_type, channel.chars().next()) {
+        (Some("im"), _) | (None, Some('D')) => Some(ChannelKind::Direct),
+        (Some("mpim"), _) => Some(ChannelKind::Group),
+        (Some("channel" | "group"), _) | (None, Some('C' | 'G')) => Some(ChannelKind::Channel),
+        _ => None,
+    }
+}
+
+/// The event inside a hook.
+pub(crate) fn event_of(body: &str) -> Option<Box<RawValue>> {
+    let envelope: Envelope<'_> = serde_json::from_str(body).ok()?;
+    envelope.event.map(ToOwned::to_owned)
+}
+
+/// What says where a message stands and who wrote it.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default)]
+    subtype: Option<String>,
+    #[serde(default)]
+    ts: Option<String>,
+    #[serde(default)]
+    user: Option<String>,
+    #[serde(default)]
+    bot_id: Option<String>,
+    #[serde(default)]
+    app_id: Option<String>,
+    #[serde(default)]
+    username: Option<String>,
+    #[serde(default)]
+    bot_profile: Json,
+    #[serde(default)]
+    metadata: Json,
+}
+
+/// Reads a message, live or from a history.
+pub(crate) fn read_event(event: &RawValue) -> RemoteEvent {
+    let Ok(head) = serde_json::from_str::<Head>(event.get()) else {
+        return RemoteEvent::Malformed;
+    };
+    if let Some(subtype) = head.subtype.as_deref()
+        && CHANGES.contains(&subtype)
+    {
+        return RemoteEvent::Ignored(subtype.to_owned());
+    }
+    let Some(id) = head.ts.clone() else {
+        return RemoteEvent::Malformed;
+    };
+    let (Some(place), Some(timestamp)) = (place_of(&id), Timestamp::read(&id)) else {
+        return RemoteEvent::Malformed;
+    };
+    RemoteEvent::Message(RemoteMessage {
+        place,
+        sent_at: timestamp.milliseconds(),
+        by_program: head.bot_id.is_some() || head.app_id.is_some(),
+        transaction: mark_of(&head.metadata),
+        sender: sender_of(head),
+        id,
+    })
+}
+
+fn sender_of(head: Head) -> RemotePerson {
+    if let Some(user) = head.user {
+        return RemotePerson { id: user, name: None };
+    }
+    let profile = head.bot_profile.get("name").and_then(Json::as_str);
+    let name = head.username.or_else(|| profile.map(str::to_owned));
+    RemotePerson {
+        // What nobody signed is Slack's own word.
+        id: head.bot_id.unwrap_or_else(|| "USLACKBOT".to_owned()),
+        name,
+    }
+}
+
+fn mark_of(metadata: &Json) -> Option<TransactionMark> {
+    if metadata.get("event_type").and_then(Json::as_str) != Some(MARK) {
+        return None;
+    }
+    let payload = metadata.get("event_payload")?;
+    let part = payload.get("p").and_then(Json::as_str).unwrap_or("0");
+    Some(TransactionMark { event_id: payload.get("t")?.as_str()?.to_owned(), part: part.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{json, value::to_raw_value};
+
+    use super::*;
+
+    fn callback(event: Json) -> HookBody {
+        let envelope = json!({
+            "type": "event_callback", "team_id": "T1", "event_id": "Ev1", "event_time": 1_700_000_000,
+            "authorizations": [{ "team_id": "T1", "user_id": "U1", "is_bot": false }],
+            "event": event,
+        });
+        read_hook(&envelope.to_string())
+    }
+
+    fn kind(event: Json) -> HookKind {
+        let HookBody::Event(event) = callback(event) else {
+            panic!("not an event");
+        };
+        event.kind
+    }
+
+    #[test]
+    fn a_message_is_for_its_channel() {
+        let event = json!({ "type": "message", "channel": "D1", "channel_type": "im", "ts": "1.0" });
+        let expected = HookKind::ForChannel { channel: "D1".to_owned(), kind: Some(ChannelKind::Direct), opens: true };
+        assert_eq!(kind(event), expected);
+    }
+
+    #[test]
+    fn a_channel_join_opens_no_direct_chat() {
+        let event = json!({ "type": "message", "subtype": "group_join", "channel": "G1", "channel_type": "mpim" });
+        let HookKind::ForChannel { opens, .. } = kind(event) else {
+            panic!("not for a channel");
+        };
+        assert!(!opens);
+    }
+
+    #[test]
+    fn revoked_tokens_name_their_users() {
+        let event = json!({ "type": "tokens_revoked", "tokens": { "oauth": ["U1"], "bot": [] } });
+        let expected = HookKind::Revoked { accounts: vec!["U1".to_owned()], reason: "token_revoked" };
+        assert_eq!(kind(event), expected);
+        let bots = json!({ "type": "tokens_revoked", "tokens": { "oauth": [], "bot": ["U9"] } });
+        assert_eq!(kind(bots), HookKind::Other);
+    }
+
+    #[test]
+    fn what_is_no_events_api_request_is_malformed() {
+        for body in ["", "{}", "[]", "null", "{\"type\":\"event_callback\"}", "{\"type\":1}", "\u{0}"] {
+            assert!(matches!(read_hook(body), HookBody::Malformed(_)), "{body}");
+        }
+    }
+
+    #[test]
+    fn our_own_mark_is_read_back() {
+        let event = json!({
+            "type": "message", "ts": "1712345678.000100", "user": "U1", "bot_id": "B1",
+            "metadata": { "event_type": "hubbub_txn", "event_payload": { "t": "$event", "p": "2" } },
+        });
+        let RemoteEvent::Message(message) = read_event(&to_raw_value(&event).unwrap()) else {
+            panic!("not a message");
+        };
+        assert_eq!(message.sent_at, 1_712_345_678_000);
+        assert!(message.by_program);
+        let mark = message.transaction.unwrap();
+        assert_eq!((mark.event_id.as_str(), mark.part), ("$event", 2));
+    }
+
+    #[test]
+    fn odd_messages_are_malformed_and_never_panic() {
+        for event in [json!({}), json!([]), json!({ "ts": "x" }), json!({ "ts": 5 }), json!("x")] {
+            let read = read_event(&to_raw_value(&event).unwrap());
+            assert_eq!(read, RemoteEvent::Malformed, "{event}");
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! Slack as a network of the bridge engine.
+
+use std::rc::Rc;
+
+use hubbub_bridge::{
+    contract::{ChannelKind, Hook},
+    network::{
+        HistoryPage, HistoryRequest, HookBody, Identity, KnownAddresses, KnownNames, NamesIn, Network, Post,
+        RemoteChannel, RemoteError, RemoteEvent,
+    },
+    web::HookHeaders,
+};
+use hubbub_core::context::Context;
+use ruma::{EventId, RoomOrAliasId, UserId};
+use serde_json::{Value as Json, json, value::RawValue};
+use slack_morphism::{
+    SlackChannelId, SlackChannelInfo, SlackUserGroupId, SlackUserId, api::SlackApiConversationsHistoryRequest,
+};
+
+use crate::{
+    api::Api,
+    convert::{self, Addresses, Channel, Incoming, Names, Person, from_slack, to_slack},
+    errors::explain,
+    events, manifest,
+    remote_id::{Timestamp, ghost_localpart, place_of, user_of_ghost},
+    signature,
+};
+
+/// Slack.
+pub struct Slack {
+    context: Rc<Context>,
+}
+
+impl Slack {
+    fn api<'a>(&'a self, token: &'a str) -> Api<'a> {
+        Api { context: &self.context, token }
+    }
+}
+
+impl Network for Slack {
+    const ID: &'static str = "slack";
+    const TITLE: &'static str = "Slack";
+    const BOT: &'static str = "slackbot";
+    /// About one message a second and channel
+    /// ([docs](https://docs.slack.dev/apis/web-api/rate-limits)).
+    const PACE: u32 = 1;
+    const CHANNELS_METHOD: &'static str = "users.conversations";
+    const PERSON_METHOD: &'static str = "users.info";
+    const HISTORY_METHOD: &'static str = "conversations.history";
+    const HOOK_HEADERS: HookHeaders =
+        HookHeaders { signature: "x-slack-signature", timestamp: "x-slack-request-timestamp" };
+
+    fn new(context: Rc<Context>) -> Self {
+        Self { context }
+    }
+
+    fn manifest(&self, hook_url: &str) -> Json {
+        manifest::manifest(hook_url)
+    }
+
+    fn instructions(&self) -> &'static str {
+        manifest::INSTRUCTIONS
+    }
+
+    fn check_secrets(&self, signing_secret: &str, token: &str) -> Result<(), String> {
+        if token.starts_with("xoxb-") {
+            return Err("This is a bot token: it would see only channels that a bot was invited \
+                        to. Copy the *user* token, which starts with xoxp-."
+                .to_owned());
+        }
+        if token.starts_with("xoxc-") || token.starts_with("xoxd-") {
+            return Err("This is a token of Slack's own web page: Slack does not support it, and \
+                        it dies silently. Copy the *user* token of your app, which starts with \
+                        xoxp-."
+                .to_owned());
+        }
+        if !token.starts_with("xoxp-") && !token.starts_with("xoxe.xoxp-") {
+            return Err("A user token of a Slack app starts with xoxp-.".to_owned());
+        }
+        let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+        if token.len() > 512 || !plain(token) {
+            return Err("The token has characters that no token has.".to_owned());
+        }
+        if signing_secret.is_empty() || signing_secret.len() > 128 || !plain(signing_secret) {
+            return Err("The signing secret is 32 letters and digits, under Basic Information of \
+                        your app."
+                .to_owned());
+        }
+        Ok(())
+    }
+
+    async fn identify(&self, token: &str) -> Result<Identity, RemoteError> {
+        let answer = self.api(token).auth_test().await?;
+        if answer.bot_id.is_some() {
+            return Err(RemoteError::Refused("not_a_user_token".to_owned()));
+        }
+        Ok(Identity {
+            team: answer.team_id.0,
+            team_name: answer.team,
+            user_name: answer.user.unwrap_or_else(|| answer.user_id.0.clone()),
+            user: answer.user_id.0,
+        })
+    }
+
+    fn verify(&self, signing_secret: &str, hook: &Hook, now: i64) -> Result<(), &'static str> {
+        signature::verify(signing_secret, &hook.timestamp, &hook.signature, &hook.body, now)
+    }
+
+    fn read_hook(&self, body: &str) -> HookBody {
+        events::read_hook(body)
+    }
+
+    fn event_of(&self, body: &str) -> Option<Box<RawValue>> {
+        events::event_of(body)
+    }
+
+    async fn channels(&self, token: &str) -> Result<Vec<RemoteChannel>, RemoteError> {
+        let channels = self.api(token).users_conversations().await?;
+        Ok(channels.into_iter().map(|(channel, raw)| remote_channel(channel, &raw)).collect())
+    }
+
+    async fn channel(&self, token: &str, channel: &str) -> Result<RemoteChannel, RemoteError> {
+        let (channel, raw) = self.api(token).conversations_info(channel).await?;
+        Ok(remote_channel(channel, &raw))
+    }
+
+    async fn person(&self, token: &str, person: &str) -> Result<Option<String>, RemoteError> {
+        if person.starts_with('B') {
+            return self.api(token).bot_name(person).await;
+        }
+        if person == "USLACKBOT" {
+            return Ok(Some("Slackbot".to_owned()));
+        }
+        let user = self.api(token).users_info(person).await?;
+        let user = serde_json::to_value(user).unwrap_or_default();
+        Ok(events::name_of(&user))
+    }
+
+    async fn history(&self, token: &str, request: &HistoryRequest<'_>) -> Result<HistoryPage, RemoteError> {
+        let mut call = SlackApiConversationsHistoryRequest::new();
+        call.channel = Some(request.channel.into());
+        call.oldest = request.after.map(Into::into);
+        call.cursor = request.cursor.map(|cursor| slack_morphism::SlackCursorId(cursor.to_owned()));
+        call.limit = u16::try_from(request.limit).ok();
+        let mut page = self.api(token).history(call).await?;
+        Ok(HistoryPage { next: page.next(), messages: page.messages })
+    }
+
+    async fn send(&self, token: &str, channel: &str, post: &Post) -> Result<String, RemoteError> {
+        let mut body = post.content.clone();
+        let fields = body.as_object_mut().ok_or_else(|| RemoteError::Refused("no_text".to_owned()))?;
+        fields.insert("channel".to_owned(), channel.into());
+        // Slack has no key for repetitions: this is what an unknown outcome is found by.
+        let mark = &post.transaction;
+        let payload = json!({ "t": mark.event_id, "p": mark.part.to_string() });
+        let metadata = json!({ "event_type": events::MARK, "event_payload": payload });
+        fields.insert("metadata".to_owned(), metadata);
+        self.api(token).post_message(&body).await
+    }
+
+    /// By Slack's tiers ([docs](https://docs.slack.dev/apis/web-api/rate-limits)).
+    fn budget(&self, method: &str) -> Option<(u32, u32)> {
+        match method {
+            "users.conversations" => Some((20, 10)),
+            "conversations.history" | "conversations.info" => Some((50, 25)),
+            "users.info" => Some((100, 50)),
+            _ => None,
+        }
+    }
+
+    fn ghost_localpart(&self, team: &str, person: &str) -> String {
+        ghost_localpart(team, person)
+    }
+
+    fn person_of(&self, team: &str, localpart: &str) -> Option<String> {
+        user_of_ghost(team, localpart)
+    }
+
+    fn read_event(&self, event: &RawValue) -> RemoteEvent {
+        events::read_event(event)
+    }
+
+    fn place(&self, remote_id: &str) -> Option<String> {
+        place_of(remote_id).map(|place| place.place)
+    }
+
+    fn id_at(&self, at: i64) -> String {
+        Timestamp::at(at).text()
+    }
+
+    fn names_in(&self, event: &RawValue) -> NamesIn {
+        let event: Json = serde_json::from_str(event.get()).unwrap_or_default();
+        let references = convert::references(&event);
+        NamesIn {
+            people: references.users.into_iter().map(|user| user.0).collect(),
+            channels: references.channels.into_iter().map(|channel| channel.0).collect(),
+        }
+    }
+
+    fn to_matrix(&self, event: &RawValue, names: &KnownNames) -> Vec<Json> {
+        let event: Json = serde_json::from_str(event.get()).unwrap_or_default();
+        let contents = match from_slack(&event, &Known(names)) {
+            Incoming::Message(message) => message.contents,
+            _ => Vec::new(),
+        };
+        contents.into_iter().filter_map(|content| serde_json::to_value(content).ok()).collect()
+    }
+
+    fn to_remote(&self, content: &Json, known: &KnownAddresses<'_>) -> Vec<Json> {
+        to_slack(content, &Here(known)).into_iter().filter_map(|post| serde_json::to_value(post).ok()).collect()
+    }
+
+    fn explain(&self, code: &str) -> String {
+        explain(code)
+    }
+}
+
+fn remote_channel(channel: SlackChannelInfo, raw: &RawValue) -> RemoteChannel {
+    let flags = &channel.flags;
+    let kind = if flags.is_im == Some(true) {
+        ChannelKind::Direct
+    } else if flags.is_mpim == Some(true) {
+        ChannelKind::Group
+    } else {
+        ChannelKind::Channel
+    };
+    let name = channel.name.unwrap_or_default();
+    let raw: Json = serde_json::from_str(raw.get()).unwrap_or_default();
+    RemoteChannel {
+        id: channel.id.0,
+        name: match kind {
+            ChannelKind::Direct => String::new(),
+            ChannelKind::Group => group_name(&name),
+            ChannelKind::Channel => name,
+        },
+        topic: channel.topic.map(|topic| topic.value),
+        kind,
+        with: raw.get("user").and_then(Json::as_str).filter(|_| kind == ChannelKind::Direct).map(str::to_owned),
+    }
+}
+
+/// The names in `mpdm-alice--bob--carol-1`.
+fn group_name(name: &str) -> String {
+    let names = name.strip_prefix("mpdm-").and_then(|rest| rest.rsplit_once('-'));
+    names.map_or_else(|| name.to_owned(), |(names, _)| names.split("--").collect::<Vec<_>>().join(", "))
+}
+
+/// The engine's names, as the converter asks for them.
+struct Known<'a>(&'a KnownNames);
+
+impl Names for Known<'_> {
+    fn user(&self, id: &SlackUserId) -> Option<Person> {
+        let ghost = self.0.people.iter().find(|ghost| ghost.remote_user == id.0)?;
+        Some(Person { display_name: ghost.name.clone(), mxid: ghost.user_id.clone() })
+    }
+
+    fn channel(&self, id: &SlackChannelId) -> Option<Channel> {
+        let (_, name, room) = self.0.channels.iter().find(|(known, ..)| *known == id.0)?;
+        Some(Channel { name: name.clone(), room: room.clone() })
+    }
+
+    fn usergroup(&self, _: &SlackUserGroupId) -> Option<String> {
+        None
+    }
+}
+
+/// The engine's addresses, as the converter asks for them.
+struct Here<'a>(&'a KnownAddresses<'a>);
+
+impl Addresses for Here<'_> {
+    fn user(&self, mxid: &UserId) -> Option<SlackUserId> {
+        if mxid == self.0.owner {
+            return Some(self.0.remote_user.into());
+        }
+        if mxid.server_name() != self.0.server_name {
+            return None;
+        }
+        user_of_ghost(self.0.team, mxid.localpart()).map(SlackUserId)
+    }
+
+    fn channel(&self, room: &RoomOrAliasId) -> Option<SlackChannelId> {
+        let own = self.0.room_id.is_some_and(|own| own.as_str() == room.as_str());
+        own.then(|| self.0.channel.into())
+    }
+
+    fn permalink(&self, _: &RoomOrAliasId, _: &EventId) -> Option<String> {
+        None
+    }
+}

@@ -1,0 +1,257 @@
+//! As much of a homeserver as the bridge calls: it knows who is in which room, and that a
+//! transaction id is one event.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
+
+use serde_json::{Value as Json, json};
+
+/// An event in a room.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub event_id: String,
+    pub sender: String,
+    pub content: Json,
+    pub ts: Option<i64>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Room {
+    pub body: Json,
+    pub joined: BTreeSet<String>,
+    pub invited: BTreeSet<String>,
+    pub events: Vec<Event>,
+    pub state: BTreeMap<(String, String), Json>,
+}
+
+#[derive(Default)]
+pub struct FakeHomeserver {
+    pub rooms: RefCell<BTreeMap<String, Room>>,
+    pub aliases: RefCell<BTreeMap<String, String>>,
+    pub names: RefCell<BTreeMap<String, String>>,
+    pub registered: RefCell<BTreeSet<String>>,
+    pub account_data: RefCell<HashMap<(String, String), Json>>,
+    /// So many calls are applied and then answered with 500.
+    pub failing: Cell<u32>,
+    /// Whom the double puppet may act for.
+    pub puppets: RefCell<BTreeSet<String>>,
+    transactions: RefCell<HashMap<(String, String, String), String>>,
+    sequence: Cell<u32>,
+}
+
+pub const BOT: &str = "@slackbot:hub.test";
+
+impl FakeHomeserver {
+    fn next(&self, sigil: &str) -> String {
+        self.sequence.set(self.sequence.get() + 1);
+        format!("{sigil}{}", self.sequence.get())
+    }
+
+    pub fn room(&self, room_id: &str) -> Room {
+        self.rooms.borrow()[room_id].clone()
+    }
+
+    pub fn room_of_alias(&self, alias: &str) -> Option<String> {
+        self.aliases.borrow().get(alias).cloned()
+    }
+
+    /// Sender and body of each message.
+    pub fn said(&self, room_id: &str) -> Vec<(String, String)> {
+        let events = self.room(room_id).events;
+        events
+            .into_iter()
+            .map(|event| (event.sender, event.content["body"].as_str().unwrap_or_default().to_owned()))
+            .collect()
+    }
+
+    pub fn bodies(&self, room_id: &str) -> Vec<String> {
+        self.said(room_id).into_iter().map(|(_, body)| body).collect()
+    }
+
+    /// A human sends an event; returns it in client format.
+    pub fn human_sends(&self, room_id: &str, sender: &str, event_type: &str, content: Json) -> Json {
+        let event_id = self.next("$human");
+        if event_type == "m.room.message" {
+            let event =
+                Event { event_id: event_id.clone(), sender: sender.to_owned(), content: content.clone(), ts: None };
+            self.rooms.borrow_mut().get_mut(room_id).unwrap().events.push(event);
+        }
+        json!({ "type": event_type, "event_id": event_id, "sender": sender, "room_id": room_id, "content": content })
+    }
+
+    /// A human makes a room and invites the bot.
+    pub fn human_invites_bot(&self, human: &str) -> (String, Json) {
+        let room_id = format!("{}:hub.test", self.next("!human"));
+        let room = Room { joined: [human.to_owned()].into(), invited: [BOT.to_owned()].into(), ..Room::default() };
+        self.rooms.borrow_mut().insert(room_id.clone(), room);
+        let invite = json!({
+            "type": "m.room.member", "state_key": BOT, "sender": human, "room_id": room_id,
+            "event_id": self.next("$invite"), "content": { "membership": "invite", "is_direct": true },
+        });
+        (room_id, invite)
+    }
+
+    pub fn answer(&self, request: &http::Request<Vec<u8>>, tokens: (&str, &str)) -> http::Response<Vec<u8>> {
+        let outcome = self.carry_out(request, tokens);
+        if self.failing.get() > 0 {
+            self.failing.set(self.failing.get() - 1);
+            return answer(500, &json!({ "errcode": "M_UNKNOWN", "error": "on purpose" }));
+        }
+        match outcome {
+            Ok(body) => answer(200, &body),
+            Err((status, errcode)) => answer(status, &json!({ "errcode": errcode, "error": errcode })),
+        }
+    }
+
+    fn carry_out(
+        &self,
+        request: &http::Request<Vec<u8>>,
+        (bot, puppet): (&str, &str),
+    ) -> Result<Json, (u16, &'static str)> {
+        let path = request.uri().path().strip_prefix("/_matrix/client/").unwrap();
+        let segments: Vec<String> = path.split('/').skip(1).map(decode).collect();
+        let query: HashMap<String, String> =
+            url::form_urlencoded::parse(request.uri().query().unwrap_or("").as_bytes()).into_owned().collect();
+        let token = request.headers().get("authorization").map_or("", |value| value.to_str().unwrap());
+        let token = token.strip_prefix("Bearer ").unwrap_or_default();
+        let user = match query.get("user_id") {
+            None => BOT.to_owned(),
+            Some(user) if token == bot => {
+                assert!(user.starts_with("@_slack_") || user == BOT, "{user} is no ghost");
+                user.clone()
+            }
+            Some(user) => {
+                assert_eq!(token, puppet);
+                if !self.puppets.borrow().contains(user) {
+                    return Err((403, "M_FORBIDDEN"));
+                }
+                user.clone()
+            }
+        };
+        let body: Json = serde_json::from_slice(request.body()).unwrap_or(Json::Null);
+        let ts = query.get("ts").map(|ts| ts.parse().unwrap());
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        match (request.method().as_str(), segments.as_slice()) {
+            ("POST", ["register"]) => {
+                let user = format!("@{}:hub.test", body["username"].as_str().unwrap());
+                if !self.registered.borrow_mut().insert(user.clone()) {
+                    return Err((400, "M_USER_IN_USE"));
+                }
+                Ok(json!({ "user_id": user }))
+            }
+            ("PUT", ["profile", whose, "displayname"]) => {
+                assert_eq!(*whose, user);
+                self.names.borrow_mut().insert(user, body["displayname"].as_str().unwrap().to_owned());
+                Ok(json!({}))
+            }
+            ("POST", ["createRoom"]) => self.create(&body),
+            ("POST", ["join", room]) => self.join(room, &user),
+            ("POST", ["rooms", room, "invite"]) => {
+                let mut rooms = self.rooms.borrow_mut();
+                rooms.get_mut(*room).unwrap().invited.insert(body["user_id"].as_str().unwrap().to_owned());
+                Ok(json!({}))
+            }
+            ("POST", ["rooms", room, "leave"]) => {
+                let mut rooms = self.rooms.borrow_mut();
+                let room = rooms.get_mut(*room).unwrap();
+                room.joined.remove(&user);
+                room.invited.remove(&user);
+                Ok(json!({}))
+            }
+            ("GET", ["directory", "room", alias]) => match self.room_of_alias(alias) {
+                Some(room_id) => Ok(json!({ "room_id": room_id, "servers": [] })),
+                None => Err((404, "M_NOT_FOUND")),
+            },
+            ("PUT", ["directory", "room", alias]) => {
+                let room_id = body["room_id"].as_str().unwrap().to_owned();
+                self.aliases.borrow_mut().insert((*alias).to_owned(), room_id);
+                Ok(json!({}))
+            }
+            ("DELETE", ["directory", "room", alias]) => {
+                self.aliases.borrow_mut().remove(*alias).map(|_| json!({})).ok_or((404, "M_NOT_FOUND"))
+            }
+            ("PUT", ["rooms", room, "send", "m.room.message", transaction]) => {
+                self.send(room, &user, transaction, body, ts)
+            }
+            ("PUT", ["rooms", room, "state", kind, rest @ ..]) => {
+                let state_key = rest.first().copied().unwrap_or_default().to_owned();
+                let mut rooms = self.rooms.borrow_mut();
+                rooms.get_mut(*room).unwrap().state.insert(((*kind).to_owned(), state_key), body);
+                Ok(json!({ "event_id": "$state" }))
+            }
+            ("GET", ["user", whose, "account_data", kind]) => {
+                let data = self.account_data.borrow();
+                data.get(&((*whose).to_owned(), (*kind).to_owned())).cloned().ok_or((404, "M_NOT_FOUND"))
+            }
+            ("PUT", ["user", whose, "account_data", kind]) => {
+                self.account_data.borrow_mut().insert(((*whose).to_owned(), (*kind).to_owned()), body);
+                Ok(json!({}))
+            }
+            (method, path) => panic!("unexpected {method} {path:?}"),
+        }
+    }
+
+    fn create(&self, body: &Json) -> Result<Json, (u16, &'static str)> {
+        let alias = format!("#{}:hub.test", body["room_alias_name"].as_str().unwrap());
+        if self.aliases.borrow().contains_key(&alias) {
+            return Err((400, "M_ROOM_IN_USE"));
+        }
+        let room_id = format!("{}:hub.test", self.next("!room"));
+        let invited = body["invite"].as_array().into_iter().flatten();
+        let room = Room {
+            body: body.clone(),
+            joined: [BOT.to_owned()].into(),
+            invited: invited.map(|user| user.as_str().unwrap().to_owned()).collect(),
+            ..Room::default()
+        };
+        self.rooms.borrow_mut().insert(room_id.clone(), room);
+        self.aliases.borrow_mut().insert(alias, room_id.clone());
+        Ok(json!({ "room_id": room_id }))
+    }
+
+    fn join(&self, room_id: &str, user: &str) -> Result<Json, (u16, &'static str)> {
+        let mut rooms = self.rooms.borrow_mut();
+        let room = rooms.get_mut(room_id).ok_or((404, "M_NOT_FOUND"))?;
+        if !room.joined.contains(user) && !room.invited.remove(user) {
+            return Err((403, "M_FORBIDDEN"));
+        }
+        room.joined.insert(user.to_owned());
+        Ok(json!({ "room_id": room_id }))
+    }
+
+    fn send(
+        &self,
+        room_id: &str,
+        user: &str,
+        transaction: &str,
+        content: Json,
+        ts: Option<i64>,
+    ) -> Result<Json, (u16, &'static str)> {
+        let mut rooms = self.rooms.borrow_mut();
+        let room = rooms.get_mut(room_id).ok_or((403, "M_FORBIDDEN"))?;
+        if !room.joined.contains(user) {
+            return Err((403, "M_FORBIDDEN"));
+        }
+        let key = (room_id.to_owned(), user.to_owned(), transaction.to_owned());
+        if let Some(event_id) = self.transactions.borrow().get(&key) {
+            return Ok(json!({ "event_id": event_id }));
+        }
+        let event_id = self.next("$event");
+        self.transactions.borrow_mut().insert(key, event_id.clone());
+        room.events.push(Event { event_id: event_id.clone(), sender: user.to_owned(), content, ts });
+        Ok(json!({ "event_id": event_id }))
+    }
+}
+
+fn decode(segment: &str) -> String {
+    // A form is decoded alike, but for the plus sign.
+    let segment = format!("x={}", segment.replace('+', "%2B"));
+    let decoded = url::form_urlencoded::parse(segment.as_bytes()).next().unwrap().1.into_owned();
+    decoded
+}
+
+fn answer(status: u16, body: &Json) -> http::Response<Vec<u8>> {
+    http::Response::builder().status(status).body(serde_json::to_vec(body).unwrap()).unwrap()
+}

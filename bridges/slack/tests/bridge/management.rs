@@ -1,0 +1,168 @@
+//! The chat with the bot, the page that takes secrets, and the operator's endpoints.
+
+use serde_json::{Value as Json, json};
+
+use crate::{
+    homeserver::BOT,
+    slack::{SIGNING_SECRET, TOKEN},
+    world::{ADMIN_TOKEN, ALICE, World},
+};
+
+fn invited(world: &World) -> String {
+    let (room, invite) = world.homeserver.human_invites_bot(ALICE);
+    world.hand_over(&room, vec![invite]);
+    world.settle();
+    room
+}
+
+fn ask(world: &World, room: &str, text: &str) -> String {
+    world.matrix_says(room, ALICE, text);
+    world.settle();
+    let (sender, body) = world.homeserver.said(room).pop().unwrap();
+    assert_eq!(sender, BOT);
+    body
+}
+
+fn link_in(text: &str) -> String {
+    let link = text.split_whitespace().find(|word| word.contains("/_hubbub/slack/login/")).unwrap();
+    link.strip_prefix("https://hub.test").unwrap().to_owned()
+}
+
+fn form(signing_secret: &str, token: &str) -> String {
+    url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("signing_secret", signing_secret)
+        .append_pair("token", token)
+        .finish()
+}
+
+#[test]
+fn an_invited_bot_joins_and_says_what_it_can_do() {
+    let world = World::new();
+    let room = invited(&world);
+    assert!(world.homeserver.room(&room).joined.contains(BOT));
+    assert!(world.homeserver.bodies(&room)[0].contains("`connect`"));
+    assert!(ask(&world, &room, "help").contains("bridge #channel"));
+    assert!(ask(&world, &room, "dance").contains("`help`"));
+}
+
+#[test]
+fn a_ghost_or_a_stranger_cannot_invite_the_bot() {
+    let world = World::new();
+    for stranger in ["@eve:elsewhere.test", "@_slack_t_u:hub.test", "@nobody:hub.test"] {
+        let (room, invite) = world.homeserver.human_invites_bot(stranger);
+        world.hand_over(&room, vec![invite]);
+        assert!(!world.homeserver.room(&room).joined.contains(BOT), "{stranger}");
+    }
+}
+
+#[test]
+fn connecting_by_chat_and_page_puts_no_secret_into_the_room() {
+    let world = World::new();
+    let room = invited(&world);
+
+    let reply = ask(&world, &room, "connect");
+    assert!(reply.contains("request_url"), "the manifest is there");
+    let link = link_in(&reply);
+    let page = world.request(http::Request::get(&link).body(Vec::new()).unwrap()).unwrap().unwrap();
+    assert_eq!(page.status(), 200);
+    assert_eq!(page.headers()["cache-control"], "no-store");
+    assert!(page.headers()["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));
+    assert!(!String::from_utf8_lossy(page.body()).contains("<script"));
+
+    let wrong = world.post(&link, &form(SIGNING_SECRET, "xoxb-1"));
+    assert_eq!(wrong.status(), 400);
+    assert!(String::from_utf8_lossy(wrong.body()).contains("bot token"));
+    assert_eq!(world.post(&link, &form(SIGNING_SECRET, TOKEN)).status(), 200);
+    assert_eq!(world.post(&link, &form(SIGNING_SECRET, TOKEN)).status(), 403, "a link works once");
+    world.settle();
+
+    assert!(ask(&world, &room, "status").contains("olga in Acme: connected"));
+    assert!(ask(&world, &room, "list").contains("#general"));
+    assert!(ask(&world, &room, "bridge #general").contains("https://matrix.to/#/!room"));
+    assert!(ask(&world, &room, "list").contains("#general — bridged"));
+    assert!(ask(&world, &room, "unbridge #general").contains("not bridged any more"));
+    assert!(ask(&world, &room, "disconnect").contains("Disconnected"));
+    let said = world.homeserver.bodies(&room).join("\n");
+    assert!(!said.contains(TOKEN) && !said.contains(SIGNING_SECRET));
+}
+
+#[test]
+fn a_forged_or_expired_link_shows_no_form() {
+    let world = World::new();
+    let room = invited(&world);
+    let link = link_in(&ask(&world, &room, "connect"));
+    let status =
+        |link: &str| world.request(http::Request::get(link).body(Vec::new()).unwrap()).unwrap().unwrap().status();
+
+    assert_eq!(status(&format!("{}A", &link[..link.len() - 1])), 404);
+    assert_eq!(status("/_hubbub/slack/login/x.1.y.z"), 404);
+    world.now.set(world.now.get() + 3_600_001);
+    assert_eq!(status(&link), 404);
+}
+
+#[test]
+fn a_command_that_comes_again_is_carried_out_once() {
+    let world = World::new();
+    let room = invited(&world);
+    let event =
+        world.homeserver.human_sends(&room, ALICE, "m.room.message", json!({ "msgtype": "m.text", "body": "connect" }));
+
+    for _ in 0..3 {
+        world.hand_over(&room, vec![event.clone()]);
+    }
+    world.settle();
+
+    let replies = world.homeserver.said(&room).iter().filter(|(sender, _)| sender == BOT).count();
+    assert_eq!(replies, 2, "the greeting and one answer");
+    assert_eq!(world.d1("SELECT login_id FROM bridge_logins", vec![]).len(), 1);
+}
+
+#[test]
+fn nobody_commands_in_another_users_room() {
+    let world = World::new();
+    let room = invited(&world);
+    world.matrix_says(&room, "@bob:hub.test", "connect");
+    world.settle();
+    assert!(world.d1("SELECT login_id FROM bridge_logins", vec![]).is_empty());
+}
+
+fn admin(world: &World, verb: &str, token: &str, body: &Json) -> (u16, Json) {
+    let request = http::Request::post(format!("/_hubbub/admin/v1/slack/{verb}"))
+        .header("authorization", format!("Bearer {token}"))
+        .body(serde_json::to_vec(body).unwrap())
+        .unwrap();
+    let answer = world.request(request).unwrap().unwrap();
+    (answer.status().as_u16(), serde_json::from_slice(answer.body()).unwrap())
+}
+
+#[test]
+fn the_operator_connects_and_bridges_by_json() {
+    let world = World::new();
+    let (status, started) = admin(&world, "connect/start", ADMIN_TOKEN, &json!({ "owner": ALICE }));
+    assert_eq!(status, 200);
+    let login_id = started["login_id"].as_str().unwrap();
+    let secrets = json!({ "login_id": login_id, "signing_secret": SIGNING_SECRET, "token": TOKEN });
+    let (status, finished) = admin(&world, "connect/finish", ADMIN_TOKEN, &secrets);
+    assert_eq!((status, finished["team"].as_str()), (200, Some("T0TEAM")));
+    let (_, listed) = admin(&world, "list", ADMIN_TOKEN, &json!({ "login_id": login_id }));
+    assert_eq!(listed["channels"].as_array().unwrap().len(), 3);
+    let (status, bridged) =
+        admin(&world, "bridge", ADMIN_TOKEN, &json!({ "login_id": login_id, "channel": "general" }));
+    assert_eq!(status, 200, "{bridged}");
+    assert!(bridged["room_id"].as_str().unwrap().starts_with('!'));
+    let (_, status) = admin(&world, "status", ADMIN_TOKEN, &json!({ "owner": ALICE }));
+    assert_eq!(status["logins"][0]["state"], "connected");
+}
+
+#[test]
+fn without_the_operators_token_nothing_happens() {
+    let world = World::new();
+    for token in ["", "wrong", TOKEN] {
+        assert_eq!(admin(&world, "connect/start", token, &json!({ "owner": ALICE })).0, 401);
+    }
+    let (status, _) = admin(&world, "connect/start", ADMIN_TOKEN, &json!({ "owner": "@nobody:hub.test" }));
+    assert_eq!(status, 404);
+    let (status, answer) = admin(&world, "connect/finish", ADMIN_TOKEN, &json!({ "token": [TOKEN] }));
+    assert_eq!(status, 400);
+    assert!(!answer.to_string().contains(TOKEN));
+}

@@ -1,0 +1,232 @@
+//! A Slack workspace in memory: channels, people, history, and faults on purpose.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, HashMap, VecDeque},
+};
+
+use hubbub_core::context::HttpError;
+use serde_json::{Value as Json, json};
+
+pub const TEAM: &str = "T0TEAM";
+pub const OWNER: &str = "U0OWNER";
+pub const APP_BOT: &str = "B0HUBBUB";
+pub const SIGNING_SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
+pub const TOKEN: &str = "xoxp-1-2-3-owner";
+
+/// What a `chat.postMessage` suffers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// 429 with this Retry-After.
+    RateLimited(u32),
+    /// 200 whose body says `ratelimited`.
+    RateLimitedInBody,
+    /// Applied, then the connection dies.
+    DropAnswer,
+    /// Not applied, the connection dies.
+    Close,
+    /// Never left this machine.
+    NotSent,
+    /// Refused with this code.
+    Error(&'static str),
+    /// A proxy's error page; not applied.
+    Http(u16),
+}
+
+#[derive(Default)]
+pub struct FakeSlack {
+    pub channels: RefCell<BTreeMap<String, Json>>,
+    pub history: RefCell<HashMap<String, Vec<Json>>>,
+    pub people: RefCell<BTreeMap<String, String>>,
+    pub tokens: RefCell<HashMap<String, (String, String)>>,
+    pub dead: RefCell<Option<&'static str>>,
+    pub faults: RefCell<VecDeque<Fault>>,
+    pub history_faults: RefCell<VecDeque<Fault>>,
+    /// Events that Slack would send us because of posts.
+    pub echoes: RefCell<Vec<Json>>,
+    pub echo_metadata: Cell<bool>,
+    pub calls: RefCell<Vec<(String, i64)>>,
+    clock: Cell<i64>,
+    sequence: Cell<u32>,
+}
+
+impl FakeSlack {
+    pub fn new() -> Self {
+        let slack = Self::default();
+        slack.echo_metadata.set(true);
+        let channel = json!({
+            "id": "C0GENERAL", "created": 1_600_000_000, "name": "general", "is_channel": true, "is_member": true,
+            "topic": { "value": "Anything goes", "creator": "", "last_set": 0 },
+        });
+        let direct = json!({ "id": "D0ANNA", "created": 1_600_000_000, "is_im": true, "user": "U0ANNA" });
+        let random = json!({ "id": "C0RANDOM", "created": 1_600_000_000, "name": "random", "is_channel": true, "is_member": true });
+        for channel in [channel, direct, random] {
+            let id = channel["id"].as_str().unwrap().to_owned();
+            slack.channels.borrow_mut().insert(id, channel);
+        }
+        for (id, name) in [("U0OWNER", "Olga"), ("U0ANNA", "Anna"), ("U0BEN", "Ben"), ("U0CARL", "Carl")] {
+            slack.people.borrow_mut().insert(id.to_owned(), name.to_owned());
+        }
+        let account = (TEAM.to_owned(), OWNER.to_owned());
+        slack.tokens.borrow_mut().insert(TOKEN.to_owned(), account);
+        slack
+    }
+
+    pub fn set_clock(&self, now: i64) {
+        self.clock.set(now);
+    }
+
+    /// A timestamp for the moment, unique in this workspace.
+    pub fn next_ts(&self) -> String {
+        self.sequence.set(self.sequence.get() + 1);
+        format!("{}.{:06}", self.clock.get() / 1_000, self.sequence.get())
+    }
+
+    /// Somebody says something: the message is in the history, and the event comes back.
+    pub fn says(&self, channel: &str, user: &str, text: &str) -> Json {
+        let message = json!({ "type": "message", "user": user, "text": text, "ts": self.next_ts(), "team": TEAM });
+        self.remember(channel, message.clone());
+        event(channel, message)
+    }
+
+    fn remember(&self, channel: &str, message: Json) {
+        self.history.borrow_mut().entry(channel.to_owned()).or_default().push(message);
+    }
+
+    /// The texts in a channel that came through the API.
+    pub fn posted(&self, channel: &str) -> Vec<String> {
+        let history = self.history.borrow();
+        let messages = history.get(channel).map(Vec::as_slice).unwrap_or_default();
+        messages
+            .iter()
+            .filter(|message| message.get("bot_id").is_some())
+            .map(|message| message["text"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    pub fn calls_of(&self, method: &str) -> usize {
+        self.calls.borrow().iter().filter(|(name, _)| name == method).count()
+    }
+
+    pub fn answer(&self, request: &http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, HttpError> {
+        let method = request.uri().path().rsplit('/').next().unwrap().to_owned();
+        self.calls.borrow_mut().push((method.clone(), self.clock.get()));
+        let mut args: HashMap<String, Json> =
+            url::form_urlencoded::parse(request.uri().query().unwrap_or("").as_bytes())
+                .map(|(key, value)| (key.into_owned(), Json::String(value.into_owned())))
+                .collect();
+        if let Ok(Json::Object(body)) = serde_json::from_slice(request.body()) {
+            args.extend(body);
+        }
+        let token = request.headers()["authorization"].to_str().unwrap().strip_prefix("Bearer ").unwrap().to_owned();
+        let account = self.tokens.borrow().get(&token).cloned();
+        let Some((team, user)) = account else { return Ok(refused("invalid_auth")) };
+        if let Some(code) = *self.dead.borrow() {
+            return Ok(refused(code));
+        }
+        match method.as_str() {
+            "auth.test" => Ok(ok(json!({
+                "url": "https://acme.slack.com/", "team": "Acme", "user": "olga", "team_id": team, "user_id": user,
+            }))),
+            "users.conversations" => {
+                let channels: Vec<_> = self.channels.borrow().values().cloned().collect();
+                Ok(ok(json!({ "channels": channels, "response_metadata": { "next_cursor": "" } })))
+            }
+            "conversations.info" => Ok(match self.channels.borrow().get(text(&args, "channel")) {
+                Some(channel) => ok(json!({ "channel": channel })),
+                None => refused("channel_not_found"),
+            }),
+            "users.info" => Ok(match self.people.borrow().get(text(&args, "user")) {
+                Some(name) => ok(json!({ "user": {
+                    "id": text(&args, "user"), "name": name.to_lowercase(), "profile": { "display_name": name },
+                } })),
+                None => refused("user_not_found"),
+            }),
+            "conversations.history" => self.read_history(&args),
+            "chat.postMessage" => self.post(&args, &user),
+            other => panic!("unexpected call of {other}"),
+        }
+    }
+
+    fn read_history(&self, args: &HashMap<String, Json>) -> Result<http::Response<Vec<u8>>, HttpError> {
+        if let Some(fault) = self.history_faults.borrow_mut().pop_front() {
+            return suffer(fault);
+        }
+        let micros = |ts: &str| {
+            let (seconds, micros) = ts.split_once('.').unwrap();
+            seconds.parse::<i64>().unwrap() * 1_000_000 + micros.parse::<i64>().unwrap()
+        };
+        let oldest = args.get("oldest").map_or(-1, |oldest| micros(oldest.as_str().unwrap()));
+        let limit: usize = args.get("limit").map_or(100, |limit| limit.as_str().unwrap().parse().unwrap());
+        let history = self.history.borrow();
+        let mut messages: Vec<Json> = history.get(text(args, "channel")).cloned().unwrap_or_default();
+        messages.retain(|message| micros(message["ts"].as_str().unwrap()) > oldest);
+        messages.sort_by_key(|message| std::cmp::Reverse(micros(message["ts"].as_str().unwrap())));
+        let skip: usize = args.get("cursor").map_or(0, |cursor| cursor.as_str().unwrap().parse().unwrap());
+        let next = if messages.len() > skip + limit { (skip + limit).to_string() } else { String::new() };
+        let page: Vec<_> = messages.into_iter().skip(skip).take(limit).collect();
+        Ok(ok(json!({ "messages": page, "has_more": !next.is_empty(), "response_metadata": { "next_cursor": next } })))
+    }
+
+    fn post(&self, args: &HashMap<String, Json>, user: &str) -> Result<http::Response<Vec<u8>>, HttpError> {
+        let fault = self.faults.borrow_mut().pop_front();
+        if let Some(fault) = fault
+            && fault != Fault::DropAnswer
+        {
+            return suffer(fault);
+        }
+        let channel = text(args, "channel").to_owned();
+        let message = json!({
+            "type": "message", "user": user, "bot_id": APP_BOT, "text": text(args, "text"), "ts": self.next_ts(),
+            "metadata": args["metadata"],
+        });
+        self.remember(&channel, message.clone());
+        let mut echo = message.clone();
+        if !self.echo_metadata.get() {
+            echo.as_object_mut().unwrap().remove("metadata");
+        }
+        self.echoes.borrow_mut().push(event(&channel, echo));
+        if fault == Some(Fault::DropAnswer) {
+            return suffer(Fault::DropAnswer);
+        }
+        Ok(ok(json!({ "channel": channel, "ts": message["ts"], "message": message })))
+    }
+}
+
+fn event(channel: &str, mut message: Json) -> Json {
+    let kind = if channel.starts_with('D') { "im" } else { "channel" };
+    let fields = message.as_object_mut().unwrap();
+    fields.insert("channel".to_owned(), channel.into());
+    fields.insert("channel_type".to_owned(), kind.into());
+    message
+}
+
+fn text<'a>(args: &'a HashMap<String, Json>, key: &str) -> &'a str {
+    args.get(key).and_then(Json::as_str).unwrap_or_default()
+}
+
+fn suffer(fault: Fault) -> Result<http::Response<Vec<u8>>, HttpError> {
+    match fault {
+        Fault::RateLimited(seconds) => {
+            let answer = http::Response::builder().status(429).header("retry-after", seconds.to_string());
+            Ok(answer.body(br#"{"ok":false,"error":"ratelimited"}"#.to_vec()).unwrap())
+        }
+        Fault::RateLimitedInBody => Ok(refused("ratelimited")),
+        Fault::DropAnswer | Fault::Close => Err(HttpError::Unknown("closed".to_owned())),
+        Fault::NotSent => Err(HttpError::NotSent("refused".to_owned())),
+        Fault::Error(code) => Ok(refused(code)),
+        Fault::Http(status) => {
+            let answer = http::Response::builder().status(status);
+            Ok(answer.body(b"<!DOCTYPE html>".to_vec()).unwrap())
+        }
+    }
+}
+
+fn ok(mut body: Json) -> http::Response<Vec<u8>> {
+    body.as_object_mut().unwrap().insert("ok".to_owned(), true.into());
+    http::Response::new(serde_json::to_vec(&body).unwrap())
+}
+
+fn refused(code: &str) -> http::Response<Vec<u8>> {
+    http::Response::new(serde_json::to_vec(&json!({ "ok": false, "error": code })).unwrap())
+}
