@@ -1,0 +1,32 @@
+//! The Worker's `scheduled`: which of the core's sweeps a schedule of `wrangler.toml` runs.
+
+use hubbub_core::sweep;
+use worker::Env;
+
+use crate::isolate;
+
+/// The schedule of the daily sweep; every other one is frequent.
+const DAILY: &str = "0 4 * * *";
+
+/// Runs the sweep of one schedule. Failures are logged: the next tick tries again.
+pub async fn run(schedule: &str, env: &Env) {
+    let Ok(isolate) = isolate::get(env) else { return };
+    if schedule == DAILY {
+        match sweep::tidy(&isolate.context).await {
+            Ok(found) => {
+                for found in found {
+                    tracing::warn!("D1 holds {}: {} {}", found.what, found.class, found.name);
+                }
+            }
+            Err(error) => tracing::error!("The daily sweep failed: {error}"),
+        }
+        return;
+    }
+    match sweep::poke(&isolate.context).await {
+        Ok(swept) if swept.stuck > 0 || swept.silent > 0 => {
+            tracing::warn!("{} objects were stuck, {} did not answer", swept.stuck, swept.silent);
+        }
+        Ok(_) => {}
+        Err(error) => tracing::error!("The sweep failed: {error}"),
+    }
+}

@@ -1,0 +1,34 @@
+//! The AppserviceObject's class.
+
+use hubbub_appservice::object;
+use wasm_bindgen::prelude::wasm_bindgen;
+use worker::{Env, js_sys::Promise, web_sys, worker_sys::DurableObjectState};
+
+use super::shell::{Hosted, Shell};
+
+impl Hosted for object::AppserviceObject {
+    const CLASS: &'static str = "AppserviceObject";
+}
+
+/// The queue of one appservice.
+#[wasm_bindgen]
+pub struct AppserviceObject(Shell<object::AppserviceObject>);
+
+#[wasm_bindgen]
+impl AppserviceObject {
+    /// An instance, when the platform wakes the object.
+    #[wasm_bindgen(constructor)]
+    pub fn new(state: DurableObjectState, env: Env) -> Self {
+        Self(Shell::new(state.into(), env))
+    }
+
+    /// A request.
+    pub fn fetch(&self, request: web_sys::Request) -> Promise {
+        self.0.fetch(request.into())
+    }
+
+    /// The alarm.
+    pub fn alarm(&self) -> Promise {
+        self.0.alarm()
+    }
+}

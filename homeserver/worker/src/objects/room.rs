@@ -1,0 +1,34 @@
+//! The RoomObject's class.
+
+use hubbub_core::room;
+use wasm_bindgen::prelude::wasm_bindgen;
+use worker::{Env, js_sys::Promise, web_sys, worker_sys::DurableObjectState};
+
+use super::shell::{Hosted, Shell};
+
+impl Hosted for room::RoomObject {
+    const CLASS: &'static str = "RoomObject";
+}
+
+/// One room.
+#[wasm_bindgen]
+pub struct RoomObject(Shell<room::RoomObject>);
+
+#[wasm_bindgen]
+impl RoomObject {
+    /// An instance, when the platform wakes the object.
+    #[wasm_bindgen(constructor)]
+    pub fn new(state: DurableObjectState, env: Env) -> Self {
+        Self(Shell::new(state.into(), env))
+    }
+
+    /// A request.
+    pub fn fetch(&self, request: web_sys::Request) -> Promise {
+        self.0.fetch(request.into())
+    }
+
+    /// The alarm.
+    pub fn alarm(&self) -> Promise {
+        self.0.alarm()
+    }
+}
