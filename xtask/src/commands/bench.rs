@@ -1,0 +1,149 @@
+//! `cargo xtask bench`: measures the embedded release build with a fake Slack beside it, and counts what Cloudflare would bill.
+//!
+//! [`rooms`] and [`reading`] measure the client's requests, [`slack`] the bridge; [`figures`] makes numbers of samples,
+//! [`bill`] a month's bill of operations, [`print`] the table.
+
+mod bill;
+mod figures;
+mod print;
+mod reading;
+mod rooms;
+mod slack;
+
+use std::{fs, path::PathBuf, process::ExitCode, time::Instant};
+
+use anyhow::{Result, bail};
+use clap::Args;
+use serde::Serialize;
+
+use self::{bill::Month, figures::{Figure, milliseconds}};
+use crate::{
+    embedded::{Options, Registration, Switch},
+    load::stage::{Setting, Stage},
+    progress::{note, seconds},
+};
+
+/// Measure speed and billable operations of the embedded release build
+#[derive(Args)]
+pub struct Bench {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Only measurements whose name contains this; may be repeated
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// Measure a Worker that is built already
+    #[arg(long, value_name = "DIR", hide = true)]
+    worker: Option<PathBuf>,
+    /// Keep the data and the log in this folder
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+/// Everything that was found out.
+#[derive(Serialize)]
+struct Report {
+    machine: Machine,
+    figures: Vec<Figure>,
+    months: Vec<Month>,
+}
+
+/// How busy the machine was with other things, which all times depend on.
+#[derive(Serialize)]
+struct Machine {
+    processors: usize,
+    load_before: Option<String>,
+    load_after: Option<String>,
+    /// The median time of a write of 4 KiB that reaches the disk: every commit waits for one.
+    fsync_ms: f64,
+}
+
+/// One group of measurements.
+struct Group {
+    names: &'static [&'static str],
+    measure: fn(&mut Stage) -> Result<Vec<Figure>>,
+}
+
+const GROUPS: &[Group] = &[
+    Group { names: &["send"], measure: rooms::send },
+    Group { names: &["send 16-way"], measure: rooms::send_16_way },
+    Group { names: &["wake"], measure: rooms::wake },
+    Group { names: &["createRoom"], measure: rooms::create_room },
+    Group { names: &["messages"], measure: reading::messages },
+    Group { names: &["sync"], measure: reading::sync },
+    Group { names: &["Slack to sync"], measure: slack::to_sync },
+    Group { names: &["answer to Slack"], measure: slack::answer },
+    Group { names: &["Slack burst"], measure: slack::burst },
+    Group { names: &["cron"], measure: slack::cron },
+];
+
+impl Bench {
+    /// Measures and prints. A missed target is shown, and is no failure: times depend on the machine.
+    pub fn run(self) -> Result<ExitCode> {
+        let groups: Vec<&Group> = GROUPS.iter().filter(|group| self.wants(group)).collect();
+        if groups.is_empty() {
+            let names: Vec<&str> = GROUPS.iter().flat_map(|group| group.names).copied().collect();
+            bail!("nothing is called so; there are: {}", names.join(", "));
+        }
+        let load_before = load_average();
+        let mut stage = Stage::set(self.setting())?;
+        let fsync_ms = fsync_ms(&stage)?;
+        let mut figures = Vec::new();
+        for group in groups {
+            let started = Instant::now();
+            figures.extend((group.measure)(&mut stage)?);
+            note(format_args!("{} measured ({})", group.names.join(", "), seconds(started.elapsed())));
+        }
+        let machine = Machine {
+            processors: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            load_before,
+            load_after: load_average(),
+            fsync_ms,
+        };
+        let report = Report { months: bill::months(&figures), machine, figures };
+        if self.json {
+            crate::progress::print(serde_json::to_string_pretty(&report)?);
+        } else {
+            print::table(&report);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn wants(&self, group: &Group) -> bool {
+        self.only.is_empty() || self.only.iter().any(|part| group.names.iter().any(|name| name.contains(part.as_str())))
+    }
+
+    fn setting(&self) -> Setting {
+        Setting {
+            options: Options {
+                registration: Registration::Open,
+                rate_limits: Switch::Off,
+                private_addresses: Switch::On,
+                crons: false,
+                ..Options::default()
+            },
+            slack: ["--seed", "7", "--post-rate", "0", "--parallel", "64"].map(str::to_owned).to_vec(),
+            data: self.data.clone(),
+            worker: self.worker.clone(),
+        }
+    }
+}
+
+fn load_average() -> Option<String> {
+    let text = fs::read_to_string("/proc/loadavg").ok()?;
+    Some(text.split(' ').take(3).collect::<Vec<_>>().join(" "))
+}
+
+fn fsync_ms(stage: &Stage) -> Result<f64> {
+    let path = stage.server.data_path().join("fsync");
+    let mut samples = Vec::new();
+    for _ in 0..30 {
+        let started = Instant::now();
+        let file = fs::File::create(&path)?;
+        std::io::Write::write_all(&mut &file, &[7; 4096])?;
+        file.sync_data()?;
+        samples.push(milliseconds(started.elapsed()));
+    }
+    fs::remove_file(&path)?;
+    Ok(figures::quantile(&mut samples, 0.5))
+}

@@ -1,0 +1,161 @@
+//! `cargo xtask test`: every test there is, the quick ones first, with a summary of what ran and what could not.
+
+mod parts;
+
+use std::{
+    env,
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+
+use self::parts::{cargo_test, emulate, integration, node_tests};
+use super::conformance::{against_synapse, suite, synapse_is_missing};
+use crate::{
+    data_folder::DataFolder,
+    embedded::{Embedded, Options},
+    progress::{note, seconds},
+    tools::{Tools, npm_packages},
+    worker::{self, ProfileOptions},
+    workspace::{root, shared},
+};
+
+/// Run every test: native, on the embedded server, and those that need a peer
+#[derive(Args)]
+pub struct Test {
+    /// Run only this kind
+    #[arg(long, value_enum)]
+    only: Option<Kind>,
+    /// Run only the part of this name in the summary, such as integration
+    #[arg(long, value_name = "NAME")]
+    part: Option<String>,
+    /// Fail where a peer or a fixture is missing, instead of naming what is skipped
+    #[arg(long)]
+    require_all: bool,
+    #[command(flatten)]
+    profile: ProfileOptions,
+    /// What the tests of the part get besides, such as a filter
+    #[arg(last = true, requires = "part")]
+    arguments: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// Plain `cargo test`: seconds
+    Native,
+    /// On the embedded server
+    Embedded,
+    /// Against other servers and clients
+    Peers,
+}
+
+enum Outcome {
+    Passed,
+    Failed(String),
+    Skipped(String),
+}
+
+/// What ran so far.
+struct Summary {
+    /// The only part to run.
+    part: Option<String>,
+    lines: Vec<(String, Outcome, Duration)>,
+}
+
+impl Test {
+    /// Runs all parts, even after one has failed, and says at the end which did.
+    pub fn run(self) -> Result<ExitCode> {
+        let wanted = |kind| self.only.is_none_or(|only| only == kind);
+        let mut summary = Summary { part: self.part.clone(), lines: Vec::new() };
+        if shared().is_none() {
+            summary.skip("tests on shared fixtures", "no $HUBBUB_SHARED (default ../shared)");
+        }
+        if wanted(Kind::Native) {
+            summary.part("native", || cargo_test(&[]));
+        }
+        if wanted(Kind::Embedded) {
+            self.embedded(&mut summary)?;
+        }
+        if wanted(Kind::Peers) {
+            match synapse_is_missing() {
+                Some(reason) => summary.skip("conformance, Synapse", reason),
+                None => summary.part("conformance, Synapse", || against_synapse(&[])),
+            }
+        }
+        Ok(summary.print(self.require_all))
+    }
+
+    fn embedded(&self, summary: &mut Summary) -> Result<()> {
+        let tools = Tools::install()?;
+        let support = npm_packages("npm packages of the tests", &root().join("tests/support"))?;
+        summary.part("launcher", || cargo_test(&["--package", "xtask", "--", "--ignored"]));
+        let worker = worker::build(&tools, self.profile.profile())?;
+        let start = || {
+            let data = Arc::new(DataFolder::temporary()?);
+            Embedded::start(&tools, &worker, data, &Options::for_tests(), |text| note(text))
+        };
+        summary.part("integration", || integration(&tools, &worker, &support, &self.arguments));
+        summary.part("Node", || node_tests(&start()?, &tools, &support));
+        summary.part("emulate", || emulate(&tools, &worker, &support));
+        summary.part("conformance", || {
+            let server = start()?;
+            suite(&server.url, &server.identity.server_name, &[])
+        });
+        Ok(())
+    }
+}
+
+impl Summary {
+    fn part(&mut self, name: &str, run: impl FnOnce() -> Result<bool>) {
+        if self.part.as_ref().is_some_and(|part| part != name) {
+            return;
+        }
+        eprintln!("\n== {name}");
+        let started = Instant::now();
+        let outcome = match run() {
+            Ok(true) => Outcome::Passed,
+            Ok(false) => Outcome::Failed("see above".to_owned()),
+            Err(error) => Outcome::Failed(format!("{error:#}")),
+        };
+        if let Outcome::Failed(reason) = &outcome {
+            eprintln!("{name} failed: {reason}");
+        }
+        self.lines.push((name.to_owned(), outcome, started.elapsed()));
+    }
+
+    fn skip(&mut self, name: &str, reason: &str) {
+        if self.part.as_ref().is_some_and(|part| part != name) {
+            return;
+        }
+        self.lines.push((name.to_owned(), Outcome::Skipped(reason.to_owned()), Duration::ZERO));
+    }
+
+    fn print(&self, require_all: bool) -> ExitCode {
+        let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+        println!("\nSummary");
+        for (name, outcome, time) in &self.lines {
+            let (word, detail) = match outcome {
+                Outcome::Passed => ("passed", String::new()),
+                Outcome::Failed(reason) => ("FAILED", reason.lines().next().unwrap_or_default().to_owned()),
+                Outcome::Skipped(reason) => ("skipped", reason.clone()),
+            };
+            match outcome {
+                Outcome::Passed => passed += 1,
+                Outcome::Failed(_) => failed += 1,
+                Outcome::Skipped(_) if require_all && !shared_is_waived() => failed += 1,
+                Outcome::Skipped(_) => skipped += 1,
+            }
+            println!("  {name:<24} {word:<8} {:>10}  {detail}", seconds(*time));
+        }
+        println!("{passed} passed, {failed} failed, {skipped} skipped");
+        if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
+
+/// A continuous integration that cannot have the shared folder says so with `HUBBUB_NO_SHARED=1`.
+fn shared_is_waived() -> bool {
+    shared().is_none() && env::var_os("HUBBUB_NO_SHARED").is_some_and(|value| value == "1")
+}
