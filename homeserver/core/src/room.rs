@@ -7,6 +7,7 @@
 mod append;
 mod archive;
 pub mod create;
+mod cursors;
 mod deliver;
 mod ephemeral;
 pub mod event;
@@ -20,6 +21,7 @@ pub mod visibility;
 
 use std::{cell::Cell, rc::Rc};
 
+use self::cursors::Cursors;
 use futures_util::future::LocalBoxFuture;
 use hubbub_storage::{
     database::{Database, Query, transaction},
@@ -41,6 +43,7 @@ pub struct RoomObject {
     database: Rc<dyn Database>,
     context: Rc<Context>,
     in_flight: InFlight,
+    cursors: Cursors,
     /// Since when deliveries fail; in memory only.
     failing_since: Cell<Option<i64>>,
 }
@@ -59,7 +62,14 @@ impl Object for RoomObject {
         if schema::version(database.as_query())? > 0 {
             schema::migrate(database.as_ref(), room::SCHEMA)?;
         }
-        Ok(Self { room_id, database, context, in_flight: InFlight::default(), failing_since: Cell::new(None) })
+        Ok(Self {
+            room_id,
+            database,
+            context,
+            in_flight: InFlight::default(),
+            cursors: Cursors::default(),
+            failing_since: Cell::new(None),
+        })
     }
 
     fn handle(&self, command: RoomCommand) -> LocalBoxFuture<'_, Result<Vec<u8>>> {

@@ -10,7 +10,7 @@ use hubbub_storage::{
     },
 };
 use ruma::{
-    EventId, OwnedEventId, UserId,
+    EventId, OwnedEventId, OwnedUserId, UserId,
     canonical_json::{CanonicalJsonObject, CanonicalJsonValue},
     events::{StateEventType, TimelineEventType},
     state_res::{auth_types_for_event, check_state_dependent_auth_rules, check_state_independent_auth_rules},
@@ -27,6 +27,9 @@ use crate::{
     error::{MatrixError, Result},
     object::ALARM_DELAY_MS,
 };
+
+/// What stands before the transaction id of a redaction in its key.
+pub(super) const REDACTION_SCOPE: &str = "redact|";
 
 /// What is to be appended.
 pub(super) struct New<'a> {
@@ -61,8 +64,11 @@ impl RoomObject {
     fn append_in_transaction(&self, appservices: &AppserviceList, send: &SendEvent) -> Result<Sent> {
         transaction(self.database.as_ref(), |transaction| {
             let mut opened = self.opened(transaction.as_query())?;
-            let transaction_key = send.transaction_id.as_ref().map(|id| format!("{}|{id}", send.actor.device));
+            // A transaction id belongs to a device and an endpoint: redactions have one of their own.
+            let scope = if send.redacts.is_some() { REDACTION_SCOPE } else { "" };
+            let transaction_key = send.transaction_id.as_ref().map(|id| format!("{}|{scope}{id}", send.actor.device));
             let mut content = canonical_object(send.content.get())?;
+            self.check_sensible(transaction.as_query(), &opened, send, &content)?;
             let redacts = redacted_by(&mut content, send, &opened)?;
             let sent = self.append(
                 transaction,
@@ -81,6 +87,29 @@ impl RoomObject {
             self.save(transaction, &mut opened.row)?;
             Ok(sent)
         })
+    }
+
+    /// Refuses with 400 what the authorisation rules would refuse whoever sent it: a second create
+    /// event, and since v12 power levels that list a creator.
+    fn check_sensible(
+        &self,
+        query: &dyn Query,
+        opened: &Opened,
+        send: &SendEvent,
+        content: &CanonicalJsonObject,
+    ) -> Result<()> {
+        let is_state = send.state_key.as_deref() == Some("");
+        if is_state && send.event_type == "m.room.create" {
+            return Err(MatrixError::bad_json("The room is created already."));
+        }
+        if is_state && send.event_type == "m.room.power_levels" {
+            let users = content.get("users").and_then(CanonicalJsonValue::as_object);
+            let listed = |creator: &OwnedUserId| users.is_some_and(|users| users.contains_key(creator.as_str()));
+            if self.privileged_creators(query, opened)?.iter().any(listed) {
+                return Err(MatrixError::bad_json("The power levels cannot list a creator of the room."));
+            }
+        }
+        Ok(())
     }
 
     /// Writes the room's row, with an alarm armed for the deliveries that now wait.
@@ -390,11 +419,12 @@ fn follow_appservice(transaction: &dyn Transaction, id: &str, interest: Interest
     if known.is_none() && !interest.named {
         return Ok(());
     }
+    let is_new = known.is_none();
     let mut follower = known.unwrap_or_else(|| new_follower(APPSERVICE, id));
     let spans = followers::spans(transaction.as_query(), APPSERVICE, id, position - 1)?;
     let open = spans.iter().any(|span| span.last.is_none());
     let members = follower.members + interest.change + i64::from(interest.lasting && !open);
-    if members != follower.members || follower.position == 0 {
+    if members != follower.members || is_new {
         follower.members = members;
         followers::put(transaction, &follower)?;
     }

@@ -1,21 +1,24 @@
 //! The archive as a follower: the room's events and directory rows go to D1 in batches.
 
 use hubbub_storage::{
-    database::{Query, transaction},
+    database::Query,
     directory::{
         Statement,
         archive::{self, ArchivedEvent, DirectoryRoom},
     },
     room::{
         events::{self, EventRow},
-        followers::{self, ARCHIVE},
+        followers::ARCHIVE,
         receipts, state,
     },
 };
 use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
 
 use super::{Opened, RoomObject, initial::ARCHIVE_ID};
-use crate::error::{MatrixError, Result};
+use crate::{
+    contract::delivery::Cursor,
+    error::{MatrixError, Result},
+};
 
 /// The most events of one batch: D1 runs it as one transaction.
 const BATCH: u32 = 100;
@@ -26,7 +29,8 @@ impl RoomObject {
         loop {
             let query = self.database.as_query();
             let opened = self.opened(query)?;
-            let held = followers::get(query, ARCHIVE, ARCHIVE_ID)?
+            let held = self
+                .follower(query, ARCHIVE, ARCHIVE_ID)?
                 .ok_or_else(|| MatrixError::internal("the archive is no follower"))?;
             if held.position >= opened.row.position {
                 return Ok(());
@@ -42,10 +46,7 @@ impl RoomObject {
                 self.context.directory.batch(statements).await?;
                 self.context.failpoints.pass("room.after_archive").await;
             }
-            transaction(self.database.as_ref(), |transaction| {
-                let epoch = opened.row.epoch;
-                followers::advance(transaction, ARCHIVE, ARCHIVE_ID, epoch, through)
-            })?;
+            self.advance(ARCHIVE, ARCHIVE_ID, Cursor { epoch: opened.row.epoch, position: through });
         }
     }
 

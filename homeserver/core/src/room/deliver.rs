@@ -5,7 +5,7 @@
 
 use futures_util::future::join_all;
 use hubbub_storage::{
-    database::{Query, transaction},
+    database::Query,
     directory::stuck,
     room::{
         LIVE,
@@ -57,14 +57,15 @@ const STRIPPED: [&str; 8] = [
 ];
 
 impl RoomObject {
-    /// Delivers to everyone who waits; returns when to try again.
+    /// Delivers to everyone who waits; returns when to be woken again.
     pub(super) async fn deliver_all(&self) -> Result<Option<i64>> {
         let typing_ends = self.end_expired_typing()?;
         let query = self.database.as_query();
         let Ok(opened) = self.opened(query) else {
             return Ok(None);
         };
-        let pending = followers::pending(query, opened.row.position)?;
+        let due = self.context.clock.now() >= opened.row.alarm_at;
+        let pending = self.pending(query, opened.row.position, due)?;
         let results = join_all(pending.iter().map(|follower| async move {
             let key = format!("{}:{}", follower.kind, follower.id);
             match self.in_flight.try_lock(&key) {
@@ -73,6 +74,9 @@ impl RoomObject {
             }
         }))
         .await;
+        if due {
+            self.store_cursors()?;
+        }
         let now = self.context.clock.now();
         let failed = results.into_iter().find_map(Result::err);
         self.report_stuck(failed.is_some(), now).await;
@@ -80,7 +84,9 @@ impl RoomObject {
             tracing::warn!(room.id = %self.room_id, "A delivery failed and is tried again: {error}");
             return Ok(Some(now + ALARM_DELAY_MS));
         }
-        Ok(typing_ends)
+        // What waits for the alarm that the append armed: the archive, and the cursors.
+        let armed = Some(opened.row.alarm_at).filter(|_| !due);
+        Ok(typing_ends.into_iter().chain(armed).min())
     }
 
     /// Waits until a user's inbox and D1 hold everything up to `position`. D1 refusing writes does
@@ -96,7 +102,7 @@ impl RoomObject {
     }
 
     async fn settle_follower(&self, kind: &str, id: &str, position: i64) -> Result<()> {
-        let follower = followers::get(self.database.as_query(), kind, id)?;
+        let follower = self.follower(self.database.as_query(), kind, id)?;
         if follower.is_none_or(|follower| follower.position >= position) {
             return Ok(());
         }
@@ -135,9 +141,7 @@ impl RoomObject {
                     held
                 }
             };
-            transaction(self.database.as_ref(), |transaction| {
-                followers::advance(transaction, kind, id, held.epoch, held.position)
-            })?;
+            self.advance(kind, id, held);
         }
         Ok(())
     }
@@ -146,7 +150,7 @@ impl RoomObject {
     pub(super) fn next_delivery(&self, kind: &str, id: &str) -> Result<Option<RoomDelivery>> {
         let query = self.database.as_query();
         let opened = self.opened(query)?;
-        let Some(follower) = followers::get(query, kind, id)? else {
+        let Some(follower) = self.follower(query, kind, id)? else {
             return Ok(None);
         };
         let spans = followers::spans(query, kind, id, follower.position)?;

@@ -42,6 +42,8 @@ use crate::{
 
 /// How many archived events are read at a time.
 const PAGE: u32 = 500;
+/// How often the archive is read anew when somebody sends while it is read.
+const ATTEMPTS: u32 = 10;
 /// The position of a probe: no follower holds it, so each refuses and says what it holds.
 const PROBE: Cursor = Cursor { epoch: -1, position: -1 };
 
@@ -57,17 +59,38 @@ impl RoomObject {
     /// the archive is behind, since what it lacks would be lost.
     pub(super) async fn rebuild(&self) -> Result<Rebuilt> {
         let appservices = self.appservices().await?;
-        if self.opened(self.database.as_query()).is_ok() {
-            let _held = self.in_flight.lock(&format!("{ARCHIVE}:{ARCHIVE_ID}")).await;
-            self.archive_all().await?;
-        }
-        let archived = self.read_archive().await?;
-        let epoch = archived.room.epoch + 1;
+        let (archived, epoch) = self.whole_archive().await?;
         schema::migrate(self.database.as_ref(), room::SCHEMA)?;
         let count = archived.events.len();
         transaction(self.database.as_ref(), |transaction| self.replay(transaction, &appservices, &archived, epoch))?;
+        self.cursors.forget();
         let position = self.ask_followers(epoch).await?;
         Ok(Rebuilt { epoch, events: u64::try_from(count).unwrap_or(u64::MAX), position })
+    }
+
+    /// The archive when it has all that the object holds, and the new epoch. D1 knows that before
+    /// any follower does, so no later rebuild takes it again.
+    async fn whole_archive(&self) -> Result<(Archived, i64)> {
+        for _ in 0..ATTEMPTS {
+            if self.position().is_some() {
+                let _held = self.in_flight.lock(&format!("{ARCHIVE}:{ARCHIVE_ID}")).await;
+                self.archive_all().await?;
+            }
+            let position = self.position();
+            let archived = self.read_archive().await?;
+            let epoch = archived.room.epoch + 1;
+            let room = DirectoryRoom { epoch, ..archived.room.clone() };
+            self.context.directory.batch(vec![archive::put_room(&room)]).await?;
+            // What was sent meanwhile is not in what was read.
+            if self.position() == position {
+                return Ok((archived, epoch));
+            }
+        }
+        Err(MatrixError::new(503, "M_UNKNOWN", "Too much is said in this room right now; try again."))
+    }
+
+    fn position(&self) -> Option<i64> {
+        self.opened(self.database.as_query()).ok().map(|opened| opened.row.position)
     }
 
     async fn read_archive(&self) -> Result<Archived> {

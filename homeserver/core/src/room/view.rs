@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json, value::RawValue};
 
 use super::{
     Opened, RoomObject,
+    append::REDACTION_SCOPE,
     event::{ClientExtras, to_client},
 };
 use crate::{contract::room::Actor, error::Result};
@@ -85,5 +86,7 @@ impl RoomObject {
 
 /// The device and transaction id that made an event.
 pub(super) fn transaction_of(row: &EventRow) -> Option<(&str, &str)> {
-    row.transaction_key.as_deref()?.split_once('|')
+    let (device, id) = row.transaction_key.as_deref()?.split_once('|')?;
+    let is_redaction = row.event_type == "m.room.redaction";
+    Some((device, id.strip_prefix(REDACTION_SCOPE).filter(|_| is_redaction).unwrap_or(id)))
 }

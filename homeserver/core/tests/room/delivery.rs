@@ -137,3 +137,37 @@ fn a_send_costs_the_same_in_a_small_and_in_a_large_room() {
     };
     assert_eq!(cost(10), cost(1_000));
 }
+
+#[test]
+fn a_crash_before_the_cursors_are_stored_repeats_nothing_that_was_taken() {
+    let mut room = TestRoom::new();
+    for number in 0..30 {
+        room.text("alice", &number.to_string()).unwrap();
+        room.work();
+    }
+    room.crash();
+    room.text("alice", "after").unwrap();
+    room.work();
+    let delivered = room.delivered("alice");
+    let mut expected: Vec<String> = (0..30).map(|number| number.to_string()).collect();
+    expected.push("after".to_owned());
+    assert_eq!(delivered[delivered.len() - 31..], expected);
+    assert_eq!(delivered.iter().filter(|body| *body == "7").count(), 1);
+}
+
+#[test]
+fn the_archive_and_the_cursors_are_written_when_the_alarm_rings() {
+    let room = TestRoom::new();
+    room.work();
+    let before = room.directory.counts();
+    room.text("alice", "hello").unwrap();
+    room.work();
+    assert_eq!(room.directory.counts(), before);
+    let alarm = room.database.alarm().unwrap();
+    room.clock.0.set(alarm);
+    room.work();
+    assert_eq!(room.directory.counts().commits, before.commits + 1);
+    let settled = room.database.counts();
+    room.work();
+    assert_eq!(room.database.counts().commits, settled.commits, "an idle room sleeps");
+}

@@ -118,6 +118,7 @@ impl Appservices for Nothing {
 }
 
 pub struct TestRoom {
+    pub room_id: String,
     pub object: RoomObject,
     pub database: Rc<NativeDatabase>,
     pub directory: Rc<NativeDirectory>,
@@ -184,7 +185,7 @@ impl TestRoom {
         }
         let database = Rc::new(NativeDatabase::in_memory().unwrap());
         let object = RoomObject::open(create.room_id.as_str(), database.clone(), context.clone()).unwrap();
-        let room = Self { object, database, directory, inboxes, clock, context };
+        let room = Self { room_id: create.room_id.to_string(), object, database, directory, inboxes, clock, context };
         room.ask::<Json>(RoomCommand::Create(Box::new(CreateRoom {
             room_id: create.room_id,
             room_version: version.to_string(),
@@ -201,6 +202,11 @@ impl TestRoom {
         })))
         .unwrap();
         room
+    }
+
+    /// Loses what the object held in memory.
+    pub fn crash(&mut self) {
+        self.object = RoomObject::open(&self.room_id, self.database.clone(), self.context.clone()).unwrap();
     }
 
     pub fn ask<R: DeserializeOwned>(&self, command: RoomCommand) -> Result<R> {
