@@ -43,10 +43,8 @@ impl Intent {
     async fn set_profile(&self, field: &str, value: Option<&str>) -> Result<()> {
         let user_id = self.user_id().await?;
         let path = ["v3", "profile", user_id.as_str(), field];
-        let body = match value {
-            Some(value) => json!({ field: value }),
-            None => json!({}),
-        };
+        // `null` removes; a missing key is an error.
+        let body = json!({ field: value });
         self.send_json(Method::PUT, &path, &[], Some(&body)).await?;
         Ok(())
     }

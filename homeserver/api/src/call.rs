@@ -15,6 +15,9 @@ use crate::{credentials::Public, peer::Peer};
 /// it reads anything.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 
+/// The longest path and query: filters stand there, too.
+const MAX_URI_BYTES: usize = 32 * 1024;
+
 /// A request with its path arguments. `A` says what is known of the sender
 /// ([`crate::credentials`]).
 pub(crate) struct Call<A = Public> {
@@ -29,13 +32,18 @@ pub(crate) struct Call<A = Public> {
 }
 
 impl Call<Public> {
-    /// A call of which nothing is known yet. 413 `M_TOO_LARGE` when the body is too large.
+    /// A call of which nothing is known yet. 413 or 414 `M_TOO_LARGE` when the body or
+    /// the address is too large.
     pub fn new(
         context: Rc<Context>,
         peer: Peer,
         request: http::Request<Vec<u8>>,
         arguments: Vec<String>,
     ) -> Result<Self> {
+        let query = request.uri().query().unwrap_or_default();
+        if request.uri().path().len() + query.len() > MAX_URI_BYTES {
+            return Err(MatrixError::new(414, "M_TOO_LARGE", "The address is longer than 32 KiB."));
+        }
         if request.body().len() > MAX_BODY_BYTES {
             return Err(MatrixError::too_large("The body is larger than 1 MiB."));
         }

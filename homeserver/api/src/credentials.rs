@@ -4,6 +4,13 @@
 //! that the user's own object carries out and so checks the session itself. [`Authenticated`] asks
 //! the user's object, for commands to other objects. [`Admin`] is the operator.
 
+use std::rc::Rc;
+
+use crate::{
+    call::{Call, parse_id},
+    objects,
+    peer::RateLimit,
+};
 use http::header;
 use hubbub_core::{
     context::Appservice,
@@ -16,13 +23,6 @@ use hubbub_core::{
     user::token,
 };
 use ruma::OwnedUserId;
-use std::rc::Rc;
-
-use crate::{
-    call::{Call, parse_id},
-    objects,
-    peer::RateLimit,
-};
 
 /// No token is longer; a longer one is refused unread.
 const MAX_TOKEN_BYTES: usize = 1024;
@@ -171,7 +171,8 @@ pub(crate) struct Admin;
 
 impl Credentials for Admin {
     async fn check(call: &Call) -> Result<Self> {
-        let token = access_token(call)?;
+        // From the header only: an address with the operator's token in it would end up in logs.
+        let token = bearer_token(call)?.ok_or_else(missing_token)?;
         if call.context.config.secrets.is_admin_token(&token) {
             return Ok(Self);
         }
@@ -183,25 +184,34 @@ impl Credentials for Admin {
 /// The access token of a request: from the header `Authorization`, else from the query
 /// ([spec](https://spec.matrix.org/v1.11/client-server-api/#using-access-tokens)).
 pub(crate) fn access_token<A>(call: &Call<A>) -> Result<String> {
-    let missing = || MatrixError::new(401, "M_MISSING_TOKEN", "This request needs an access token.");
-    let token = match call.request().headers().get(header::AUTHORIZATION) {
-        Some(value) => {
-            let (scheme, token) =
-                value.to_str().ok().and_then(|value| value.trim().split_once(' ')).ok_or_else(missing)?;
-            if !scheme.eq_ignore_ascii_case("bearer") {
-                return Err(missing());
-            }
-            token.trim().to_owned()
-        }
-        None => call.query("access_token").ok_or_else(missing)?.into_owned(),
+    let token = match bearer_token(call)? {
+        Some(token) => token,
+        None => call.query("access_token").ok_or_else(missing_token)?.into_owned(),
     };
     if token.is_empty() {
-        return Err(missing());
+        return Err(missing_token());
     }
     if token.len() > MAX_TOKEN_BYTES {
         return Err(MatrixError::unknown_token());
     }
     Ok(token)
+}
+
+/// The token in the header `Authorization`; `None` without the header.
+fn bearer_token<A>(call: &Call<A>) -> Result<Option<String>> {
+    let Some(value) = call.request().headers().get(header::AUTHORIZATION) else {
+        return Ok(None);
+    };
+    let value = value.to_str().ok().and_then(|value| value.trim().split_once(' '));
+    let (scheme, token) = value.ok_or_else(missing_token)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(missing_token());
+    }
+    Ok(Some(token.trim().to_owned()))
+}
+
+fn missing_token() -> MatrixError {
+    MatrixError::new(401, "M_MISSING_TOKEN", "This request needs an access token.")
 }
 
 /// The appservice that owns this token.

@@ -1,9 +1,9 @@
 //! The HTTP front of Hubbub: the client-server API, the owner page and the admin endpoints.
 //!
 //! Pure over the ports of [`hubbub_core::context`]: the Worker hands a request to [`handle`] and
-//! sends off what comes back. [`endpoints`] lists every endpoint with its handler; each handler
+//! sends off what comes back. `endpoints.rs` lists every endpoint with its handler; each handler
 //! lives in a file named as ruma's endpoint, parses, calls one object and answers. Open
-//! [`endpoints`] next, then `message/send_message_event.rs` for the shape of a handler.
+//! `endpoints.rs` next, then `message/send_message_event.rs` for the shape of a handler.
 
 mod account;
 mod admin;

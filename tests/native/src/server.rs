@@ -7,7 +7,7 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::future::LocalBoxFuture;
-use hubbub_api::{Front, Peer, RateLimiter, SyncCall, handle_and_wait};
+use hubbub_api::{BridgeRoutes, Front, Peer, RateLimiter, SyncCall, handle_and_wait};
 use hubbub_appservice::{builtin::Builtin, registry::Registry};
 use hubbub_core::{
     context::{CallError, Config, Context, Homeserver, Objects, Registration},
@@ -52,7 +52,9 @@ pub struct Options {
     pub default_room_version: RoomVersionId,
     /// The limiter by address.
     pub limiter: Option<Rc<dyn RateLimiter>>,
-    /// The bundled bridges.
+    /// The bridges' own pages and webhooks.
+    pub bridges: Option<Rc<dyn BridgeRoutes>>,
+    /// The bundled bridges' registrations.
     pub builtins: Vec<Builtin>,
     /// How further classes of objects are made, or the usual ones otherwise.
     pub factories: Vec<(Class, Factory)>,
@@ -66,6 +68,7 @@ impl Default for Options {
             rate_limits: false,
             default_room_version: RoomVersionId::V12,
             limiter: None,
+            bridges: None,
             builtins: Vec::new(),
             factories: Vec::new(),
         }
@@ -139,6 +142,9 @@ impl TestServer {
         let mut front = Front::new(registry);
         if let Some(limiter) = &options.limiter {
             front.limiter = Rc::clone(limiter);
+        }
+        if let Some(bridges) = &options.bridges {
+            front.bridges = Rc::clone(bridges);
         }
         let server = Self(Rc::new(Inner {
             scheduler,

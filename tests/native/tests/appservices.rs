@@ -201,6 +201,11 @@ fn an_appservice_dates_its_messages_and_state() {
         let event = one.get(["rooms", &room, "event", sent["event_id"].as_str().unwrap()]).ok();
         assert_eq!(event["origin_server_ts"], 1_234_567_890_123_i64);
     }
+    let message = one.send_text(&room, "regretted");
+    let path = format!("/_matrix/client/v3/rooms/{room}/redact/{message}/r1?ts=1234567890123");
+    let sent = one.ask(Method::PUT, &path, Some(&json!({}))).ok();
+    let redaction = one.get(["rooms", &room, "event", sent["event_id"].as_str().unwrap()]).ok();
+    assert_eq!(redaction["origin_server_ts"], server.now());
     let path = format!("/_matrix/client/v3/rooms/{room}/send/m.room.message/t2?ts=yesterday");
     one.ask(Method::PUT, &path, Some(&json!({}))).refused(400, "M_INVALID_PARAM");
 }
@@ -281,4 +286,18 @@ fn messages_reach_the_appservice_and_a_ping_does() {
     ping("other", TOKEN).refused(403, "M_FORBIDDEN");
     ping("bridge", &bob.token).refused(403, "M_FORBIDDEN");
     ping("bridge", "x").refused(401, "M_UNKNOWN_TOKEN");
+}
+
+#[test]
+fn a_ghost_that_is_renamed_is_renamed_in_its_rooms() {
+    let server = with_bridge();
+    let one = ghost(&server, "_bridge_one");
+    let rename = |name: &str| one.put(["profile", &one.user_id, "displayname"], &json!({"displayname": name})).ok();
+    rename("First");
+    let room = one.public_room();
+    assert_eq!(one.state(&room, "m.room.member", &one.user_id).ok()["displayname"], "First");
+
+    rename("Second");
+
+    assert_eq!(one.state(&room, "m.room.member", &one.user_id).ok()["displayname"], "Second");
 }

@@ -125,13 +125,14 @@ fn what_is_no_json_is_refused_apart_from_what_is_no_object() {
 }
 
 #[test]
-fn a_body_above_a_mebibyte_is_too_large() {
+fn a_body_above_a_mebibyte_and_an_address_above_32_kibibytes_are_too_large() {
     let server = TestServer::new();
     let alice = server.account("alice");
     let mut asked = alice.request(Method::POST, "/_matrix/client/v3/createRoom", None);
     *asked.body_mut() = vec![b' '; 1024 * 1024 + 1];
 
     server.request(asked).refused(413, "M_TOO_LARGE");
+    alice.query(["sync"], &[("filter", &"x".repeat(40_000))]).refused(414, "M_TOO_LARGE");
 }
 
 #[test]

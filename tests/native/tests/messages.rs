@@ -305,6 +305,23 @@ fn a_redaction_takes_the_content_away_at_once() {
 }
 
 #[test]
+fn a_redaction_has_transaction_ids_of_its_own_and_shows_them_to_its_device() {
+    let (_, alice, bob, room) = two_in_a_room();
+    let event = alice.send_with(&room, "t1", "regretted").ok()["event_id"].as_str().unwrap().to_owned();
+
+    let redaction = alice.put(["rooms", &room, "redact", &event, "t1"], &json!({})).ok();
+
+    assert_ne!(redaction["event_id"], event.as_str());
+    assert_eq!(alice.put(["rooms", &room, "redact", &event, "t1"], &json!({})).ok(), redaction);
+    assert_eq!(bob.get(["rooms", &room, "event", &event]).ok()["content"], json!({}));
+    let path = ["rooms", &room, "event", redaction["event_id"].as_str().unwrap()];
+    assert_eq!(alice.get(path).ok()["unsigned"]["transaction_id"], "t1");
+    assert!(bob.get(path).ok()["unsigned"]["transaction_id"].is_null());
+    let synced = alice.sync(None).timeline(&room).pop().unwrap();
+    assert_eq!(synced["unsigned"]["transaction_id"], "t1");
+}
+
+#[test]
 fn a_redaction_may_be_sent_as_an_event() {
     let (_, alice, bob, room) = two_in_a_room();
     let event = alice.send_text(&room, "regretted");

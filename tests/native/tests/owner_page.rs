@@ -179,6 +179,8 @@ fn only_the_operator_makes_links_and_rebuilds_rooms() {
     for what in ["owner-link", "rebuild-room", "slack/connect"] {
         post(None, what).refused(401, "M_MISSING_TOKEN");
         post(Some("wrong"), what).refused(401, "M_UNKNOWN_TOKEN");
+        let in_query = format!("{what}?access_token={}", hubbub_native::server::ADMIN_TOKEN.replace(' ', "%20"));
+        post(None, &in_query).refused(401, "M_MISSING_TOKEN");
     }
     server.admin(Method::POST, "rebuild-room", &json!({})).refused(400, "M_MISSING_PARAM");
     server.admin(Method::POST, "rebuild-room", &json!({"room_id": "nonsense"})).refused(400, "M_INVALID_PARAM");

@@ -21,7 +21,7 @@ use ruma::OwnedUserId;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
-use super::new_user_id;
+use super::{MAX_PASSWORD_BYTES, new_user_id};
 use crate::{
     answer::Outcome,
     call::{Call, missing},
@@ -30,9 +30,6 @@ use crate::{
     peer::RateLimit,
     respond,
 };
-
-/// Longer passwords are refused before they are hashed.
-pub(crate) const MAX_PASSWORD_BYTES: usize = 512;
 
 #[derive(Deserialize)]
 struct Body {

@@ -15,16 +15,20 @@ use ruma::{OwnedUserId, UserId};
 use sha2::{Digest as _, Sha256};
 
 use super::{escape, page};
-use crate::{account::new_user_id, answer::Outcome, call::Call, credentials::Public, objects, peer::RateLimit};
+use crate::{
+    account::{MAX_PASSWORD_BYTES, new_user_id},
+    answer::Outcome,
+    call::Call,
+    credentials::Public,
+    objects,
+    peer::RateLimit,
+};
 
 /// The owner's name unless another is chosen.
 const DEFAULT_NAME: &str = "owner";
 
 /// An owner's password is not shorter.
 const MIN_PASSWORD_CHARACTERS: usize = 10;
-
-/// Longer passwords are refused before they are hashed.
-const MAX_PASSWORD_BYTES: usize = 512;
 
 /// The form in which a link's secret is stored: hex SHA-256.
 pub(crate) fn token_hash(token: &str) -> String {
@@ -119,36 +123,48 @@ fn password_problem(password: &str) -> Option<&'static str> {
 fn form(call: &Call<Public>, owner: Option<&UserId>, problem: Option<&str>) -> Result<Outcome> {
     let mut main = String::new();
     if let Some(problem) = problem {
-        main.push_str("<p class=\"error\" role=\"alert\">");
-        main.push_str(&escape(problem));
-        main.push_str("</p>\n");
+        main = format!("<p class=\"error\" role=\"alert\">{}</p>\n", escape(problem));
     }
-    let server_name = escape(call.context.config.server_name.as_str());
-    match owner {
-        Some(owner) => {
-            let owner = escape(owner.as_str());
-            let _ = write!(
-                main,
-                "<p>Set a new password for <strong>{owner}</strong>. Devices that are logged in stay so.</p>\n<form method=\"post\" autocomplete=\"on\">\n<input type=\"hidden\" name=\"username\" value=\"{owner}\" autocomplete=\"username\">\n"
-            );
-        }
-        None => {
-            let chosen = field(call, "username").unwrap_or_else(|| DEFAULT_NAME.to_owned());
-            let chosen = escape(&chosen);
-            let _ = write!(
-                main,
-                "<p>Choose the name and the password of the owner of <strong>{server_name}</strong>.</p>\n<form method=\"post\" autocomplete=\"on\">\n<label for=\"username\">User name</label>\n<input id=\"username\" name=\"username\" value=\"{chosen}\" required autocomplete=\"username\" autocapitalize=\"none\" spellcheck=\"false\" aria-describedby=\"username-hint\">\n<p class=\"hint\" id=\"username-hint\">You will be @name:{server_name}. This cannot be changed later.</p>\n"
-            );
-        }
-    }
-    main.push_str(
-        "<label for=\"password\">Password</label>\n<input id=\"password\" name=\"password\" type=\"password\" required minlength=\"10\" maxlength=\"512\" autocomplete=\"new-password\" aria-describedby=\"password-hint\">\n<p class=\"hint\" id=\"password-hint\">At least 10 characters.</p>\n<button type=\"submit\">Set the password</button>\n</form>",
-    );
-    let status = match problem {
-        Some(_) => StatusCode::BAD_REQUEST,
-        None => StatusCode::OK,
-    };
+    main.push_str(&match owner {
+        Some(owner) => known_owner(owner),
+        None => new_owner(call),
+    });
+    main.push_str(PASSWORD);
+    let status = if problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     page(status, "The owner's password", &main)
+}
+
+/// The end of the form: the password, and the button.
+const PASSWORD: &str = r#"<label for="password">Password</label>
+<input id="password" name="password" type="password" required minlength="10" maxlength="512" autocomplete="new-password" aria-describedby="password-hint">
+<p class="hint" id="password-hint">At least 10 characters.</p>
+<button type="submit">Set the password</button>
+</form>"#;
+
+/// The beginning of the form for an owner who has an account. The hidden name is for password
+/// managers.
+fn known_owner(owner: &UserId) -> String {
+    let owner = escape(owner.as_str());
+    format!(
+        r#"<p>Set a new password for <strong>{owner}</strong>. Devices that are logged in stay so.</p>
+<form method="post">
+<input type="hidden" name="username" value="{owner}" autocomplete="username">
+"#
+    )
+}
+
+/// The beginning of the form for an owner who has none yet.
+fn new_owner(call: &Call<Public>) -> String {
+    let server_name = escape(call.context.config.server_name.as_str());
+    let chosen = escape(&field(call, "username").unwrap_or_else(|| DEFAULT_NAME.to_owned()));
+    format!(
+        r#"<p>Choose the name and the password of the owner of <strong>{server_name}</strong>.</p>
+<form method="post">
+<label for="username">User name</label>
+<input id="username" name="username" value="{chosen}" required autocomplete="username" autocapitalize="none" spellcheck="false" aria-describedby="username-hint">
+<p class="hint" id="username-hint">You will be @name:{server_name}. This cannot be changed later.</p>
+"#
+    )
 }
 
 fn done(call: &Call<Public>, user_id: &UserId) -> Result<Outcome> {

@@ -22,7 +22,8 @@ pub(crate) async fn handle(call: Call<Authenticated>) -> Result<Outcome> {
         content: call.raw_object()?,
         redacts: Some(call.id(1)?),
         transaction_id: Some(call.argument(2).to_owned()),
-        timestamp: call.auth.claim.timestamp,
+        // Only messages and state can be dated.
+        timestamp: None,
         read_your_writes: false,
     };
     let command = RoomCommand::Send(Box::new(event));

@@ -20,7 +20,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    account::local_user_id,
+    account::{MAX_PASSWORD_BYTES, local_user_id},
     answer::Outcome,
     call::{Call, missing},
     credentials::{access_token, find_appservice},
@@ -31,9 +31,6 @@ use crate::{
 
 /// How many objects try the passwords of unknown names.
 const DECOYS: u8 = 4;
-
-/// Longer passwords are refused before they are hashed.
-const MAX_PASSWORD_BYTES: usize = 512;
 
 #[derive(Deserialize)]
 struct Body {

@@ -3,6 +3,7 @@
 use futures_util::{StreamExt as _, stream};
 use hubbub_storage::{
     database::transaction,
+    directory::memberships,
     user::{
         self,
         account::Account,
@@ -49,6 +50,7 @@ impl UserSyncObject {
                 )));
             }
         }
+        let rooms_without_inbox = self.rooms_without_inbox().await?;
         let account = self.account()?.ok_or_else(|| MatrixError::not_found("There is no such user."))?;
         let changed = Account {
             displayname: displayname.unwrap_or_else(|| account.displayname.clone()),
@@ -61,6 +63,9 @@ impl UserSyncObject {
             transaction(self.database.as_ref(), |transaction| {
                 user::account::put(transaction, &changed)?;
                 jobs::add_profile_jobs(transaction, changed.revision, now)?;
+                for room_id in &rooms_without_inbox {
+                    jobs::add_profile_job(transaction, room_id, changed.revision, now)?;
+                }
                 transaction.set_alarm(now + ALARM_DELAY_MS)
             })?;
             self.context.failpoints.pass("user.profile_set").await;
@@ -70,6 +75,16 @@ impl UserSyncObject {
             tracing::warn!(user.id = %self.user_id, "Some rooms do not know the profile yet: {error}");
         }
         Ok(())
+    }
+
+    /// The rooms of an appservice's own user, who has no inbox that would know them: D1 has the row
+    /// of a join before the join is answered.
+    async fn rooms_without_inbox(&self) -> Result<Vec<String>> {
+        let of_appservice = self.account()?.is_some_and(|account| account.appservice_id.is_some());
+        if !of_appservice {
+            return Ok(Vec::new());
+        }
+        Ok(memberships::joined_rooms(self.context.directory.as_ref(), self.user_id.as_str()).await?)
     }
 
     /// Writes the account's rows in D1 unless they are the newest.

@@ -94,6 +94,20 @@ pub fn add_profile_jobs(transaction: &dyn Transaction, revision: i64, now: i64) 
     Ok(())
 }
 
+/// A room that the inbox does not know is to know this revision of the profile.
+pub fn add_profile_job(
+    transaction: &dyn Transaction,
+    room_id: &str,
+    revision: i64,
+    now: i64,
+) -> Result<(), DatabaseError> {
+    transaction.execute(
+        "INSERT INTO profile_jobs (room_id, revision, created_at) VALUES (?, ?, ?) ON CONFLICT (room_id) DO UPDATE SET revision = excluded.revision",
+        &[room_id.into(), revision.into(), now.into()],
+    )?;
+    Ok(())
+}
+
 /// A room knows this revision.
 pub fn end_profile_job(transaction: &dyn Transaction, room_id: &str, revision: i64) -> Result<(), DatabaseError> {
     transaction
