@@ -19,7 +19,7 @@ use serde_json::{
 use crate::{
     contract::PortalCommand,
     management,
-    matrix::{DOUBLE_PUPPET_KEY, builtin, is_ours},
+    matrix::{DOUBLE_PUPPET_KEY, Matrix, builtin, is_ours},
     network::Network,
     web,
 };
@@ -39,6 +39,12 @@ impl<N: Network> Bridge<N> {
     /// Its registration, which is part of the program.
     pub fn registration(context: &Context) -> Builtin {
         builtin::<N>(&context.config.server_name)
+    }
+
+    /// Makes the bot's account, so that it can be invited before the bridge ever made a room.
+    /// Idempotent.
+    pub async fn prepare(&self) -> Result<()> {
+        Matrix::new::<N>(Rc::clone(&self.context)).ensure_bot().await
     }
 
     /// Answers a request to one of the bridge's addresses; `None` for every other path.
@@ -73,10 +79,10 @@ impl<N: Network> Bridge<N> {
         let bot = ruma::UserId::parse_with_server_name(N::BOT, server)
             .map_err(|_| MatrixError::internal("the bot's user id is not valid"))?;
         for event in events {
-            let Some(inviter) = management::inviter(&bot, event) else {
+            let Some((inviter, event_id)) = management::inviter(&bot, event) else {
                 continue;
             };
-            match management::accept_invite::<N>(&self.context, room, inviter).await {
+            match management::accept_invite::<N>(&self.context, room, inviter, event_id).await {
                 // The invitation was withdrawn, or is not for us.
                 Err(error) if (400..500).contains(&error.status) && error.status != 429 => {
                     tracing::info!("An invitation came to nothing: {error}");

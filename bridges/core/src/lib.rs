@@ -18,5 +18,6 @@ pub mod matrix;
 pub mod network;
 mod pace;
 pub mod portal;
+mod report;
 mod seal;
 pub mod web;

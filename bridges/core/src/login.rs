@@ -1,10 +1,9 @@
 //! The LoginObject: one person's connection to one account of a network.
 //!
 //! It holds the secrets, the inbound log, the registry of portals and ghosts, and the rates of the
-//! account. A remote event is acknowledged only in the transaction that stores it
-//! ([`hook`](self::hook)); from there the portals are fed ([`handover`](self::handover)).
-//! [`connect`](self::connect) is how a login starts, resumes and ends, [`channels`](self::channels)
-//! how a channel becomes a portal, [`people`](self::people) where ghosts get their names.
+//! account. A remote event is acknowledged only in the transaction that stores it (`hook`); from
+//! there the portals are fed (`handover`). `connect` is how a login starts, resumes and ends,
+//! `channels` how a channel becomes a portal, `people` where ghosts get their names.
 
 mod channels;
 mod connect;
@@ -20,7 +19,7 @@ use std::{
     rc::Rc,
 };
 
-use futures_util::future::{LocalBoxFuture, join};
+use futures_util::future::LocalBoxFuture;
 use hubbub_core::{
     context::Context,
     contract::encode,
@@ -36,10 +35,11 @@ use ruma::OwnedUserId;
 
 use crate::{
     contract::{Access, Counters, Finished, LoginCommand, LoginState, LoginStatus},
-    lane::{Alarm, Lane, earlier},
+    lane::{Alarm, Lane, run_lanes},
     matrix::Matrix,
     network::Network,
     pace::{Buckets, Rate},
+    report::Report,
     seal::{LoginSecrets, unseal},
 };
 
@@ -61,6 +61,7 @@ pub struct LoginObject<N> {
     upkeep: Lane,
     locks: InFlight,
     resumed: Cell<bool>,
+    report: Report,
 }
 
 impl<N: Network> Object for LoginObject<N> {
@@ -84,6 +85,7 @@ impl<N: Network> Object for LoginObject<N> {
             upkeep: Lane::default(),
             locks: InFlight::default(),
             resumed: Cell::new(true),
+            report: Report::default(),
         };
         if schema::version(object.database.as_query())? > 0 {
             schema::migrate(object.database.as_ref(), store::STEPS)?;
@@ -116,7 +118,10 @@ impl<N: Network> Object for LoginObject<N> {
                 LoginCommand::Space => encode(&self.space().await?),
                 LoginCommand::MarkDirect { room_id, with } => encode(&self.mark_direct(&room_id, &with).await?),
                 LoginCommand::TokenRefused { reason, generation } => encode(&self.token_refused(&reason, generation)?),
-                LoginCommand::Poke => encode(&()),
+                LoginCommand::Poke => {
+                    self.report.poked();
+                    encode(&self.wake_if_needed()?)
+                }
             }
         })
     }
@@ -126,14 +131,62 @@ impl<N: Network> Object for LoginObject<N> {
             if self.row.borrow().is_none() {
                 return None;
             }
-            let (handover, upkeep) = join(self.hand_over_all(), self.keep_up()).await;
-            let next = earlier(handover, upkeep);
-            self.alarm.settle(next, self.now())
+            run_lanes(&self.alarm, || self.ready(), |duty| self.perform(duty)).await;
+            let lanes: Vec<_> = self.lanes.borrow().values().cloned().collect();
+            let failing = lanes.iter().filter_map(|lane| lane.failing_since());
+            let failing = failing.chain(self.upkeep.failing_since()).min();
+            self.report.update(&self.context, "Login", &self.login_id, failing).await;
+            self.alarm.settle(self.next_wake(), self.now())
         })
     }
 }
 
+/// What a login's work is made of.
+enum Duty {
+    /// Handing over the events of a channel.
+    HandOver(String, Rc<Lane>),
+    /// What it owes to others.
+    Upkeep,
+}
+
 impl<N: Network> LoginObject<N> {
+    /// What can be done now.
+    fn ready(&self) -> Vec<Duty> {
+        let now = self.now();
+        let lanes = self.waiting_lanes().into_iter().filter(|(_, lane)| lane.is_free(now));
+        let mut duties: Vec<_> = lanes.map(|(channel, lane)| Duty::HandOver(channel, lane)).collect();
+        if self.upkeep.is_free(now) && self.owes() {
+            duties.push(Duty::Upkeep);
+        }
+        duties
+    }
+
+    fn perform(&self, duty: Duty) -> LocalBoxFuture<'_, ()> {
+        match duty {
+            Duty::HandOver(channel, lane) => Box::pin(self.hand_over(channel, lane)),
+            Duty::Upkeep => Box::pin(self.keep_up()),
+        }
+    }
+
+    /// When to go on with what could not be done now.
+    fn next_wake(&self) -> Option<i64> {
+        let now = self.now();
+        let lanes = self.waiting_lanes().into_iter().map(|(_, lane)| lane.next(now));
+        lanes.chain(self.owes().then(|| self.upkeep.next(now))).min()
+    }
+
+    /// Arms the alarm if there is something to do: a command that commits nothing starts no work.
+    fn wake_if_needed(&self) -> Result<()> {
+        if self.row.borrow().is_none() || self.next_wake().is_none() {
+            return Ok(());
+        }
+        let now = self.now();
+        transaction(self.database.as_ref(), |transaction| {
+            self.alarm.arm(transaction, now)?;
+            Ok(())
+        })
+    }
+
     fn load(&self) -> Result<()> {
         let query = self.database.as_query();
         let Some(row) = store::get(query)? else {
@@ -146,6 +199,8 @@ impl<N: Network> LoginObject<N> {
         for portal in store::list_portals(query)? {
             self.portals.borrow_mut().insert(portal.channel.clone(), portal);
         }
+        // What a change owes to others is done before D1 shows the change.
+        self.resumed.set(row.mirrored);
         *self.row.borrow_mut() = Some(row);
         Ok(())
     }
@@ -298,8 +353,11 @@ impl<N: Network> LoginObject<N> {
 
     fn set_pace(&self, per_second: u32) -> Result<()> {
         let pace = i64::from(per_second.clamp(1, 1_000));
-        self.write(|row| row.pace = pace)?;
         self.resumed.set(false);
+        self.write(|row| {
+            row.pace = pace;
+            row.mirrored = false;
+        })?;
         Ok(())
     }
 }

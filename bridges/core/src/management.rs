@@ -3,7 +3,7 @@
 //!
 //! The room of a user is the one that the alias `#_<network>_management_<user>` points to: the last
 //! one into which the user invited the bot, or one that the bot made because it had something to
-//! say. [`commands`] carries out what is said there.
+//! say. `commands` carries out what is said there.
 
 mod commands;
 mod reply;
@@ -42,7 +42,7 @@ fn alias_name(user: &UserId) -> String {
 }
 
 /// The management room of a user who holds a login; made when there is none.
-pub(crate) async fn room_of(matrix: &Matrix, user: &UserId) -> Result<OwnedRoomId> {
+async fn room_of(matrix: &Matrix, user: &UserId) -> Result<OwnedRoomId> {
     let name = alias_name(user);
     let body = json!({
         "preset": "private_chat",
@@ -56,15 +56,29 @@ pub(crate) async fn room_of(matrix: &Matrix, user: &UserId) -> Result<OwnedRoomI
     });
     let room = matrix.create_room(&name, body).await?;
     matrix.route(&room, &route_of(user)).await?;
-    if let Err(error) = matrix.join(&matrix.owner(user), &room).await {
+    if let Err(error) = matrix.bring_owner(user, &room).await {
         // The invitation is seen, too.
         tracing::info!("The owner of a login did not join the management room: {error}");
     }
     Ok(room)
 }
 
+/// Says something to a user who holds a login, once a transaction id and room. A room in which the
+/// bot may not speak any more is given up for a new one.
+pub(crate) async fn tell(matrix: &Matrix, user: &UserId, transaction: &str, text: &str) -> Result<()> {
+    let room = room_of(matrix, user).await?;
+    match say(matrix, &room, transaction, text).await {
+        Err(error) if error.status == 403 => {
+            matrix.bot().delete_alias(&matrix.alias(&alias_name(user))?).await?;
+            let room = room_of(matrix, user).await?;
+            say(matrix, &room, transaction, text).await
+        }
+        outcome => outcome,
+    }
+}
+
 /// Says something, once a transaction id.
-pub(crate) async fn say(matrix: &Matrix, room: &RoomId, transaction: &str, text: &str) -> Result<()> {
+async fn say(matrix: &Matrix, room: &RoomId, transaction: &str, text: &str) -> Result<()> {
     send(matrix, room, transaction, &reply::Reply::text(text)).await
 }
 
@@ -73,18 +87,23 @@ async fn send(matrix: &Matrix, room: &RoomId, transaction: &str, reply: &reply::
     Ok(())
 }
 
-/// Whether an event is an invitation of the bot, and of whom.
-pub(crate) fn inviter<'a>(bot: &UserId, event: &'a Json) -> Option<&'a UserId> {
+/// Whose invitation of the bot an event is, and its id.
+pub(crate) fn inviter<'a>(bot: &UserId, event: &'a Json) -> Option<(&'a UserId, &'a str)> {
     let text = |pointer: &str| event.pointer(pointer).and_then(Json::as_str);
     let invited = text("/type") == Some("m.room.member")
         && text("/state_key") == Some(bot.as_str())
         && text("/content/membership") == Some("invite");
     let sender = text("/sender").filter(|_| invited)?;
-    <&UserId>::try_from(sender).ok()
+    Some((<&UserId>::try_from(sender).ok()?, text("/event_id")?))
 }
 
 /// Somebody invited the bot: it joins a human of this server, and says what it can do.
-pub(crate) async fn accept_invite<N: Network>(context: &Rc<Context>, room: &RoomId, inviter: &UserId) -> Result<()> {
+pub(crate) async fn accept_invite<N: Network>(
+    context: &Rc<Context>,
+    room: &RoomId,
+    inviter: &UserId,
+    event_id: &str,
+) -> Result<()> {
     let matrix = Matrix::new::<N>(Rc::clone(context));
     let account = appservices::owner_of_account(context.directory.as_ref(), inviter.as_str()).await?;
     if account != Some(None) {
@@ -105,5 +124,5 @@ pub(crate) async fn accept_invite<N: Network>(context: &Rc<Context>, room: &Room
         "Hello. I bring your {} channels here. Say `connect` to start, or `help` for all that I can do.",
         N::TITLE
     );
-    say(&matrix, room, &format!("hello-{}", context.clock.now() / 60_000), &text).await
+    say(&matrix, room, &format!("hello-{event_id}"), &text).await
 }

@@ -12,6 +12,7 @@ use hubbub_core::{
     contract::{Address, Class, appservice::AppserviceCommand, call},
     error::{MatrixError, Result},
 };
+use hubbub_storage::directory::accounts;
 use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomId, ServerName, UserId};
 use serde_json::Value as Json;
 
@@ -41,13 +42,19 @@ pub fn is_ours<N: Network>(server_name: &ServerName, user_id: &str) -> bool {
 pub(crate) struct Matrix {
     context: Rc<Context>,
     builtin: Builtin,
+    title: &'static str,
     bot_ready: Cell<bool>,
 }
 
 impl Matrix {
     /// The client of a network's bridge.
     pub(crate) fn new<N: Network>(context: Rc<Context>) -> Self {
-        Self { builtin: builtin::<N>(&context.config.server_name), context, bot_ready: Cell::new(false) }
+        Self {
+            builtin: builtin::<N>(&context.config.server_name),
+            title: N::TITLE,
+            context,
+            bot_ready: Cell::new(false),
+        }
     }
 
     /// The bot.
@@ -109,28 +116,49 @@ impl Matrix {
         }
     }
 
-    /// Makes the bot's account and names it, once in the life of an object.
-    async fn ensure_bot(&self) -> Result<()> {
+    /// Makes the bot's account and names it, if that was not done yet.
+    pub(crate) async fn ensure_bot(&self) -> Result<()> {
         if self.bot_ready.get() {
             return Ok(());
         }
-        let bot = self.bot().as_user(self.bot_id()?);
-        bot.ensure_registered(&self.builtin.sender_localpart).await?;
-        bot.set_displayname(Some(&format!("{} bridge", self.builtin.id))).await?;
+        let bot = self.bot_id()?;
+        let account = accounts::get(self.context.directory.as_ref(), bot.as_str()).await?;
+        if account.is_none_or(|account| account.displayname.is_none()) {
+            let bot = self.bot().as_user(bot);
+            bot.ensure_registered(&self.builtin.sender_localpart).await?;
+            bot.set_displayname(Some(&format!("{} bridge", self.title))).await?;
+        }
         self.bot_ready.set(true);
         Ok(())
     }
 
-    /// Joins a room as somebody whom the bot invites when the room wants that.
-    pub(crate) async fn join(&self, who: &Intent, room: &RoomId) -> Result<()> {
-        let Err(error) = who.join(room.into()).await else {
-            return Ok(());
-        };
-        let (Some(user), 403) = (&who.user, error.status) else {
-            return Err(error.into());
-        };
-        self.bot().invite(room, user).await?;
-        who.join(room.into()).await?;
+    /// Brings a ghost into a room, by the bot's invitation.
+    pub(crate) async fn bring_ghost(&self, ghost: &UserId, room: &RoomId) -> Result<()> {
+        match self.bot().invite(room, ghost).await {
+            // It is in the room already, or invited.
+            Err(error) if error.status != 403 => return Err(error.into()),
+            _ => {}
+        }
+        self.ghost(ghost).join(room.into()).await?;
+        Ok(())
+    }
+
+    /// Brings the holder of a login into a room, who may be invited, or have left.
+    pub(crate) async fn bring_owner(&self, owner: &UserId, room: &RoomId) -> Result<()> {
+        let puppet = self.owner(owner);
+        match puppet.join(room.into()).await {
+            Ok(_) => return Ok(()),
+            Err(error) if !matches!(error.status, 401 | 403) => return Err(error.into()),
+            Err(_) => {}
+        }
+        // This isolate may not know yet that the user holds a login.
+        self.context.appservices.forget();
+        match puppet.join(room.into()).await {
+            Err(error) if error.status == 403 => {}
+            outcome => return Ok(outcome.map(|_| ())?),
+        }
+        self.bot().invite(room, owner).await?;
+        puppet.join(room.into()).await?;
         Ok(())
     }
 

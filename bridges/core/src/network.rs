@@ -87,9 +87,6 @@ pub trait Network: Sized + 'static {
     /// The localpart of somebody's ghost; must start with `_<ID>_`.
     fn ghost_localpart(&self, team: &str, person: &str) -> String;
 
-    /// The person behind a ghost of this workspace.
-    fn person_of(&self, team: &str, ghost_localpart: &str) -> Option<String>;
-
     /// Reads a remote event, live or from a history.
     fn read_event(&self, event: &RawValue) -> RemoteEvent;
 

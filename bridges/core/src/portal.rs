@@ -1,9 +1,9 @@
 //! The PortalObject: one channel of a login as a Matrix room.
 //!
-//! Two durable lanes lead through it. [`inbound`](self::inbound) always applies the smallest remote
-//! timestamp among what is queued; [`outbound`](self::outbound) has at most one call in flight and
-//! reconciles what has an unknown outcome. [`make`](self::make) is the saga that makes the room,
-//! [`take`](self::take) what both sides hand in, [`mirror`](self::mirror) D1's copy of the map.
+//! Two durable lanes lead through it. `inbound` always applies the smallest remote timestamp among
+//! what is queued; `outbound` has at most one call in flight and reconciles what has an unknown
+//! outcome. `show` puts a message into the room, `make` is the saga that makes the room, `take` what
+//! both sides hand in, `mirror` D1's copy of the map.
 
 mod inbound;
 mod make;
@@ -12,6 +12,7 @@ mod names;
 mod notice;
 mod outbound;
 mod reconcile;
+mod show;
 mod take;
 
 use std::{
@@ -20,7 +21,7 @@ use std::{
     rc::Rc,
 };
 
-use futures_util::future::{LocalBoxFuture, join3};
+use futures_util::future::LocalBoxFuture;
 use hubbub_core::{
     context::Context,
     contract::{Address, Class, call, encode},
@@ -29,7 +30,6 @@ use hubbub_core::{
 };
 use hubbub_storage::{
     database::{Database, Transaction, transaction},
-    directory::stuck,
     portal::{self as store, Place, PortalRow},
     schema,
 };
@@ -39,14 +39,12 @@ use serde::de::DeserializeOwned;
 use self::{make::Step, names::NameCache, outbound::Outbound};
 use crate::{
     contract::{Access, ChannelKind, LoginCommand, PortalCommand, PortalStatus},
-    lane::{Alarm, Lane, earlier},
+    lane::{Alarm, Lane, run_lanes},
     matrix::Matrix,
     network::{Network, RemoteChannel},
     pace::Buckets,
+    report::Report,
 };
-
-/// From when on a failing lane is named in D1's `stuck`.
-const STUCK_MS: i64 = 60_000;
 
 /// A portal of the network `N`.
 pub struct PortalObject<N> {
@@ -70,6 +68,7 @@ pub struct PortalObject<N> {
     mirror_lane: Lane,
     locks: InFlight,
     has_mirror: Cell<bool>,
+    report: Report,
     ignored: RefCell<HashMap<String, u64>>,
 }
 
@@ -96,6 +95,7 @@ impl<N: Network> Object for PortalObject<N> {
             mirror_lane: Lane::default(),
             locks: InFlight::default(),
             has_mirror: Cell::new(false),
+            report: Report::default(),
             ignored: RefCell::default(),
         };
         if schema::version(object.database.as_query())? > 0 {
@@ -109,38 +109,106 @@ impl<N: Network> Object for PortalObject<N> {
         Box::pin(async move {
             match command {
                 PortalCommand::Open(intent) => encode(&self.start(&intent).await?),
-                PortalCommand::Ready => encode(&self.ready().await?),
+                PortalCommand::Ready => encode(&self.make_ready().await?),
                 PortalCommand::Remote { events } => encode(&self.take_remote(&events).await?),
                 PortalCommand::Matrix { events } => encode(&self.take_matrix(&events).await?),
                 PortalCommand::Resume { channel } => encode(&self.resume(channel)?),
                 PortalCommand::Close => encode(&self.close().await?),
                 PortalCommand::Status => encode(&self.status()?),
-                PortalCommand::Poke => encode(&()),
+                PortalCommand::Poke => {
+                    self.report.poked();
+                    self.sending.resume();
+                    encode(&self.wake_if_needed()?)
+                }
             }
         })
     }
 
     fn work(&self) -> LocalBoxFuture<'_, Option<i64>> {
         Box::pin(async move {
-            let Ok(row) = self.row() else { return None };
-            let mut next = None;
-            if !row.closed && Step::of(&row) != Step::Active {
-                next = self.go_on_making().await;
+            if self.row.borrow().is_none() {
+                return None;
             }
-            if self.is_active() {
-                let lanes = join3(self.run_inbound(), self.run_outbound(), self.run_mirror());
-                let (inbound, outbound, mirror) = lanes.await;
-                next = earlier(next, earlier(inbound, earlier(outbound, mirror)));
-                // What the lanes left for D1 while its own lane was through already.
-                next = earlier(next, self.run_mirror().await);
-            }
-            self.report_stuck().await;
-            self.alarm.settle(next, self.now())
+            run_lanes(&self.alarm, || self.ready(), |duty| self.perform(duty)).await;
+            let lanes = [&self.inbound_lane, &self.outbound_lane];
+            let failing = lanes.into_iter().filter_map(|lane| lane.failing_since()).min();
+            self.report.update(&self.context, "Portal", &self.portal_id, failing).await;
+            self.alarm.settle(self.next_wake(), self.now())
         })
     }
 }
 
+/// What a portal's work is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Duty {
+    /// Making the room.
+    Make,
+    /// From the network to the room.
+    Inbound,
+    /// From the room to the network.
+    Outbound,
+    /// D1's copy of the map.
+    Mirror,
+}
+
+impl Duty {
+    const ALL: [Self; 4] = [Self::Make, Self::Inbound, Self::Outbound, Self::Mirror];
+}
+
 impl<N: Network> PortalObject<N> {
+    /// Whether there is something to do, were the lane free.
+    fn owes(&self, duty: Duty) -> bool {
+        let Ok(row) = self.row() else { return false };
+        if row.closed {
+            return false;
+        }
+        let active = Step::of(&row) == Step::Active;
+        match duty {
+            Duty::Make => !active,
+            Duty::Inbound => active && !self.inbound.borrow().is_empty(),
+            Duty::Outbound => active && !self.sending.is_paused() && !self.outbound.borrow().is_empty(),
+            Duty::Mirror => active && self.owes_mirror(&row),
+        }
+    }
+
+    fn lane(&self, duty: Duty) -> &Lane {
+        match duty {
+            // Nothing comes in before the room is made.
+            Duty::Make | Duty::Inbound => &self.inbound_lane,
+            Duty::Outbound => &self.outbound_lane,
+            Duty::Mirror => &self.mirror_lane,
+        }
+    }
+
+    /// What can be done now.
+    fn ready(&self) -> Vec<Duty> {
+        let now = self.now();
+        Duty::ALL.into_iter().filter(|duty| self.owes(*duty) && self.lane(*duty).is_free(now)).collect()
+    }
+
+    fn perform(&self, duty: Duty) -> LocalBoxFuture<'_, ()> {
+        match duty {
+            Duty::Make => Box::pin(self.go_on_making()),
+            Duty::Inbound => Box::pin(self.run_inbound()),
+            Duty::Outbound => Box::pin(self.run_outbound()),
+            Duty::Mirror => Box::pin(self.run_mirror()),
+        }
+    }
+
+    /// When to go on with what could not be done now.
+    fn next_wake(&self) -> Option<i64> {
+        let now = self.now();
+        Duty::ALL.into_iter().filter(|duty| self.owes(*duty)).map(|duty| self.lane(duty).next(now)).min()
+    }
+
+    /// Arms the alarm if there is something to do: a command that commits nothing starts no work.
+    fn wake_if_needed(&self) -> Result<()> {
+        match self.next_wake() {
+            Some(_) => self.commit(true, |_| Ok(())),
+            None => Ok(()),
+        }
+    }
+
     fn load(&self) -> Result<()> {
         let query = self.database.as_query();
         let Some(row) = store::get(query)? else {
@@ -152,6 +220,8 @@ impl<N: Network> PortalObject<N> {
         self.has_mirror.set(!store::list_mirror(query)?.is_empty());
         // A call of an earlier life may have been made without its outcome being written down.
         self.sending.doubt_through(row.attempt_through, self.now());
+        let head = self.outbound.borrow().front().copied();
+        self.sending.done_through(head.map_or(row.attempt_through, |seq| seq.saturating_sub(1)));
         *self.row.borrow_mut() = Some(row);
         Ok(())
     }
@@ -200,6 +270,15 @@ impl<N: Network> PortalObject<N> {
         .inspect_err(|_: &MatrixError| self.alarm.forget())
     }
 
+    /// Changes the portal's row where that leaves nothing to do.
+    fn write_quietly(&self, edit: impl FnOnce(&mut PortalRow)) -> Result<()> {
+        let mut row = self.row()?;
+        edit(&mut row);
+        self.commit(false, |transaction| Ok(store::put(transaction, &row)?))?;
+        *self.row.borrow_mut() = Some(row);
+        Ok(())
+    }
+
     /// Changes the portal's row, and what `also` writes, in one transaction.
     fn write_with<T>(
         &self,
@@ -241,9 +320,10 @@ impl<N: Network> PortalObject<N> {
             self.write(|row| row.channel = channel)?;
         }
         self.sending.forget_access();
+        self.sending.resume();
         self.inbound_lane.hurry();
         self.outbound_lane.hurry();
-        Ok(())
+        self.wake_if_needed()
     }
 
     fn status(&self) -> Result<PortalStatus> {
@@ -255,19 +335,5 @@ impl<N: Network> PortalObject<N> {
             outbound: u64::try_from(self.outbound.borrow().len()).unwrap_or(u64::MAX),
             uncertain: self.is_in_doubt(),
         })
-    }
-
-    /// Names the portal in D1's `stuck` when a lane has failed for a minute.
-    async fn report_stuck(&self) {
-        let now = self.now();
-        let lanes = [&self.inbound_lane, &self.outbound_lane];
-        let since = lanes.into_iter().filter_map(|lane| lane.failing_since()).min();
-        let Some(since) = since.filter(|since| now.saturating_sub(*since) >= STUCK_MS) else {
-            return;
-        };
-        let directory = self.context.directory.as_ref();
-        if let Err(error) = stuck::mark(directory, "Portal", &self.portal_id, since).await {
-            tracing::warn!(portal.id = %self.portal_id, "D1 takes no report: {error}");
-        }
     }
 }

@@ -10,11 +10,10 @@ use hubbub_core::context::{Context, Egress, HttpError};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use slack_morphism::{
-    SlackChannelInfo, SlackCursorId, SlackUser,
+    SlackCursorId,
     api::{
         SlackApiAuthTestResponse, SlackApiConversationsHistoryRequest, SlackApiConversationsInfoRequest,
-        SlackApiConversationsInfoResponse, SlackApiUsersConversationsRequest, SlackApiUsersInfoRequest,
-        SlackApiUsersInfoResponse,
+        SlackApiUsersConversationsRequest, SlackApiUsersInfoRequest,
     },
 };
 
@@ -73,8 +72,34 @@ impl HistoryAnswer {
     }
 }
 
-/// A page of `users.conversations`. Each channel is read by itself: one that slack-morphism does
-/// not understand hides no other.
+/// A conversation, as far as the bridge looks into it: slack-morphism's type wants fields that not
+/// every kind of conversation has.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Conversation {
+    /// Its id.
+    pub id: String,
+    /// Its name; none in a direct message.
+    pub name: Option<String>,
+    /// Whether it is a direct message.
+    #[serde(default)]
+    pub is_im: bool,
+    /// Whether it is a group of direct messages.
+    #[serde(default)]
+    pub is_mpim: bool,
+    /// The other person of a direct message.
+    pub user: Option<String>,
+    /// Its topic.
+    pub topic: Option<Topic>,
+}
+
+/// A conversation's topic.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Topic {
+    /// The words.
+    pub value: String,
+}
+
+/// A page of `users.conversations`. Each conversation is read by itself: an odd one hides no other.
 #[derive(Deserialize)]
 struct ConversationsAnswer {
     channels: Vec<Box<RawValue>>,
@@ -95,7 +120,7 @@ impl Api<'_> {
 
     /// `users.conversations`: all channels that the person is in, archived ones left out. A page
     /// may be short or empty while there is a next one.
-    pub(crate) async fn users_conversations(&self) -> Result<Vec<(SlackChannelInfo, Box<RawValue>)>, RemoteError> {
+    pub(crate) async fn users_conversations(&self) -> Result<Vec<Conversation>, RemoteError> {
         let mut channels = Vec::new();
         let mut cursor: Option<String> = None;
         for _ in 0..MOST_PAGES {
@@ -106,7 +131,7 @@ impl Api<'_> {
             let page: ConversationsAnswer = self.get("users.conversations", &query).await?;
             for raw in page.channels {
                 match serde_json::from_str(raw.get()) {
-                    Ok(channel) => channels.push((channel, raw)),
+                    Ok(channel) => channels.push(channel),
                     Err(_) => tracing::warn!("A Slack channel cannot be read"),
                 }
             }
@@ -119,25 +144,24 @@ impl Api<'_> {
     }
 
     /// `conversations.info`.
-    pub(crate) async fn conversations_info(
-        &self,
-        channel: &str,
-    ) -> Result<(SlackChannelInfo, Box<RawValue>), RemoteError> {
+    pub(crate) async fn conversations_info(&self, channel: &str) -> Result<Conversation, RemoteError> {
         #[derive(Deserialize)]
         struct Answer {
-            channel: Box<RawValue>,
+            channel: Conversation,
         }
         let request = SlackApiConversationsInfoRequest::new(channel.into());
         let answer: Answer = self.get("conversations.info", &query_of(&request)?).await?;
-        let typed: SlackApiConversationsInfoResponse =
-            serde_json::from_str(&format!("{{\"channel\":{}}}", answer.channel.get())).map_err(not_understood)?;
-        Ok((typed.channel, answer.channel))
+        Ok(answer.channel)
     }
 
-    /// `users.info`.
-    pub(crate) async fn users_info(&self, user: &str) -> Result<SlackUser, RemoteError> {
+    /// `users.info`: the user as Slack shows it.
+    pub(crate) async fn users_info(&self, user: &str) -> Result<serde_json::Value, RemoteError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            user: serde_json::Value,
+        }
         let request = SlackApiUsersInfoRequest::new(user.into());
-        let answer: SlackApiUsersInfoResponse = self.get("users.info", &query_of(&request)?).await?;
+        let answer: Answer = self.get("users.info", &query_of(&request)?).await?;
         Ok(answer.user)
     }
 
@@ -267,8 +291,4 @@ fn query_of(request: &impl Serialize) -> Result<Vec<(String, String)>, RemoteErr
 
 fn not_built(_: impl std::error::Error) -> RemoteError {
     RemoteError::NotDone("a request to Slack could not be built".to_owned())
-}
-
-fn not_understood(_: impl std::error::Error) -> RemoteError {
-    RemoteError::Unknown("an answer of Slack cannot be understood".to_owned())
 }

@@ -13,12 +13,10 @@ use hubbub_bridge::{
 use hubbub_core::context::Context;
 use ruma::{EventId, RoomOrAliasId, UserId};
 use serde_json::{Value as Json, json, value::RawValue};
-use slack_morphism::{
-    SlackChannelId, SlackChannelInfo, SlackUserGroupId, SlackUserId, api::SlackApiConversationsHistoryRequest,
-};
+use slack_morphism::{SlackChannelId, SlackUserGroupId, SlackUserId, api::SlackApiConversationsHistoryRequest};
 
 use crate::{
-    api::Api,
+    api::{Api, Conversation},
     convert::{self, Addresses, Channel, Incoming, Names, Person, from_slack, to_slack},
     errors::explain,
     events, manifest,
@@ -116,12 +114,12 @@ impl Network for Slack {
 
     async fn channels(&self, token: &str) -> Result<Vec<RemoteChannel>, RemoteError> {
         let channels = self.api(token).users_conversations().await?;
-        Ok(channels.into_iter().map(|(channel, raw)| remote_channel(channel, &raw)).collect())
+        Ok(channels.into_iter().map(remote_channel).collect())
     }
 
     async fn channel(&self, token: &str, channel: &str) -> Result<RemoteChannel, RemoteError> {
-        let (channel, raw) = self.api(token).conversations_info(channel).await?;
-        Ok(remote_channel(channel, &raw))
+        let conversation = self.api(token).conversations_info(channel).await?;
+        Ok(remote_channel(conversation))
     }
 
     async fn person(&self, token: &str, person: &str) -> Result<Option<String>, RemoteError> {
@@ -132,7 +130,6 @@ impl Network for Slack {
             return Ok(Some("Slackbot".to_owned()));
         }
         let user = self.api(token).users_info(person).await?;
-        let user = serde_json::to_value(user).unwrap_or_default();
         Ok(events::name_of(&user))
     }
 
@@ -170,10 +167,6 @@ impl Network for Slack {
 
     fn ghost_localpart(&self, team: &str, person: &str) -> String {
         ghost_localpart(team, person)
-    }
-
-    fn person_of(&self, team: &str, localpart: &str) -> Option<String> {
-        user_of_ghost(team, localpart)
     }
 
     fn read_event(&self, event: &RawValue) -> RemoteEvent {
@@ -215,27 +208,23 @@ impl Network for Slack {
     }
 }
 
-fn remote_channel(channel: SlackChannelInfo, raw: &RawValue) -> RemoteChannel {
-    let flags = &channel.flags;
-    let kind = if flags.is_im == Some(true) {
-        ChannelKind::Direct
-    } else if flags.is_mpim == Some(true) {
-        ChannelKind::Group
-    } else {
-        ChannelKind::Channel
+fn remote_channel(conversation: Conversation) -> RemoteChannel {
+    let kind = match (conversation.is_im, conversation.is_mpim) {
+        (true, _) => ChannelKind::Direct,
+        (false, true) => ChannelKind::Group,
+        (false, false) => ChannelKind::Channel,
     };
-    let name = channel.name.unwrap_or_default();
-    let raw: Json = serde_json::from_str(raw.get()).unwrap_or_default();
+    let name = conversation.name.unwrap_or_default();
     RemoteChannel {
-        id: channel.id.0,
+        id: conversation.id,
         name: match kind {
             ChannelKind::Direct => String::new(),
             ChannelKind::Group => group_name(&name),
             ChannelKind::Channel => name,
         },
-        topic: channel.topic.map(|topic| topic.value),
+        topic: conversation.topic.map(|topic| topic.value),
         kind,
-        with: raw.get("user").and_then(Json::as_str).filter(|_| kind == ChannelKind::Direct).map(str::to_owned),
+        with: conversation.user.filter(|_| kind == ChannelKind::Direct),
     }
 }
 

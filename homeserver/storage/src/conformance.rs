@@ -17,7 +17,11 @@ use std::rc::Rc;
 use futures_util::future::LocalBoxFuture;
 use serde::{Deserialize, Serialize};
 
-pub use self::{database::database, directory::directory, migrations::{SCHEMAS, schema}};
+pub use self::{
+    database::database,
+    directory::directory,
+    migrations::{SCHEMAS, schema},
+};
 use crate::database::{Database, DatabaseError};
 
 /// An object's database under test, with its alarm.

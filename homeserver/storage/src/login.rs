@@ -185,13 +185,6 @@ pub fn insert_event(transaction: &dyn Transaction, event: &Waiting, body: &str) 
     Ok(!inserted.is_empty())
 }
 
-/// Whether an event was stored before.
-pub fn has_event(query: &dyn Query, bucket: i64, event_id: &str) -> Result<bool, DatabaseError> {
-    let row = query
-        .query_one("SELECT 1 FROM inbound WHERE bucket = ? AND event_id = ?", &[bucket.into(), event_id.into()])?;
-    Ok(row.is_some())
-}
-
 /// All events from this bucket on that still have a body.
 pub fn list_waiting(query: &dyn Query, scan_from: i64) -> Result<Vec<Waiting>, DatabaseError> {
     query
@@ -251,15 +244,6 @@ fn portal_entry(row: &Row) -> Result<PortalEntry, DatabaseError> {
         name: row.text(3)?,
         active: row.flag(4)?,
     })
-}
-
-/// The portal of a channel.
-pub fn find_portal(query: &dyn Query, channel: &str) -> Result<Option<PortalEntry>, DatabaseError> {
-    query
-        .query_one("SELECT channel, portal_id, kind, name, active FROM portals WHERE channel = ?", &[channel.into()])?
-        .as_ref()
-        .map(portal_entry)
-        .transpose()
 }
 
 /// All portals.

@@ -78,6 +78,32 @@ impl NativeDatabase {
         Ok(Self { connection, control, alarm: Cell::new(None), counts: Cell::default(), open: Cell::new(false) })
     }
 
+    /// Everything in the database as SQL, to be kept and opened by later versions.
+    pub fn dump(&self) -> Result<String, DatabaseError> {
+        let mut text = String::new();
+        let schema = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid";
+        for entry in self.run(schema, &[])? {
+            text.push_str(&entry.text(2)?);
+            text.push_str(";\n");
+            if entry.text(0)? != "table" {
+                continue;
+            }
+            let table = entry.text(1)?;
+            for row in self.run(&format!("SELECT * FROM {table}"), &[])? {
+                let values: Vec<String> = row.0.iter().map(literal).collect();
+                text.push_str(&format!("INSERT INTO {table} VALUES ({});\n", values.join(", ")));
+            }
+        }
+        Ok(text)
+    }
+
+    /// A database in memory as it was dumped.
+    pub fn from_dump(dump: &str) -> Result<Self, DatabaseError> {
+        let database = Self::in_memory()?;
+        database.connection.execute_batch(dump).map_err(DatabaseError::new)?;
+        Ok(database)
+    }
+
     /// When the object's alarm rings.
     pub fn alarm(&self) -> Option<i64> {
         self.alarm.get()
@@ -106,6 +132,19 @@ impl NativeDatabase {
         counts.statements += 1;
         self.counts.set(counts);
         run(&self.connection, sql, params)
+    }
+}
+
+/// A value as SQL text.
+fn literal(value: &Value) -> String {
+    match value {
+        Value::Null => "NULL".to_owned(),
+        Value::Integer(integer) => integer.to_string(),
+        Value::Text(text) => format!("'{}'", text.replace('\'', "''")),
+        Value::Blob(bytes) => {
+            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("x'{digits}'")
+        }
     }
 }
 
@@ -148,9 +187,7 @@ fn run_bound(connection: &Connection, sql: &str, params: &[Value]) -> Result<Vec
         match value {
             Value::Null => statement.raw_bind_parameter(index, None::<i64>),
             #[expect(clippy::cast_precision_loss, reason = "workerd binds integers as doubles; the range was checked")]
-            Value::Integer(integer) if is_exact(*integer) => {
-                statement.raw_bind_parameter(index, *integer as f64)
-            }
+            Value::Integer(integer) if is_exact(*integer) => statement.raw_bind_parameter(index, *integer as f64),
             Value::Integer(integer) => {
                 return Err(DatabaseError(format!("{integer} is too large to be bound")));
             }
@@ -267,6 +304,20 @@ impl NativeDirectory {
             database.connection.execute_batch(migration).map_err(DatabaseError::new)?;
         }
         Ok(Self { database, refuse: Rc::default() })
+    }
+
+    /// A database that was dumped, with the migrations that came later applied.
+    pub fn from_dump<'a>(dump: &str, later: impl IntoIterator<Item = &'a str>) -> Result<Self, DatabaseError> {
+        let database = NativeDatabase::from_dump(dump)?;
+        for migration in later {
+            database.connection.execute_batch(migration).map_err(DatabaseError::new)?;
+        }
+        Ok(Self { database, refuse: Rc::default() })
+    }
+
+    /// The database itself.
+    pub fn database(&self) -> &NativeDatabase {
+        &self.database
     }
 
     /// What was done so far.

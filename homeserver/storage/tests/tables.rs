@@ -20,10 +20,7 @@ fn sources(folder: &Path, into: &mut String) {
 
 fn migrations() -> String {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations");
-    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
 }
@@ -38,11 +35,8 @@ fn queries() -> String {
 #[test]
 fn every_table_of_the_directory_has_a_writer_and_a_reader() {
     let (migrations, queries) = (migrations(), queries());
-    let tables: Vec<&str> = migrations
-        .split("CREATE TABLE ")
-        .skip(1)
-        .filter_map(|rest| rest.split_whitespace().next())
-        .collect();
+    let tables: Vec<&str> =
+        migrations.split("CREATE TABLE ").skip(1).filter_map(|rest| rest.split_whitespace().next()).collect();
     assert!(tables.len() >= 10);
     let lacking: Vec<String> = tables
         .iter()
@@ -72,10 +66,7 @@ fn every_migration_says_why_and_makes_strict_tables_only() {
         let path = entry.unwrap().path();
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("-- "), "{} does not say why", path.display());
-        let statements: String = text
-            .lines()
-            .filter_map(|line| line.split("--").next())
-            .collect();
+        let statements: String = text.lines().filter_map(|line| line.split("--").next()).collect();
         for table in statements.split("CREATE TABLE ").skip(1) {
             let end = table.split(';').next().unwrap();
             assert!(end.contains("STRICT"), "{} has a lax table", path.display());

@@ -138,16 +138,23 @@ impl<N: Network> LoginObject<N> {
         call(self.context.objects.as_ref(), address, &PortalCommand::Close).await
     }
 
-    /// The network gave a channel another id: the portal stays the same.
-    pub(super) fn rename_channel(&self, old: &str, new: &str) -> Result<()> {
+    /// The network gave a channel another id: the portal stays the same, and learns it first.
+    pub(super) async fn rename_channel(&self, old: &str, new: &str) -> Result<()> {
         let portal = self.portals.borrow().get(old).cloned();
         let Some(portal) = portal else { return Ok(()) };
+        if portal.active {
+            let address = Address::new(Class::Portal, portal.portal_id.as_str());
+            let command = PortalCommand::Resume { channel: new.to_owned() };
+            match call::<()>(self.context.objects.as_ref(), address, &command).await {
+                Err(error) if error.status != 404 => return Err(error),
+                _ => {}
+            }
+        }
         transaction(self.database.as_ref(), |transaction| store::rename_channel(transaction, old, new))?;
         let mut portals = self.portals.borrow_mut();
         portals.remove(old);
         let channel = new.to_owned();
         portals.insert(channel.clone(), PortalEntry { channel, ..portal });
-        self.resumed.set(false);
         Ok(())
     }
 }

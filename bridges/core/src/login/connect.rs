@@ -209,7 +209,7 @@ impl<N: Network> LoginObject<N> {
         self.context.failpoints.pass(failpoints::LOGIN_AFTER_FINISH).await;
         // The double puppet may act for the owner once D1 lists the login; if D1 refuses now, the
         // work tries again.
-        if let Err(error) = self.mirror().await {
+        if let Err(error) = self.show_in_d1().await {
             tracing::warn!(login.id = %self.login_id, "D1 does not list a login yet: {error}");
         }
         self.account(&self.row()?).ok_or_else(|| MatrixError::internal("a connected login has no account"))
@@ -227,7 +227,7 @@ impl<N: Network> LoginObject<N> {
             row.link = None;
             row.mirrored = false;
         })?;
-        self.mirror().await
+        self.show_in_d1().await
     }
 
     /// The network refuses the token of this generation: says so once, keeps everything else.
@@ -265,15 +265,21 @@ impl<N: Network> LoginObject<N> {
         }
     }
 
-    /// Brings D1's row of the login up to date.
+    /// Brings D1's row of the login up to date, and remembers that.
     pub(super) async fn mirror(&self) -> Result<()> {
+        let row = self.row()?;
+        self.show_in_d1().await?;
+        if self.row()? == row {
+            self.write(|row| row.mirrored = true)?;
+        }
+        Ok(())
+    }
+
+    async fn show_in_d1(&self) -> Result<()> {
         let row = self.row()?;
         let statement = bridges::put_login(&self.record(&row), self.now());
         self.context.directory.batch(vec![statement]).await?;
         self.context.appservices.forget();
-        if self.row()? == row {
-            self.write(|row| row.mirrored = true)?;
-        }
         Ok(())
     }
 }

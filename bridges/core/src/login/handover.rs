@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use futures_util::future::join_all;
 use hubbub_core::{
     contract::{Address, Class, call},
     error::{MatrixError, Result},
@@ -17,7 +16,7 @@ use super::{LoginObject, hook::BUCKET_SECONDS};
 use crate::{
     contract::{ChannelKind, PortalCommand, PortalIntent},
     failpoints,
-    lane::{Lane, earlier},
+    lane::Lane,
     network::{HookBody, HookKind, Network},
 };
 
@@ -31,43 +30,33 @@ const BATCH_BYTES: usize = 1 << 20;
 const REMEMBERED: i64 = 2 * 86_400 / BUCKET_SECONDS;
 
 impl<N: Network> LoginObject<N> {
-    /// Hands over what waits, for each channel whose lane is free; returns when to go on.
-    pub(super) async fn hand_over_all(&self) -> Option<i64> {
-        let channels: Vec<String> = {
-            let waiting = self.waiting.borrow();
-            let full = waiting.iter().filter(|(_, events)| !events.is_empty());
-            full.map(|(channel, _)| channel.clone()).collect()
-        };
-        let runs = channels.iter().map(|channel| self.hand_over(channel));
-        join_all(runs).await.into_iter().fold(None, earlier)
-    }
-
-    fn lane(&self, channel: &str) -> Rc<Lane> {
+    /// The channels with waiting events, and their lanes.
+    pub(super) fn waiting_lanes(&self) -> Vec<(String, Rc<Lane>)> {
+        let waiting = self.waiting.borrow();
         let mut lanes = self.lanes.borrow_mut();
-        Rc::clone(lanes.entry(channel.to_owned()).or_default())
+        waiting
+            .iter()
+            .filter(|(_, events)| !events.is_empty())
+            .map(|(channel, _)| (channel.clone(), Rc::clone(lanes.entry(channel.clone()).or_default())))
+            .collect()
     }
 
-    async fn hand_over(&self, channel: &str) -> Option<i64> {
-        let lane = self.lane(channel);
-        let _guard = match lane.enter(self.now()) {
-            Ok(guard) => guard,
-            Err(at) => return Some(at),
-        };
+    /// Hands over what waits for one channel.
+    pub(super) async fn hand_over(&self, channel: String, lane: Rc<Lane>) {
+        let Some(_guard) = lane.enter(self.now()) else { return };
         loop {
-            let batch = self.next_batch(channel);
+            let batch = self.next_batch(&channel);
             if batch.is_empty() {
                 lane.succeed();
-                return None;
+                return;
             }
-            if let Err(error) = self.hand_over_batch(channel, &batch).await {
+            let mut batch = Taken { login: self, channel: &channel, events: batch };
+            if let Err(error) = self.hand_over_batch(&channel, &batch.events).await {
                 tracing::warn!(login.id = %self.login_id, "A portal takes no events: {error}");
-                let mut waiting = self.waiting.borrow_mut();
-                let events = waiting.entry(channel.to_owned()).or_default();
-                for event in batch.into_iter().rev() {
-                    events.push_front(event);
-                }
-                return Some(lane.fail(self.now()));
+                lane.fail(self.now());
+                return;
             }
+            batch.events.clear();
             lane.succeed();
         }
     }
@@ -232,5 +221,25 @@ impl<N: Network> LoginObject<N> {
         let others = waiting.values().flatten().chain(later).map(|event| event.bucket).min();
         let newest = done.iter().map(|event| event.bucket).max();
         others.or(newest).unwrap_or(i64::MAX)
+    }
+}
+
+/// Events that are on their way to a portal. Dropped before they are there, they wait again.
+struct Taken<'a, N: Network> {
+    login: &'a LoginObject<N>,
+    channel: &'a str,
+    events: Vec<Waiting>,
+}
+
+impl<N: Network> Drop for Taken<'_, N> {
+    fn drop(&mut self) {
+        if self.events.is_empty() {
+            return;
+        }
+        let mut waiting = self.login.waiting.borrow_mut();
+        let events = waiting.entry(self.channel.to_owned()).or_default();
+        for event in self.events.drain(..).rev() {
+            events.push_front(event);
+        }
     }
 }

@@ -82,7 +82,7 @@ impl<N: Network> LoginObject<N> {
                 Ok(HookAnswer::Accepted)
             }
             HookKind::ChannelRenamed { old, new } => {
-                self.rename_channel(old, new)?;
+                self.rename_channel(old, new).await?;
                 Ok(HookAnswer::Accepted)
             }
             HookKind::PersonChanged { person, name } => {

@@ -27,7 +27,7 @@ impl<N: Network> LoginObject<N> {
             "power_level_content_override": { "events_default": 50, "users": { owner.as_str(): 95 } },
         });
         let space = self.matrix.create_room(&alias_name, body).await?;
-        self.matrix.join(&self.matrix.owner(&owner), &space).await?;
+        self.matrix.bring_owner(&owner, &space).await?;
         self.write(|row| row.space_id = Some(space.to_string()))?;
         Ok(space)
     }

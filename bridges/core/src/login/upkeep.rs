@@ -4,7 +4,6 @@ use hubbub_core::{
     contract::{Address, Class, call},
     error::Result,
 };
-use hubbub_storage::directory::stuck;
 
 use super::LoginObject;
 use crate::{
@@ -13,31 +12,21 @@ use crate::{
     network::Network,
 };
 
-/// From when on a failing login is named in D1's `stuck`.
-const STUCK_MS: i64 = 60_000;
-
 impl<N: Network> LoginObject<N> {
-    /// Does what is owed; returns when to try again.
-    pub(super) async fn keep_up(&self) -> Option<i64> {
-        if !self.owes() {
-            return None;
-        }
-        let _guard = match self.upkeep.enter(self.now()) {
-            Ok(guard) => guard,
-            Err(at) => return Some(at),
-        };
+    /// Does what is owed.
+    pub(super) async fn keep_up(&self) {
+        let Some(_guard) = self.upkeep.enter(self.now()) else { return };
         while self.owes() {
             if let Err(error) = self.pay().await {
                 tracing::warn!(login.id = %self.login_id, "A login's upkeep failed: {error}");
-                self.report_stuck().await;
-                return Some(self.upkeep.fail(self.now()));
+                self.upkeep.fail(self.now());
+                return;
             }
         }
         self.upkeep.succeed();
-        None
     }
 
-    fn owes(&self) -> bool {
+    pub(super) fn owes(&self) -> bool {
         let Ok(row) = self.row() else { return false };
         !row.mirrored || !self.resumed.get() || self.must_tell()
     }
@@ -49,12 +38,6 @@ impl<N: Network> LoginObject<N> {
     }
 
     async fn pay(&self) -> Result<()> {
-        if !self.row()?.mirrored {
-            self.mirror().await?;
-        }
-        if self.must_tell() {
-            self.tell().await?;
-        }
         if !self.resumed.get() {
             self.resumed.set(true);
             let resumed = self.resume_portals().await;
@@ -62,6 +45,13 @@ impl<N: Network> LoginObject<N> {
                 self.resumed.set(false);
             }
             resumed?;
+        }
+        if self.must_tell() {
+            self.tell().await?;
+        }
+        // Last: a row that D1 does not show is what says that all this is owed.
+        if !self.row()?.mirrored {
+            self.mirror().await?;
         }
         Ok(())
     }
@@ -78,9 +68,8 @@ impl<N: Network> LoginObject<N> {
             row.team_name.as_deref().unwrap_or("your workspace"),
             row.reason.as_deref().unwrap_or("unknown reason"),
         );
-        let room = management::room_of(&self.matrix, &owner).await?;
         let transaction = format!("lost-{}-{}", self.login_id, row.generation);
-        management::say(&self.matrix, &room, &transaction, &text).await?;
+        management::tell(&self.matrix, &owner, &transaction, &text).await?;
         self.write(|now| {
             if now.generation == row.generation {
                 now.told = Some(row.state);
@@ -89,7 +78,7 @@ impl<N: Network> LoginObject<N> {
     }
 
     /// Lets what waits for the token, the pace or a channel's new id go on.
-    async fn resume_portals(&self) -> Result<()> {
+    pub(super) async fn resume_portals(&self) -> Result<()> {
         let portals = self.bridged_channels();
         for portal in portals {
             let Some(portal_id) = portal.portal_id else {
@@ -104,19 +93,5 @@ impl<N: Network> LoginObject<N> {
             }
         }
         Ok(())
-    }
-
-    async fn report_stuck(&self) {
-        let now = self.now();
-        let Some(since) = self.upkeep.failing_since() else {
-            return;
-        };
-        if now.saturating_sub(since) < STUCK_MS {
-            return;
-        }
-        let directory = self.context.directory.as_ref();
-        if let Err(error) = stuck::mark(directory, "Login", &self.login_id, since).await {
-            tracing::warn!(login.id = %self.login_id, "D1 takes no report: {error}");
-        }
     }
 }

@@ -4,15 +4,13 @@
 //! A message is in the room before the lane gives it up; its transaction id is made of its remote
 //! id and generation, so that a second try after a crash finds the first.
 
-use hubbub_appservice::intent::{Intent, error::IntentError};
-use hubbub_core::error::{MatrixError, Result};
+use hubbub_core::error::Result;
 use hubbub_storage::portal::{self as store, MappedMessage, Place};
-use serde_json::{Value as Json, json, value::RawValue};
+use serde_json::{json, value::RawValue};
 
 use super::PortalObject;
 use crate::{
     failpoints,
-    matrix::{DOUBLE_PUPPET_KEY, is_final},
     network::{Network, RemoteEvent, RemoteMessage},
 };
 
@@ -31,30 +29,25 @@ enum Applied {
 }
 
 impl<N: Network> PortalObject<N> {
-    /// Runs the lane until it is empty; returns when to go on.
-    pub(super) async fn run_inbound(&self) -> Option<i64> {
-        if self.inbound.borrow().is_empty() {
-            return None;
-        }
-        let _guard = match self.inbound_lane.enter(self.now()) {
-            Ok(guard) => guard,
-            Err(at) => return Some(at),
-        };
-        loop {
+    /// Runs the lane until it is empty or has to wait.
+    pub(super) async fn run_inbound(&self) {
+        let Some(_guard) = self.inbound_lane.enter(self.now()) else { return };
+        while !self.inbound.borrow().is_empty() && self.is_active() {
             let mut batch = Batch { portal: self, current: None, done: Vec::new() };
             let outcome = self.apply_batch(&mut batch).await;
             let written = batch.commit();
             self.context.failpoints.pass(failpoints::PORTAL_AFTER_INBOUND).await;
             match outcome.and_then(|next| written.map(|()| next)) {
-                Ok(Some(at)) => return Some(self.inbound_lane.wait_until(at)),
                 Ok(None) => self.inbound_lane.succeed(),
+                Ok(Some(at)) => {
+                    self.inbound_lane.wait_until(at);
+                    return;
+                }
                 Err(error) => {
                     tracing::warn!(portal.id = %self.portal_id, "A remote message waits: {error}");
-                    return Some(self.inbound_lane.fail(self.now()));
+                    self.inbound_lane.fail(self.now());
+                    return;
                 }
-            }
-            if self.inbound.borrow().is_empty() || self.row().is_ok_and(|row| row.closed) {
-                return None;
             }
         }
     }
@@ -105,78 +98,6 @@ impl<N: Network> PortalObject<N> {
         let owner = self.owner()?;
         Ok(ghosts.first().is_some_and(|ghost| ghost.user_id == owner))
     }
-
-    async fn show(&self, message: &RemoteMessage, raw: &RawValue, own: bool) -> Result<Vec<MappedMessage>> {
-        let ghosts = self.ghosts_of(vec![message.sender.clone()]).await?;
-        let ghost = ghosts.first().ok_or_else(|| MatrixError::internal("a message has no sender"))?;
-        let sender = if own {
-            self.matrix.owner(&ghost.user_id)
-        } else {
-            self.join_ghost(&ghost.user_id).await?;
-            self.matrix.ghost(&ghost.user_id)
-        };
-        let names = self.names_for(raw).await?;
-        let contents = self.network.to_matrix(raw, &names);
-        let mut mapped = Vec::new();
-        for (part, mut content) in (0_i64..).zip(contents) {
-            if let (true, Some(content)) = (own, content.as_object_mut()) {
-                content.insert(DOUBLE_PUPPET_KEY.to_owned(), N::ID.into());
-            }
-            let event_id = self.show_part(message, part, &sender, &content).await?;
-            mapped.push(MappedMessage {
-                place: message.place.place.clone(),
-                part,
-                remote_id: message.id.clone(),
-                event_id,
-            });
-        }
-        Ok(mapped)
-    }
-
-    async fn show_part(&self, message: &RemoteMessage, part: i64, sender: &Intent, content: &Json) -> Result<String> {
-        let transaction = transaction_id::<N>(message, part);
-        let room = self.room_id()?;
-        let sent_at = Some(message.sent_at);
-        let send = |content: Json| {
-            let (room, transaction) = (&room, &transaction);
-            async move { sender.send(room, "m.room.message", transaction, &content, sent_at).await }
-        };
-        let mut sent = send(content.clone()).await;
-        if matches!(&sent, Err(error) if error.status == 403) {
-            // Somebody removed the ghost (or the owner left): the message has to be seen.
-            self.matrix.join(sender, &room).await?;
-            sent = send(content.clone()).await;
-        }
-        match sent {
-            Err(error) if is_final(&error) && error.status != 403 => {
-                let content = unshowable::<N>(&error, content);
-                Ok(send(content).await?.to_string())
-            }
-            sent => Ok(sent?.to_string()),
-        }
-    }
-}
-
-/// The transaction id under which a remote message comes into the room.
-fn transaction_id<N: Network>(message: &RemoteMessage, part: i64) -> String {
-    let base = format!("{}-{}-{}", N::ID, message.id, message.place.generation);
-    if part == 0 { base } else { format!("{base}-{part}") }
-}
-
-/// What is shown instead of a content that the room refuses, so that it stops nothing after it.
-fn unshowable<N: Network>(error: &IntentError, content: &Json) -> Json {
-    let text = content.get("body").and_then(Json::as_str).unwrap_or_default();
-    let start: String = text.chars().take(1_000).collect();
-    let mut notice = json!({
-        "msgtype": "m.notice",
-        "body": format!("This {} message cannot be shown whole ({}): {start}", N::TITLE, error.errcode),
-        "m.mentions": {},
-    });
-    let puppet = content.get(DOUBLE_PUPPET_KEY).cloned();
-    if let (Some(puppet), Some(notice)) = (puppet, notice.as_object_mut()) {
-        notice.insert(DOUBLE_PUPPET_KEY.to_owned(), puppet);
-    }
-    notice
 }
 
 /// Messages that are in the room and still in the lane. Dropped without a commit, their places go

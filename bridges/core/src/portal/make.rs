@@ -113,26 +113,19 @@ impl<N: Network> PortalObject<N> {
     }
 
     /// Goes on until the owner is in the room.
-    pub(super) async fn ready(&self) -> Result<OwnedRoomId> {
+    pub(super) async fn make_ready(&self) -> Result<OwnedRoomId> {
         self.make(|step| matches!(step, Step::List | Step::Fill | Step::Active)).await?;
         self.room_id()
     }
 
-    /// Goes on from `work`; returns when to try again.
-    pub(super) async fn go_on_making(&self) -> Option<i64> {
-        let guard = match self.inbound_lane.enter(self.now()) {
-            Ok(guard) => guard,
-            Err(at) => return Some(at),
-        };
+    /// Goes on from `work`.
+    pub(super) async fn go_on_making(&self) {
+        let Some(_guard) = self.inbound_lane.enter(self.now()) else { return };
         match self.make(|step| step == Step::Active).await {
-            Ok(()) => {
-                self.inbound_lane.succeed();
-                None
-            }
+            Ok(()) => self.inbound_lane.succeed(),
             Err(error) => {
-                drop(guard);
                 tracing::warn!(portal.id = %self.portal_id, "A portal's making stopped: {error}");
-                Some(self.inbound_lane.fail(self.now()))
+                self.inbound_lane.fail(self.now());
             }
         }
     }
@@ -199,13 +192,13 @@ impl<N: Network> PortalObject<N> {
     async fn restored_map(&self) -> Result<Vec<MappedMessage>> {
         const PAGE: u32 = 1_000;
         let mut messages = Vec::new();
-        let mut after = String::new();
+        let mut after = (String::new(), -1);
         loop {
             let directory = self.context.directory.as_ref();
-            let page = bridges::list_messages(directory, &self.portal_id, &after, PAGE).await?;
+            let page = bridges::list_messages(directory, &self.portal_id, (&after.0, after.1), PAGE).await?;
             let more = page.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX);
             for (remote_id, part, event_id) in page {
-                after.clone_from(&remote_id);
+                after = (remote_id.clone(), part);
                 if let Some(place) = self.network.place(&remote_id) {
                     messages.push(MappedMessage { place, part, remote_id, event_id });
                 }
@@ -300,8 +293,7 @@ impl<N: Network> PortalObject<N> {
     }
 
     async fn join_owner(&self) -> Result<()> {
-        let owner = self.matrix.owner(&self.owner()?);
-        self.matrix.join(&owner, &self.room_id()?).await?;
+        self.matrix.bring_owner(&self.owner()?, &self.room_id()?).await?;
         self.reach(Step::List)
     }
 
@@ -388,7 +380,7 @@ impl<N: Network> PortalObject<N> {
         }
     }
 
-    /// Ends the portal: what waits is dropped from both lanes' sight, the room stays.
+    /// Ends the portal: what waits to go out is given up, the room stays.
     pub(super) async fn close(&self) -> Result<()> {
         let row = self.row()?;
         if row.closed {
@@ -403,7 +395,8 @@ impl<N: Network> PortalObject<N> {
             }
             self.matrix.unroute(&room).await?;
         }
-        self.write(|row| row.closed = true)
+        self.write(|row| row.closed = true)?;
+        self.drop_outbound()
     }
 }
 

@@ -4,7 +4,10 @@
 //! none: the outbound lane itself is read from where D1 has it.
 
 use hubbub_core::error::Result;
-use hubbub_storage::{directory::bridges, portal as store};
+use hubbub_storage::{
+    directory::bridges,
+    portal::{self as store, PortalRow},
+};
 use serde_json::json;
 
 use super::{PortalObject, outbound::Progress};
@@ -14,16 +17,10 @@ use crate::{failpoints, network::Network};
 const OUTBOUND_ROWS: i64 = 200;
 
 impl<N: Network> PortalObject<N> {
-    /// Sends to D1 what it does not have; returns when to try again.
-    pub(super) async fn run_mirror(&self) -> Option<i64> {
-        if !self.owes_mirror() {
-            return None;
-        }
-        let _guard = match self.mirror_lane.enter(self.now()) {
-            Ok(guard) => guard,
-            Err(at) => return Some(at),
-        };
-        while self.owes_mirror() {
+    /// Sends to D1 what it does not have.
+    pub(super) async fn run_mirror(&self) {
+        let Some(_guard) = self.mirror_lane.enter(self.now()) else { return };
+        while self.row().is_ok_and(|row| self.owes_mirror(&row)) {
             let inbound = self.mirror_inbound().await;
             let outcome = match inbound {
                 Ok(()) => self.mirror_outbound().await,
@@ -31,16 +28,15 @@ impl<N: Network> PortalObject<N> {
             };
             if let Err(error) = outcome {
                 tracing::warn!(portal.id = %self.portal_id, "D1 takes no map: {error}");
-                return Some(self.mirror_lane.fail(self.now()));
+                self.mirror_lane.fail(self.now());
+                return;
             }
         }
         self.mirror_lane.succeed();
-        None
     }
 
-    fn owes_mirror(&self) -> bool {
-        let outbound = self.row().is_ok_and(|row| row.sent_through > row.mirrored_through);
-        self.has_mirror.get() || outbound
+    pub(super) fn owes_mirror(&self, row: &PortalRow) -> bool {
+        self.has_mirror.get() || self.sending.done() > row.mirrored_through
     }
 
     async fn mirror_inbound(&self) -> Result<()> {
@@ -57,16 +53,18 @@ impl<N: Network> PortalObject<N> {
 
     async fn mirror_outbound(&self) -> Result<()> {
         let row = self.row()?;
-        if row.sent_through <= row.mirrored_through {
+        let done = self.sending.done();
+        if done <= row.mirrored_through {
             return Ok(());
         }
-        let done = store::list_done(self.database.as_query(), row.mirrored_through, row.sent_through, OUTBOUND_ROWS)?;
-        let through = match done.last() {
-            Some((seq, ..)) if i64::try_from(done.len()).unwrap_or(0) == OUTBOUND_ROWS => *seq,
-            _ => row.sent_through,
+        let query = self.database.as_query();
+        let rows_done = store::list_done(query, row.mirrored_through, done, OUTBOUND_ROWS)?;
+        let through = match rows_done.last() {
+            Some((seq, ..)) if i64::try_from(rows_done.len()).unwrap_or(0) == OUTBOUND_ROWS => *seq,
+            _ => done,
         };
         let mut rows = Vec::new();
-        for (_, event_id, outcome) in &done {
+        for (_, event_id, outcome) in &rows_done {
             for (_, remote_id) in Progress::read(Some(outcome)).parts() {
                 rows.push(json!([remote_id, 0, event_id]));
             }
@@ -76,6 +74,10 @@ impl<N: Network> PortalObject<N> {
             let statement = bridges::put_messages(&self.portal_id, &rows);
             self.context.directory.batch(vec![statement]).await?;
         }
-        self.write(|row| row.mirrored_through = row.mirrored_through.max(through))
+        // A woken object need not look for waiting events before this place.
+        self.write_quietly(|row| {
+            row.mirrored_through = row.mirrored_through.max(through);
+            row.sent_through = row.sent_through.max(through);
+        })
     }
 }

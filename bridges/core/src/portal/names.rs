@@ -101,8 +101,7 @@ impl<N: Network> PortalObject<N> {
         if self.joined.borrow().contains(user.as_str()) {
             return Ok(());
         }
-        let ghost = self.matrix.ghost(user);
-        self.matrix.join(&ghost, &self.room_id()?).await?;
+        self.matrix.bring_ghost(user, &self.room_id()?).await?;
         self.commit(false, |transaction| Ok(store::put_joined(transaction, user.as_str())?))?;
         self.joined.borrow_mut().insert(user.to_string());
         Ok(())

@@ -2,7 +2,7 @@
 //!
 //! Before a call it is written down that one may be made (for the next few events at once). A call
 //! without an answer puts its event in doubt, and what is in doubt is looked up
-//! ([`reconcile`](super::reconcile)) before anything is sent again. Waiting, for a rate or for the
+//! (`reconcile`) before anything is sent again. Waiting, for a rate or for the
 //! network, is an alarm.
 
 use std::{
@@ -35,6 +35,10 @@ pub(super) struct Outbound {
     in_flight: Cell<bool>,
     doubt_through: Cell<i64>,
     settled_at: Cell<i64>,
+    done_through: Cell<i64>,
+    paused: Cell<bool>,
+    /// How often the lane was told to go on: an answer of the login from before that is stale.
+    resumed: Cell<u32>,
     access: RefCell<Option<(i64, Access)>>,
 }
 
@@ -61,6 +65,27 @@ impl Outbound {
     /// All outcomes are known.
     pub(super) fn resolve(&self) {
         self.doubt_through.set(0);
+    }
+
+    /// Whether the lane waits for the login to be connected.
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused.get()
+    }
+
+    /// Lets the lane go on: the login may be connected.
+    pub(super) fn resume(&self) {
+        self.paused.set(false);
+        self.resumed.set(self.resumed.get().wrapping_add(1));
+    }
+
+    /// Everything up to this place is done.
+    pub(super) fn done_through(&self, seq: i64) {
+        self.done_through.set(self.done_through.get().max(seq));
+    }
+
+    /// Up to which place everything is done.
+    pub(super) fn done(&self) -> i64 {
+        self.done_through.get()
     }
 
     pub(super) fn forget_access(&self) {
@@ -142,6 +167,8 @@ pub(super) enum Next {
     Again,
     /// Go on then.
     At(i64),
+    /// Go on after a pause that grows.
+    Failed,
     /// Go on when the login is connected again.
     Paused,
 }
@@ -158,48 +185,60 @@ impl<N: Network> PortalObject<N> {
         head.is_some_and(|seq| self.sending.doubts(seq))
     }
 
-    /// Runs the lane until it is empty or has to wait; returns when to go on.
-    pub(super) async fn run_outbound(&self) -> Option<i64> {
-        if self.outbound.borrow().is_empty() {
-            return None;
+    /// Gives up what waits: the portal was closed.
+    pub(super) fn drop_outbound(&self) -> Result<()> {
+        let waiting = self.outbound.take();
+        self.commit(false, |transaction| {
+            for seq in &waiting {
+                store::finish_outbound(transaction, *seq, "!unbridged")?;
+            }
+            Ok(())
+        })?;
+        if let Some(last) = waiting.back() {
+            self.sending.done_through(*last);
         }
-        let _guard = match self.outbound_lane.enter(self.now()) {
-            Ok(guard) => guard,
-            Err(at) => return Some(at),
-        };
-        loop {
+        Ok(())
+    }
+
+    /// Runs the lane until it is empty or has to wait.
+    pub(super) async fn run_outbound(&self) {
+        let Some(_guard) = self.outbound_lane.enter(self.now()) else { return };
+        while self.is_active() {
             let head = self.outbound.borrow().front().copied();
-            let outcome = match head {
-                Some(seq) => self.send_head(seq).await,
-                None => match self.note_sent() {
-                    Ok(()) => return None,
-                    Err(error) => Err(error),
-                },
-            };
-            match outcome {
+            let Some(seq) = head else { return };
+            let resumed = self.sending.resumed.get();
+            match self.send_head(seq).await {
                 Ok(Next::Done) => {
-                    self.outbound.borrow_mut().pop_front();
+                    let mut waiting = self.outbound.borrow_mut();
+                    if waiting.front() == Some(&seq) {
+                        waiting.pop_front();
+                    }
+                    drop(waiting);
+                    self.sending.done_through(seq);
                     self.outbound_lane.succeed();
                 }
                 Ok(Next::Again) => self.outbound_lane.succeed(),
-                Ok(Next::At(at)) => return Some(self.outbound_lane.wait_until(at)),
-                Ok(Next::Paused) => return None,
+                Ok(Next::At(at)) => {
+                    self.outbound_lane.wait_until(at);
+                    return;
+                }
+                Ok(Next::Failed) => {
+                    self.outbound_lane.fail(self.now());
+                    return;
+                }
+                Ok(Next::Paused) => {
+                    if self.sending.resumed.get() == resumed {
+                        self.sending.paused.set(true);
+                        return;
+                    }
+                }
                 Err(error) => {
                     tracing::warn!(portal.id = %self.portal_id, "A Matrix message waits: {error}");
-                    return Some(self.outbound_lane.fail(self.now()));
+                    self.outbound_lane.fail(self.now());
+                    return;
                 }
             }
         }
-    }
-
-    /// Writes down that the lane is empty, so that a woken object need not look further back.
-    fn note_sent(&self) -> Result<()> {
-        let row = self.row()?;
-        let through = row.attempt_through.max(row.sent_through);
-        if through == row.sent_through {
-            return Ok(());
-        }
-        self.write(|row| row.sent_through = through)
     }
 
     async fn send_head(&self, seq: i64) -> Result<Next> {
@@ -214,7 +253,9 @@ impl<N: Network> PortalObject<N> {
         if let Some(code) = progress.refusal {
             return self.show_refusal(&row, &code).await;
         }
-        let event: Outgoing = serde_json::from_str(body)?;
+        let Ok(event) = serde_json::from_str::<Outgoing>(body) else {
+            return self.finish(&row, &progress);
+        };
         let access = self.current_access().await?;
         let posts = match self.plan(&event, &access)? {
             Plan::Posts(posts) => posts,
@@ -410,7 +451,7 @@ impl<N: Network> PortalObject<N> {
             }
             RemoteError::NotDone(cause) => {
                 tracing::info!(portal.id = %self.portal_id, "A post was not sent: {cause}");
-                Ok(Next::At(self.outbound_lane.fail(now)))
+                Ok(Next::Failed)
             }
             RemoteError::Unknown(cause) => {
                 tracing::info!(portal.id = %self.portal_id, "A post is in doubt: {cause}");

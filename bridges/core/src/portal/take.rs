@@ -32,6 +32,17 @@ struct Marked {
     puppet: Option<String>,
 }
 
+/// Whether a remote message is one of our own posts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Echo {
+    /// It is not.
+    No,
+    /// It is, and its answer came before it.
+    Known,
+    /// It is, and comes before the answer: the lane can go on.
+    News,
+}
+
 impl<N: Network> PortalObject<N> {
     /// Queues remote events. Those that are in the room already, and the echoes of our own posts,
     /// are only taken note of.
@@ -55,9 +66,9 @@ impl<N: Network> PortalObject<N> {
         self.commit(false, |transaction| {
             places.clear();
             for (message, raw) in &messages {
-                if self.take_echo(transaction, message)? {
-                    echoed = true;
-                } else if self.queue(transaction, message, raw)? {
+                let echo = self.take_echo(transaction, message)?;
+                echoed |= echo == Echo::News;
+                if echo == Echo::No && self.queue(transaction, message, raw)? {
                     places.push(message.place.clone());
                 }
             }
@@ -87,15 +98,16 @@ impl<N: Network> PortalObject<N> {
     /// Takes a message that carries our own mark as the answer to our own call, which may have got
     /// none. A mark of another portal is no echo: somebody else of this server wrote in the same
     /// channel.
-    pub(super) fn take_echo(&self, transaction: &dyn Transaction, message: &RemoteMessage) -> Result<bool> {
+    pub(super) fn take_echo(&self, transaction: &dyn Transaction, message: &RemoteMessage) -> Result<Echo> {
         let Some(mark) = &message.transaction else {
-            return Ok(false);
+            return Ok(Echo::No);
         };
         let Some(row) = store::find_outbound(transaction.as_query(), &mark.event_id)? else {
-            return Ok(false);
+            return Ok(Echo::No);
         };
         let mut progress = Progress::read(row.outcome.as_deref());
-        if progress.insert(mark.part, &message.id) && row.body.is_some() {
+        let news = row.body.is_some() && progress.insert(mark.part, &message.id);
+        if news {
             store::note_outbound(transaction, row.seq, &progress.write()?)?;
         }
         store::put_message(
@@ -107,7 +119,7 @@ impl<N: Network> PortalObject<N> {
                 event_id: mark.event_id.clone(),
             },
         )?;
-        Ok(true)
+        Ok(if news { Echo::News } else { Echo::Known })
     }
 
     /// Queues events of the room that a human wrote.

@@ -116,6 +116,26 @@ fn a_lost_token_is_told_once_and_a_new_one_resumes() {
 }
 
 #[test]
+fn a_management_room_without_the_bot_is_given_up_for_a_new_one() {
+    let (world, login_id) = World::connected();
+    let revoked = json!({ "type": "tokens_revoked", "tokens": { "oauth": ["U0OWNER"], "bot": [] } });
+    let alias = "#_slack_management_alice:hub.test";
+    world.deliver(&login_id, &revoked);
+    world.settle();
+    let first = world.homeserver.room_of_alias(alias).unwrap();
+    world.homeserver.rooms.borrow_mut().get_mut(&first).unwrap().joined.remove(crate::homeserver::BOT);
+
+    world.finish(&login_id, TOKEN).unwrap();
+    world.settle();
+    world.deliver(&login_id, &revoked);
+    world.settle();
+
+    let second = world.homeserver.room_of_alias(alias).unwrap();
+    assert_ne!(first, second);
+    assert_eq!(world.homeserver.bodies(&second).len(), 1);
+}
+
+#[test]
 fn disconnecting_forgets_the_secrets_and_keeps_the_rooms() {
     let (world, login_id, portal) = World::bridged();
 

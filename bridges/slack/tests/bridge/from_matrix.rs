@@ -46,7 +46,7 @@ fn an_echo_that_comes_before_the_answer_is_not_shown() {
     for echo_metadata in [true, false] {
         let (world, login_id, portal) = World::bridged();
         world.slack.echo_metadata.set(echo_metadata);
-        world.slack.faults.borrow_mut().push_back(Fault::DropAnswer);
+        world.slack.suffer_next([Fault::DropAnswer]);
         let room = portal.room_id.as_str();
 
         world.matrix_says(room, ALICE, "quick");
@@ -80,8 +80,8 @@ fn unknown_outcomes_are_looked_up_before_anything_is_sent_again() {
     let room = portal.room_id.as_str();
     world.login::<()>(&login_id, LoginCommand::SetPace { per_second: 50 }).unwrap();
     let faults = [Fault::DropAnswer, Fault::Close, Fault::Close, Fault::DropAnswer, Fault::Http(503), Fault::NotSent];
-    world.slack.faults.borrow_mut().extend(faults);
-    world.slack.history_faults.borrow_mut().extend([Fault::Close, Fault::RateLimited(2)]);
+    world.slack.suffer_next(faults);
+    world.slack.history_faults.borrow_mut().extend([Some(Fault::Close), Some(Fault::RateLimited(2))]);
 
     for number in 0..8 {
         world.matrix_says(room, ALICE, &format!("m{number}"));
@@ -98,7 +98,7 @@ fn unknown_outcomes_are_looked_up_before_anything_is_sent_again() {
 fn a_rate_limit_is_waited_for() {
     for fault in [Fault::RateLimited(7), Fault::RateLimitedInBody] {
         let (world, _, portal) = World::bridged();
-        world.slack.faults.borrow_mut().push_back(fault);
+        world.slack.suffer_next([fault]);
         let before = world.now.get();
 
         world.matrix_says(portal.room_id.as_str(), ALICE, "patience");
@@ -134,7 +134,7 @@ fn a_refusal_is_shown_as_a_reply_and_stops_nothing() {
     {
         let (world, _, portal) = World::bridged();
         let room = portal.room_id.as_str();
-        world.slack.faults.borrow_mut().push_back(Fault::Error(code));
+        world.slack.suffer_next([Fault::Error(code)]);
 
         let event_id = world.matrix_says(room, ALICE, "refused");
         world.matrix_says(room, ALICE, "next");
@@ -151,8 +151,8 @@ fn a_refusal_is_shown_as_a_reply_and_stops_nothing() {
 fn what_cannot_be_decided_is_shown_as_uncertain_and_not_sent_again() {
     let (world, _, portal) = World::bridged();
     let room = portal.room_id.as_str();
-    world.slack.faults.borrow_mut().push_back(Fault::Close);
-    world.slack.history_faults.borrow_mut().push_back(Fault::Error("missing_scope"));
+    world.slack.suffer_next([Fault::Close]);
+    world.slack.history_faults.borrow_mut().push_back(Some(Fault::Error("missing_scope")));
 
     let event_id = world.matrix_says(room, ALICE, "who knows");
     world.settle();
@@ -207,7 +207,7 @@ fn only_the_owner_writes_to_slack() {
 fn a_long_message_becomes_several_posts_each_once() {
     let (world, login_id, portal) = World::bridged();
     world.login::<()>(&login_id, LoginCommand::SetPace { per_second: 50 }).unwrap();
-    world.slack.faults.borrow_mut().extend([Fault::DropAnswer, Fault::Close]);
+    world.slack.suffer_next([Fault::DropAnswer, Fault::Close]);
     let text = "word ".repeat(2_000);
 
     world.matrix_says(portal.room_id.as_str(), ALICE, text.trim());

@@ -126,6 +126,22 @@ fn a_ghost_that_was_removed_comes_back_with_its_next_message() {
 }
 
 #[test]
+fn what_a_banned_ghost_or_an_absent_owner_said_is_shown_by_the_bot() {
+    let (world, login_id, portal) = World::bridged();
+    let room = portal.room_id.as_str();
+    world.homeserver.banned.borrow_mut().insert(ANNA.to_owned());
+    world.homeserver.rooms.borrow_mut().get_mut(room).unwrap().joined.remove(ALICE);
+
+    world.slack_says(&login_id, "C0GENERAL", "U0ANNA", "banned");
+    world.slack_says(&login_id, "C0GENERAL", OWNER, "absent");
+    world.slack_says(&login_id, "C0GENERAL", "U0BEN", "next");
+    world.settle();
+
+    assert_eq!(world.homeserver.bodies(room), ["Anna: banned", "olga: absent", "next"]);
+    assert!(!world.homeserver.room(room).joined.contains(ALICE), "nobody is brought back");
+}
+
+#[test]
 fn edits_and_deletions_are_acknowledged_and_counted() {
     let (world, login_id, portal) = World::bridged();
     for subtype in ["message_changed", "message_deleted", "message_replied"] {

@@ -37,6 +37,7 @@ pub struct FakeHomeserver {
     pub failing: Cell<u32>,
     /// Whom the double puppet may act for.
     pub puppets: RefCell<BTreeSet<String>>,
+    pub banned: RefCell<BTreeSet<String>>,
     transactions: RefCell<HashMap<(String, String, String), String>>,
     sequence: Cell<u32>,
 }
@@ -214,6 +215,9 @@ impl FakeHomeserver {
     fn join(&self, room_id: &str, user: &str) -> Result<Json, (u16, &'static str)> {
         let mut rooms = self.rooms.borrow_mut();
         let room = rooms.get_mut(room_id).ok_or((404, "M_NOT_FOUND"))?;
+        if self.banned.borrow().contains(user) {
+            return Err((403, "M_FORBIDDEN"));
+        }
         if !room.joined.contains(user) && !room.invited.remove(user) {
             return Err((403, "M_FORBIDDEN"));
         }
@@ -248,8 +252,7 @@ impl FakeHomeserver {
 fn decode(segment: &str) -> String {
     // A form is decoded alike, but for the plus sign.
     let segment = format!("x={}", segment.replace('+', "%2B"));
-    let decoded = url::form_urlencoded::parse(segment.as_bytes()).next().unwrap().1.into_owned();
-    decoded
+    url::form_urlencoded::parse(segment.as_bytes()).next().unwrap().1.into_owned()
 }
 
 fn answer(status: u16, body: &Json) -> http::Response<Vec<u8>> {

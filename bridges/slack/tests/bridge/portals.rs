@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     homeserver::BOT,
-    slack::OWNER,
+    slack::{Fault, OWNER},
     world::{ALICE, World},
 };
 
@@ -114,6 +114,23 @@ fn an_unbridged_channel_is_silent_and_comes_back_as_the_same_room() {
     world.slack_says(&login_id, "C0GENERAL", "U0ANNA", "seen");
     world.settle();
     assert_eq!(world.homeserver.bodies(room)[2..], ["unseen at first", "seen"]);
+}
+
+#[test]
+fn what_waited_when_a_channel_was_unbridged_is_not_sent_later() {
+    let (world, login_id, portal) = World::bridged();
+    world.slack.suffer_next([Fault::RateLimited(60)]);
+    world.matrix_says(portal.room_id.as_str(), ALICE, "stale");
+    world.try_settle_for_a_while();
+
+    world.login::<()>(&login_id, LoginCommand::Unbridge { channel: "#general".to_owned() }).unwrap();
+    world.settle();
+    world.bridge(&login_id, "#general").unwrap();
+    world.settle();
+    world.matrix_says(portal.room_id.as_str(), ALICE, "fresh");
+    world.settle();
+
+    assert_eq!(world.slack.posted("C0GENERAL"), ["fresh"]);
 }
 
 #[test]

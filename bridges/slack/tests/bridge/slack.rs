@@ -40,11 +40,13 @@ pub struct FakeSlack {
     pub people: RefCell<BTreeMap<String, String>>,
     pub tokens: RefCell<HashMap<String, (String, String)>>,
     pub dead: RefCell<Option<&'static str>>,
-    pub faults: RefCell<VecDeque<Fault>>,
-    pub history_faults: RefCell<VecDeque<Fault>>,
+    pub faults: RefCell<VecDeque<Option<Fault>>>,
+    pub history_faults: RefCell<VecDeque<Option<Fault>>>,
     /// Events that Slack would send us because of posts.
     pub echoes: RefCell<Vec<Json>>,
     pub echo_metadata: Cell<bool>,
+    /// Calls of `chat.postMessage` get no answer while this is set.
+    pub hangs: Cell<bool>,
     pub calls: RefCell<Vec<(String, i64)>>,
     clock: Cell<i64>,
     sequence: Cell<u32>,
@@ -70,6 +72,11 @@ impl FakeSlack {
         let account = (TEAM.to_owned(), OWNER.to_owned());
         slack.tokens.borrow_mut().insert(TOKEN.to_owned(), account);
         slack
+    }
+
+    /// The next calls of `chat.postMessage` suffer these faults, one each.
+    pub fn suffer_next(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.faults.borrow_mut().extend(faults.into_iter().map(Some));
     }
 
     pub fn set_clock(&self, now: i64) {
@@ -149,7 +156,7 @@ impl FakeSlack {
     }
 
     fn read_history(&self, args: &HashMap<String, Json>) -> Result<http::Response<Vec<u8>>, HttpError> {
-        if let Some(fault) = self.history_faults.borrow_mut().pop_front() {
+        if let Some(fault) = self.history_faults.borrow_mut().pop_front().flatten() {
             return suffer(fault);
         }
         let micros = |ts: &str| {
@@ -169,7 +176,7 @@ impl FakeSlack {
     }
 
     fn post(&self, args: &HashMap<String, Json>, user: &str) -> Result<http::Response<Vec<u8>>, HttpError> {
-        let fault = self.faults.borrow_mut().pop_front();
+        let fault = self.faults.borrow_mut().pop_front().flatten();
         if let Some(fault) = fault
             && fault != Fault::DropAnswer
         {

@@ -111,6 +111,9 @@ impl Http for Ports {
             yield_once().await;
             self.0.slack.set_clock(self.0.now.get());
             let answer = self.0.slack.answer(&request);
+            while self.0.slack.hangs.get() && request.uri().path().ends_with("/chat.postMessage") {
+                yield_once().await;
+            }
             yield_once().await;
             answer
         })
@@ -394,17 +397,66 @@ impl World {
         self.run_until(|_| false);
     }
 
+    /// As [`Self::try_settle_for_a_while`], where the bridge may die.
+    pub fn try_a_while(&self) -> Result<(), Crashed> {
+        self.try_until(|_| false)
+    }
+
     /// Lets objects work that have something to do now, until `enough`.
     pub fn run_until(&self, enough: impl Fn(&Self) -> bool) {
+        self.try_until(enough).unwrap();
+    }
+
+    fn try_until(&self, enough: impl Fn(&Self) -> bool) -> Result<(), Crashed> {
         for _ in 0..100 {
             let mut due: Vec<Address> = self.dirty.take();
             due.sort_by_key(|address| (address.class as u8, address.name.clone()));
             due.dedup();
             if due.is_empty() || enough(self) {
+                return Ok(());
+            }
+            self.block(join_all(due.into_iter().map(|address| self.work(address))))?;
+        }
+        Ok(())
+    }
+
+    /// Runs one more future beside one run of each object's work that is due, as the shells do: a
+    /// second run of the same object waits for the first.
+    pub async fn beside_work<T>(&self, future: impl Future<Output = T>) -> T {
+        let mut due: Vec<Address> = self.dirty.take();
+        due.sort_by_key(|address| (address.class as u8, address.name.clone()));
+        due.dedup();
+        let work = join_all(due.into_iter().map(|address| self.work(address)));
+        futures_util::future::join(work, future).await.1
+    }
+
+    /// Lets everything else run until the condition holds.
+    pub async fn wait_for(&self, condition: impl Fn(&Self) -> bool) {
+        for _ in 0..10_000 {
+            if condition(self) {
                 return;
             }
-            self.block(join_all(due.into_iter().map(|address| self.work(address)))).unwrap();
+            yield_once().await;
         }
+        panic!("it never happens");
+    }
+
+    /// An event of Slack's as a command to the login, for futures.
+    pub async fn hook_beside(&self, login_id: &str, event: &Json) {
+        let body = self.envelope(event);
+        let timestamp = (self.now.get() / 1_000).to_string();
+        let signature = sign(SIGNING_SECRET, &timestamp, &body);
+        let command = LoginCommand::Hook(hubbub_bridge::contract::Hook { signature, timestamp, body });
+        let context = self.context();
+        let login = Address::new(Class::Login, login_id);
+        let answer: hubbub_bridge::contract::HookAnswer =
+            call(context.objects.as_ref(), login, &command).await.unwrap();
+        assert_eq!(answer, hubbub_bridge::contract::HookAnswer::Accepted);
+    }
+
+    /// One run of a login's work.
+    pub async fn hand_over_beside(&self, login_id: &str) {
+        self.work(Address::new(Class::Login, login_id)).await;
     }
 
     pub fn hook_path(&self, login_id: &str) -> String {

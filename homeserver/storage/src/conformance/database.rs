@@ -7,11 +7,8 @@ use crate::database::{Database, DatabaseError, Row, Value, transaction};
 pub async fn database(fixture: &dyn Fixture) -> Vec<Outcome> {
     let groups: [&[Case]; 4] = [values::CASES, statements::CASES, transactions::CASES, migrations::CASES];
     let database = fixture.database();
-    let mut outcomes: Vec<_> = groups
-        .into_iter()
-        .flatten()
-        .map(|(name, run)| Outcome::of(*name, run(database.as_ref())))
-        .collect();
+    let mut outcomes: Vec<_> =
+        groups.into_iter().flatten().map(|(name, run)| Outcome::of(*name, run(database.as_ref()))).collect();
     outcomes.extend(transactions::alarms(fixture).await);
     outcomes
 }

@@ -28,7 +28,8 @@ const PUT: &str = "INSERT INTO conformance_directory (id, number, words) VALUES 
 const ALL: &str = "SELECT id, number, words FROM conformance_directory ORDER BY id";
 
 async fn make(directory: &dyn Directory) -> Result<(), DatabaseError> {
-    let make = "CREATE TABLE conformance_directory (id TEXT PRIMARY KEY, number INTEGER, words TEXT) STRICT, WITHOUT ROWID";
+    let make =
+        "CREATE TABLE conformance_directory (id TEXT PRIMARY KEY, number INTEGER, words TEXT) STRICT, WITHOUT ROWID";
     directory.batch(vec![Statement::new(DROP, vec![]), Statement::new(make, vec![])]).await?;
     Ok(())
 }
@@ -90,7 +91,9 @@ async fn rows_of_each(directory: &dyn Directory) -> Check {
 async fn upserts(directory: &dyn Directory) -> Check {
     make(directory).await?;
     let upsert = "INSERT INTO conformance_directory (id, number, words) VALUES (?, ?, '') ON CONFLICT (id) DO UPDATE SET number = excluded.number WHERE excluded.number > number RETURNING number";
-    for (number, wanted) in [(5_i64, vec![Row(vec![Value::Integer(5)])]), (3, vec![]), (9, vec![Row(vec![Value::Integer(9)])])] {
+    for (number, wanted) in
+        [(5_i64, vec![Row(vec![Value::Integer(5)])]), (3, vec![]), (9, vec![Row(vec![Value::Integer(9)])])]
+    {
         ensure_equal(&run(directory, upsert, vec!["a".into(), number.into()]).await?, &wanted)?;
     }
     Ok(())
@@ -99,12 +102,9 @@ async fn upserts(directory: &dyn Directory) -> Check {
 async fn columns(directory: &dyn Directory) -> Check {
     make(directory).await?;
     directory.batch(vec![put("a", 1_i64, "w")]).await?;
-    let rows = run(
-        directory,
-        "SELECT words, id, number AS n, number + 1 AS m, 'z' AS a FROM conformance_directory",
-        vec![],
-    )
-    .await?;
+    let rows =
+        run(directory, "SELECT words, id, number AS n, number + 1 AS m, 'z' AS a FROM conformance_directory", vec![])
+            .await?;
     ensure_equal(&rows, &vec![Row(vec!["w".into(), "a".into(), Value::Integer(1), Value::Integer(2), "z".into()])])
 }
 

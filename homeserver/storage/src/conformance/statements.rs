@@ -60,7 +60,8 @@ fn upsert_without_rowid(database: &dyn Database) -> Check {
     ensure_equal(&write(database, UPSERT, &line("a", 1, "z"))?, &vec![Row(vec!["z".into()])])?;
     // An older value never wins, and says so by returning nothing.
     ensure_equal(&write(database, UPSERT, &line("a", 1, "b"))?, &Vec::new())?;
-    let ignored = "INSERT INTO conformance_lines (room, position, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING body";
+    let ignored =
+        "INSERT INTO conformance_lines (room, position, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING body";
     ensure_equal(&write(database, ignored, &line("a", 1, "q"))?, &Vec::new())?;
     ensure_equal(&scalar(database, "SELECT body FROM conformance_lines", &[])?, &"z".into())
 }
@@ -70,7 +71,10 @@ fn order(database: &dyn Database) -> Check {
     for (position, body) in [(10, "ten"), (9, "nine"), (2, "two"), (100, "hundred")] {
         write(database, PUT, &line("a", position, body))?;
     }
-    let rows = database.query("SELECT body, position, room AS \"1\", position AS \"0\" FROM conformance_lines ORDER BY position DESC", &[])?;
+    let rows = database.query(
+        "SELECT body, position, room AS \"1\", position AS \"0\" FROM conformance_lines ORDER BY position DESC",
+        &[],
+    )?;
     let positions: Vec<_> = rows.iter().map(|row| row.integer(1)).collect::<Result<_, _>>()?;
     ensure_equal(&positions, &vec![100, 10, 9, 2])?;
     let first = Row(vec!["hundred".into(), Value::Integer(100), "a".into(), Value::Integer(100)]);

@@ -83,7 +83,6 @@ fn fractions_are_refused(database: &dyn Database) -> Check {
     ensure_equal(&scalar(database, "SELECT CAST(? AS INTEGER) / 2", &[Value::Integer(3)])?, &Value::Integer(1))
 }
 
-
 fn empty_is_not_null(database: &dyn Database) -> Check {
     prepare(database, MAKE)?;
     write(
@@ -98,7 +97,8 @@ fn empty_is_not_null(database: &dyn Database) -> Check {
 
 fn strict_columns_refuse(database: &dyn Database) -> Check {
     prepare(database, MAKE)?;
-    let text_as_number = write(database, "INSERT INTO conformance_values (id, number) VALUES ('x', ?)", &["abc".into()]);
+    let text_as_number =
+        write(database, "INSERT INTO conformance_values (id, number) VALUES ('x', ?)", &["abc".into()]);
     ensure_refused(text_as_number, "text in an integer column")?;
     let blob_as_text =
         write(database, "INSERT INTO conformance_values (id, words) VALUES ('x', ?)", &[Value::Blob(vec![1])]);

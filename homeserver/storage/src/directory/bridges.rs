@@ -93,15 +93,6 @@ pub async fn list_logins_of(
     .collect()
 }
 
-/// The Matrix users who hold a login with a network: whom its double puppet may act for.
-pub async fn list_owners(directory: &dyn Directory, network: &str) -> Result<Vec<String>, DatabaseError> {
-    run(directory, "SELECT DISTINCT owner FROM bridge_logins WHERE network = ? ORDER BY owner", vec![network.into()])
-        .await?
-        .iter()
-        .map(|row| row.text(0))
-        .collect()
-}
-
 /// Writes a portal's row.
 pub fn put_portal(portal: &PortalRecord<'_>, now: i64) -> Statement {
     Statement::new(
@@ -139,33 +130,6 @@ pub struct PortalRecord<'a> {
     pub name: Option<&'a str>,
 }
 
-/// Logins and portals in the order of their ids, for the round-robin check of Cron: at most
-/// `limit` ids of the class above `after`.
-pub async fn list_portal_ids(directory: &dyn Directory, after: &str, limit: u32) -> Result<Vec<String>, DatabaseError> {
-    run(
-        directory,
-        "SELECT portal_id FROM portals WHERE portal_id > ? ORDER BY portal_id LIMIT ?",
-        vec![after.into(), limit.into()],
-    )
-    .await?
-    .iter()
-    .map(|row| row.text(0))
-    .collect()
-}
-
-/// At most `limit` login ids above `after`.
-pub async fn list_login_ids(directory: &dyn Directory, after: &str, limit: u32) -> Result<Vec<String>, DatabaseError> {
-    run(
-        directory,
-        "SELECT login_id FROM bridge_logins WHERE login_id > ? ORDER BY login_id LIMIT ?",
-        vec![after.into(), limit.into()],
-    )
-    .await?
-    .iter()
-    .map(|row| row.text(0))
-    .collect()
-}
-
 /// Writes a ghost's row.
 pub fn put_ghost(user_id: &str, network: &str, team: &str, remote_user: &str, name: &str, now: i64) -> Statement {
     Statement::new(
@@ -193,19 +157,19 @@ pub fn put_messages(portal_id: &str, rows: &str) -> Statement {
     )
 }
 
-/// A portal's map as `(remote id, part, event id)`, in the order of remote ids: what a lost
+/// A page of a portal's map as `(remote id, part, event id)`, above the pair `after`: what a lost
 /// PortalObject is rebuilt from.
 pub async fn list_messages(
     directory: &dyn Directory,
     portal_id: &str,
-    after: &str,
+    after: (&str, i64),
     limit: u32,
 ) -> Result<Vec<(String, i64, String)>, DatabaseError> {
     run(
         directory,
         "SELECT remote_id, part, event_id FROM message_map
-         WHERE portal_id = ? AND remote_id > ? ORDER BY remote_id, part LIMIT ?",
-        vec![portal_id.into(), after.into(), limit.into()],
+         WHERE portal_id = ? AND (remote_id, part) > (?, ?) ORDER BY remote_id, part LIMIT ?",
+        vec![portal_id.into(), after.0.into(), after.1.into(), limit.into()],
     )
     .await?
     .iter()

@@ -4,11 +4,7 @@ use super::{Directory, Statement, run};
 use crate::database::DatabaseError;
 
 /// Stores a new link; earlier ones stop working.
-pub async fn put(
-    directory: &dyn Directory,
-    token_hash: &str,
-    expires_at: i64,
-) -> Result<(), DatabaseError> {
+pub async fn put(directory: &dyn Directory, token_hash: &str, expires_at: i64) -> Result<(), DatabaseError> {
     directory
         .batch(vec![
             Statement::new("DELETE FROM owner_links", vec![]),

@@ -1,0 +1,135 @@
+//! How a remote message is shown: by its ghost, by the owner's double puppet, and if neither may
+//! speak in the room, by the bot. No message stops those after it.
+
+use hubbub_appservice::intent::{Intent, error::IntentError};
+use hubbub_core::error::{MatrixError, Result};
+use hubbub_storage::portal::MappedMessage;
+use ruma::OwnedRoomId;
+use serde_json::{Value as Json, json, value::RawValue};
+
+use super::PortalObject;
+use crate::{
+    contract::Ghost,
+    matrix::{DOUBLE_PUPPET_KEY, is_final},
+    network::{Network, RemoteMessage},
+};
+
+/// What is shown of a content that the room refuses.
+const EXCERPT_CHARACTERS: usize = 1_000;
+
+/// One event on its way into the room.
+struct Part<'a> {
+    room: OwnedRoomId,
+    transaction: String,
+    sent_at: i64,
+    content: &'a Json,
+}
+
+impl Part<'_> {
+    async fn send_as(&self, who: &Intent, content: &Json) -> Result<String, IntentError> {
+        let sent = who.send(&self.room, "m.room.message", &self.transaction, content, Some(self.sent_at));
+        sent.await.map(|event_id| event_id.to_string())
+    }
+}
+
+impl<N: Network> PortalObject<N> {
+    /// Shows a message and returns which events show it.
+    pub(super) async fn show(&self, message: &RemoteMessage, raw: &RawValue, own: bool) -> Result<Vec<MappedMessage>> {
+        let ghosts = self.ghosts_of(vec![message.sender.clone()]).await?;
+        let ghost = ghosts.first().ok_or_else(|| MatrixError::internal("a message has no sender"))?;
+        let names = self.names_for(raw).await?;
+        let contents = self.network.to_matrix(raw, &names);
+        let mut mapped = Vec::new();
+        for (part, content) in (0_i64..).zip(&contents) {
+            let shown = Part {
+                room: self.room_id()?,
+                transaction: transaction_id::<N>(message, part),
+                sent_at: message.sent_at,
+                content,
+            };
+            let event_id =
+                if own { self.show_as_owner(&shown, ghost).await? } else { self.show_as_ghost(&shown, ghost).await? };
+            mapped.push(MappedMessage {
+                place: message.place.place.clone(),
+                part,
+                remote_id: message.id.clone(),
+                event_id,
+            });
+        }
+        Ok(mapped)
+    }
+
+    async fn show_as_ghost(&self, part: &Part<'_>, ghost: &Ghost) -> Result<String> {
+        let who = self.matrix.ghost(&ghost.user_id);
+        let joined = self.join_ghost(&ghost.user_id).await;
+        // A ghost that the owner banned cannot join.
+        if let Err(error) = joined
+            && error.status != 403
+        {
+            return Err(error);
+        }
+        let mut sent = part.send_as(&who, part.content).await;
+        if is_forbidden(&sent) && self.matrix.bring_ghost(&ghost.user_id, &part.room).await.is_ok() {
+            // Somebody had removed it.
+            sent = part.send_as(&who, part.content).await;
+        }
+        self.or_by_bot(part, &who, &ghost.name, sent).await
+    }
+
+    async fn show_as_owner(&self, part: &Part<'_>, owner: &Ghost) -> Result<String> {
+        let who = self.matrix.owner(&owner.user_id);
+        let mut content = part.content.clone();
+        if let Some(content) = content.as_object_mut() {
+            content.insert(DOUBLE_PUPPET_KEY.to_owned(), N::ID.into());
+        }
+        let part = Part { content: &content, transaction: part.transaction.clone(), room: part.room.clone(), ..*part };
+        let mut sent = part.send_as(&who, part.content).await;
+        if is_forbidden(&sent) {
+            // This isolate may not know yet that the owner holds a login. Who left is not brought
+            // back by a word said elsewhere.
+            self.context.appservices.forget();
+            sent = part.send_as(&who, part.content).await;
+        }
+        self.or_by_bot(&part, &who, &owner.name, sent).await
+    }
+
+    /// What was sent, or if it never will be, an excerpt by the same user, or by the bot.
+    async fn or_by_bot(
+        &self,
+        part: &Part<'_>,
+        who: &Intent,
+        name: &str,
+        sent: Result<String, IntentError>,
+    ) -> Result<String> {
+        let error = match sent {
+            Err(error) if is_final(&error) => error,
+            sent => return Ok(sent?),
+        };
+        let body = part.content.get("body").and_then(Json::as_str).unwrap_or_default();
+        if error.status == 403 {
+            let notice = json!({ "msgtype": "m.notice", "body": format!("{name}: {body}"), "m.mentions": {} });
+            return Ok(part.send_as(&self.matrix.bot(), &notice).await?);
+        }
+        let excerpt: String = body.chars().take(EXCERPT_CHARACTERS).collect();
+        let mut notice = json!({
+            "msgtype": "m.notice",
+            "body": format!("This {} message cannot be shown whole ({}): {excerpt}", N::TITLE, error.errcode),
+            "m.mentions": {},
+        });
+        let puppet = part.content.get(DOUBLE_PUPPET_KEY).cloned();
+        if let (Some(puppet), Some(notice)) = (puppet, notice.as_object_mut()) {
+            notice.insert(DOUBLE_PUPPET_KEY.to_owned(), puppet);
+        }
+        Ok(part.send_as(who, &notice).await?)
+    }
+}
+
+fn is_forbidden(sent: &Result<String, IntentError>) -> bool {
+    matches!(sent, Err(error) if error.status == 403)
+}
+
+/// The transaction id under which a remote message comes into the room.
+fn transaction_id<N: Network>(message: &RemoteMessage, part: i64) -> String {
+    let base = format!("{}-{}-{}", N::ID, message.id, message.place.generation);
+    if part == 0 { base } else { format!("{base}-{part}") }
+}
