@@ -148,6 +148,15 @@ impl DataFolder {
         outcome
     }
 
+    /// Keeps the log of a temporary server, for whoever asks why a test failed.
+    fn keep_log(&self) -> Result<()> {
+        let folder = root().join("target/server-logs");
+        fs::create_dir_all(&folder)?;
+        let name = self.path.file_name().context("a folder without a name")?;
+        fs::copy(self.path.join("server.log"), folder.join(name).with_extension("log"))?;
+        Ok(())
+    }
+
     /// Where workerd's process id is written.
     pub fn workerd_pid_path(&self) -> PathBuf {
         self.path.join("workerd.pid")
@@ -169,6 +178,7 @@ impl DataFolder {
 impl Drop for DataFolder {
     fn drop(&mut self) {
         if self.temporary {
+            let _log = self.keep_log();
             let _leftover = fs::remove_dir_all(&self.path);
         }
     }

@@ -44,7 +44,7 @@ enum Command {
     Test(commands::test::Test),
     Conformance(commands::conformance::Conformance),
     Bench(commands::bench::Bench),
-    //SOAK Soak(commands::soak::Soak),
+    Soak(commands::soak::Soak),
     Deploy(commands::deploy::Deploy),
     Wrangler(commands::wrangler::Wrangler),
 }
@@ -62,7 +62,7 @@ pub fn main() -> ExitCode {
         Command::Test(command) => command.run(),
         Command::Conformance(command) => command.run(),
         Command::Bench(command) => command.run(),
-        //SOAK Command::Soak(command) => command.run(),
+        Command::Soak(command) => command.run(),
         Command::Deploy(command) => command.run(),
         Command::Wrangler(command) => command.run(),
     };

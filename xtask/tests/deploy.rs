@@ -34,6 +34,8 @@ impl Account {
         Command::new(env!("CARGO_BIN_EXE_xtask"))
             .args(["deploy", "--no-link", "--data"])
             .arg(&self.folder)
+            .arg("--worker")
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/worker"))
             .args(arguments)
             .env("CLOUDFLARE_API_BASE_URL", format!("{}/client/v4", self.url))
             .env("CLOUDFLARE_API_TOKEN", "token")

@@ -16,7 +16,10 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde::Serialize;
 
-use self::{bill::Month, figures::{Figure, milliseconds}};
+use self::{
+    bill::Month,
+    figures::{Figure, milliseconds},
+};
 use crate::{
     embedded::{Options, Registration, Switch},
     load::stage::{Setting, Stage},

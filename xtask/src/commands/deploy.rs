@@ -60,6 +60,9 @@ pub struct Deploy {
     /// Where the deployment's secrets are kept [default: .hubbub in the checkout]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Deploy a Worker that is built already, for tests of this command
+    #[arg(long, value_name = "DIR", hide = true)]
+    worker: Option<PathBuf>,
 }
 
 /// What a deployment must remember.
@@ -75,16 +78,19 @@ impl Deploy {
     /// Deploys, or checks.
     pub fn run(self) -> Result<ExitCode> {
         let tools = Tools::install()?;
-        worker::build(&tools, Profile::Release)?;
+        let worker = match &self.worker {
+            Some(folder) => folder.clone(),
+            None => worker::build(&tools, Profile::Release)?,
+        };
         if self.dry_run {
             dry_run(&tools)?;
         } else {
-            self.deploy(&tools)?;
+            self.deploy(&tools, &worker)?;
         }
         Ok(ExitCode::SUCCESS)
     }
 
-    fn deploy(&self, tools: &Tools) -> Result<()> {
+    fn deploy(&self, tools: &Tools, worker: &Path) -> Result<()> {
         let folder = self.data.clone().map_or_else(|| Ok(default_path()), std::path::absolute)?;
         DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
         let config = WranglerConfig::read()?;
@@ -108,7 +114,7 @@ impl Deploy {
         }
 
         let path = folder.join("wrangler.json");
-        write_private(&path, &config::deployed(&deployment, self.registration, &ids)?)?;
+        write_private(&path, &config::deployed(&deployment, worker, self.registration, &ids)?)?;
         for database in &config.d1_databases {
             step(&format!("D1 migrations of {}", database.database_name), || {
                 account.migrate(&path, &database.binding)

@@ -75,6 +75,8 @@ impl Test {
         }
         if wanted(Kind::Native) {
             summary.part("native", || cargo_test(&[]));
+            // Its suite needs a server and runs below; its own tests need none.
+            summary.part("native, conformance", || cargo_test(&["--package", "hubbub-conformance", "--lib"]));
         }
         if wanted(Kind::Embedded) {
             self.embedded(&mut summary)?;
@@ -149,6 +151,9 @@ impl Summary {
                 Outcome::Skipped(_) => skipped += 1,
             }
             println!("  {name:<24} {word:<8} {:>10}  {detail}", seconds(*time));
+        }
+        if failed > 0 {
+            println!("The servers' logs are in target/server-logs.");
         }
         println!("{passed} passed, {failed} failed, {skipped} skipped");
         if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -4,7 +4,7 @@ use std::{
     fmt::Write as _,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
@@ -12,13 +12,15 @@ use serde_json::Value;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a connection may be idle before a new one is opened: workerd and Node close theirs after 5 s.
+const KEPT: Duration = Duration::from_secs(3);
 /// The largest answer.
 const ANSWER_LIMIT: u64 = 256 << 20;
 
 /// A connection that is opened at the first request, and again after an error.
 pub struct Connection {
     host: String,
-    stream: Option<BufReader<TcpStream>>,
+    stream: Option<(BufReader<TcpStream>, Instant)>,
     patience: Duration,
 }
 
@@ -46,6 +48,18 @@ pub struct Reply {
     /// What the server says that the request cost, where it was asked.
     pub bill: Option<String>,
 }
+
+/// The connection ended before the first byte of an answer.
+#[derive(Debug)]
+struct Closed;
+
+impl std::fmt::Display for Closed {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("the connection was closed")
+    }
+}
+
+impl std::error::Error for Closed {}
 
 impl<'a> Call<'a> {
     /// A request without body.
@@ -98,14 +112,30 @@ impl Connection {
     }
 
     /// Sends a request and reads its answer. After an error nobody knows whether the server got it.
+    ///
+    /// A server may close a kept connection at any time (workerd does so under load), so what may be repeated is sent once more
+    /// over a new one, as every client does ([RFC 9112](https://www.rfc-editor.org/rfc/rfc9112#name-retrying-requests)).
     pub fn send(&mut self, call: &Call<'_>) -> Result<Reply> {
-        let mut stream = match self.stream.take() {
-            Some(stream) => stream,
-            None => self.open()?,
-        };
-        let (reply, keep) = exchange(&mut stream, &self.host, call)?;
+        let kept = self.stream.take().filter(|(_, used)| used.elapsed() < KEPT);
+        if let Some((mut stream, _)) = kept {
+            match self.exchange(&mut stream, call) {
+                Err(error) if call.method != "POST" && error.is::<Closed>() => {}
+                outcome => return self.keep(stream, outcome),
+            }
+        }
+        let mut stream = self.open()?;
+        let outcome = self.exchange(&mut stream, call);
+        self.keep(stream, outcome)
+    }
+
+    fn exchange(&self, stream: &mut BufReader<TcpStream>, call: &Call<'_>) -> Result<(Reply, bool)> {
+        exchange(stream, &self.host, call).with_context(|| format!("{} {}", call.method, path_only(call.path)))
+    }
+
+    fn keep(&mut self, stream: BufReader<TcpStream>, outcome: Result<(Reply, bool)>) -> Result<Reply> {
+        let (reply, keep) = outcome?;
         if keep {
-            self.stream = Some(stream);
+            self.stream = Some((stream, Instant::now()));
         }
         Ok(reply)
     }
@@ -132,7 +162,10 @@ fn exchange(stream: &mut BufReader<TcpStream>, host: &str, call: &Call<'_>) -> R
     }
     request.push_str("\r\n");
     request.push_str(call.body);
-    stream.get_mut().write_all(request.as_bytes())?;
+    stream.get_mut().write_all(request.as_bytes()).map_err(|_| Closed)?;
+    if stream.fill_buf().is_ok_and(<[u8]>::is_empty) {
+        return Err(Closed.into());
+    }
     read_reply(stream)
 }
 
@@ -216,4 +249,9 @@ fn read_line(stream: &mut BufReader<TcpStream>) -> Result<String> {
     }
     line.truncate(line.trim_end_matches(['\r', '\n']).len());
     Ok(line)
+}
+
+/// A path without its query, which may hold a token.
+fn path_only(path: &str) -> &str {
+    path.split('?').next().unwrap_or(path)
 }

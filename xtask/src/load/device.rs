@@ -30,12 +30,14 @@ pub struct Device {
     pub timeline: Vec<Seen>,
     /// How many `limited` answers were filled up.
     pub gaps: u64,
+    /// How many `limited` answers showed events again that were known: only a room that was rebuilt may do so.
+    pub overlaps: u64,
 }
 
 impl Device {
     /// A device that has not synced yet.
     pub fn new(user: User, room: &str, filter: Option<String>) -> Self {
-        Self { user, room: room.to_owned(), filter, since: None, timeline: Vec::new(), gaps: 0 }
+        Self { user, room: room.to_owned(), filter, since: None, timeline: Vec::new(), gaps: 0, overlaps: 0 }
     }
 
     /// One `/sync`; returns how many events came. After an error nothing has changed: the next call asks the same again.
@@ -46,11 +48,22 @@ impl Device {
         let mut news = Vec::new();
         if let Some(timeline) = joined.and_then(|room| room.get("timeline")) {
             let limited = timeline.get("limited").and_then(Value::as_bool).unwrap_or(false);
-            if limited && self.since.is_some() {
-                news = self.missing(&text(timeline, "/prev_batch")?)?;
-                self.gaps += 1;
+            let events = seen(timeline.get("events"));
+            let overlap = events.iter().rposition(|event| Some(event) == self.timeline.last());
+            match overlap.filter(|_| limited) {
+                // The room began anew and shows its end again.
+                Some(known) => {
+                    news.extend(events.into_iter().skip(known + 1));
+                    self.overlaps += 1;
+                }
+                None => {
+                    if limited && self.since.is_some() {
+                        news = self.missing(&text(timeline, "/prev_batch")?)?;
+                        self.gaps += 1;
+                    }
+                    news.extend(events);
+                }
             }
-            news.extend(seen(timeline.get("events")));
         }
         let count = news.len();
         self.timeline.append(&mut news);

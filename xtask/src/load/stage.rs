@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde_json::json;
 
 use super::{fake_slack::FakeSlack, operations::Meter, user::User};
@@ -68,6 +68,7 @@ impl Stage {
             None => worker::build(&tools, Profile::Release)?,
         };
         let data = match &setting.data {
+            Some(path) if path.join("config.json").exists() => bail!("{} has data already", path.display()),
             Some(path) => DataFolder::open(path)?,
             None => DataFolder::temporary()?,
         };

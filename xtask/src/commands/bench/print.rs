@@ -93,7 +93,9 @@ fn month_table(month: &Month) {
 fn free_verdict(month: &Month) -> String {
     let tightest = month.lines.iter().max_by(|one, other| one.free_percent.total_cmp(&other.free_percent));
     match tightest {
-        Some(line) if line.free_percent > 100.0 => format!("not enough ({}: {:.0} % of a day)", line.what, line.free_percent),
+        Some(line) if line.free_percent > 100.0 => {
+            format!("not enough ({}: {:.0} % of a day)", line.what, line.free_percent)
+        }
         Some(line) => format!("enough ({}: {:.0} % of a day)", line.what, line.free_percent),
         None => "nothing was used".to_owned(),
     }

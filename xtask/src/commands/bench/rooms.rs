@@ -34,7 +34,9 @@ pub(super) fn send(stage: &mut Stage) -> Result<Vec<Figure>> {
     }
     let mut meter = stage.meter();
     let (samples, cost) = cost_of(&mut meter, || {
-        times(300, |number| writer.send_text(&room, &format!("send{number}"), "A message of the usual length").map(drop))
+        times(300, |number| {
+            writer.send_text(&room, &format!("send{number}"), "A message of the usual length").map(drop)
+        })
     })?;
     let (path, content) = text_message(&room, "billed", "A message of the usual length");
     let billed = writer.billed("PUT", &path, &content, &stage.server.identity.admin_token)?;

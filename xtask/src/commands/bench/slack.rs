@@ -115,7 +115,8 @@ pub(super) fn burst(stage: &mut Stage) -> Result<Vec<Figure>> {
     let ((took, acknowledged), cost) = cost_of(&mut meter, || {
         let started = Instant::now();
         let writing = thread::spawn(move || -> Result<Duration> {
-            control.post("messages", &json!({"messages": messages, "parallel": 32, "wait": true, "timeout_ms": 55_000}))?;
+            control
+                .post("messages", &json!({"messages": messages, "parallel": 32, "wait": true, "timeout_ms": 55_000}))?;
             Ok(started.elapsed())
         });
         let mut last = started;

@@ -1,6 +1,6 @@
 //! The configuration of one deployment: the checkout's `wrangler.toml` with the ids, names and addresses of an account.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
@@ -9,10 +9,15 @@ use super::Deployment;
 use crate::{embedded::Registration, workspace::root};
 
 /// The whole file, with absolute paths, since it lies in the data folder.
-pub fn deployed(deployment: &Deployment, registration: Registration, ids: &[(String, String)]) -> Result<Value> {
+pub fn deployed(
+    deployment: &Deployment,
+    worker: &Path,
+    registration: Registration,
+    ids: &[(String, String)],
+) -> Result<Value> {
     let text = fs::read_to_string(root().join("wrangler.toml"))?;
     let mut config: Map<String, Value> = toml::from_str(&text).context("wrangler.toml")?;
-    absolute(&mut config, "main");
+    config.insert("main".to_owned(), json!(worker.join("index.js")));
     // It is built already, and wrangler would look for the command's folder elsewhere.
     config.remove("build");
     for table in ["d1_databases", "kv_namespaces"] {

@@ -39,7 +39,9 @@ pub fn integration(tools: &Tools, worker: &Path, support: &Path, arguments: &[St
     let (shared, alone) = (start(Options::for_tests())?, start(Options::for_tests())?);
     let strict = start(Options::default())?;
     let mut command = Command::new("cargo");
-    command.args(["test", "--package", "hubbub-integration", "--"]).args(arguments).current_dir(root());
+    // Most of the time the tests wait, for the server or for their turn.
+    command.args(["test", "--package", "hubbub-integration", "--", "--test-threads=12"]).args(arguments);
+    command.current_dir(root());
     describe(&mut command, &shared, tools, support)?;
     for (prefix, server) in [("HUBBUB_ALONE", &alone), ("HUBBUB_STRICT", &strict)] {
         command

@@ -1,0 +1,105 @@
+//! The failpoints: one after each commit (or answer of another side) that is followed by an `await`, where a process may die.
+
+use std::collections::BTreeMap;
+
+/// What makes the server pass a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trigger {
+    /// Messages both ways do.
+    Traffic,
+    /// An account is made.
+    Register,
+    /// A name is changed.
+    Profile,
+    /// A room with an alias and an invitation is made.
+    CreateRoom,
+    /// Somebody joins and leaves a room.
+    Membership,
+    /// A message concerns an appservice that is reached over HTTP.
+    Appservice,
+    /// A login is started.
+    LoginStart,
+    /// The login gets its secrets once more.
+    LoginFinish,
+    /// A channel is bridged.
+    Bridge,
+    /// A message goes to a channel that takes none.
+    Refusal,
+}
+
+/// All of them.
+pub(super) const WINDOWS: &[(&str, Trigger)] = &[
+    ("room.after_append", Trigger::Traffic),
+    ("room.after_delivery", Trigger::Traffic),
+    ("room.after_archive", Trigger::Traffic),
+    ("room.after_create", Trigger::CreateRoom),
+    ("room.after_membership", Trigger::Membership),
+    ("user.account_made", Trigger::Register),
+    ("user.profile_set", Trigger::Profile),
+    ("user.mirrored", Trigger::Profile),
+    ("user.room_intended", Trigger::CreateRoom),
+    ("user.room_made", Trigger::CreateRoom),
+    ("user.room_invited", Trigger::CreateRoom),
+    ("appservice.before_dispatch", Trigger::Traffic),
+    ("appservice.after_dispatch", Trigger::Traffic),
+    ("appservice.before_send", Trigger::Appservice),
+    ("appservice.after_send", Trigger::Appservice),
+    ("login.after_start_commit", Trigger::LoginStart),
+    ("login.after_finish_commit", Trigger::LoginFinish),
+    ("login.after_hook_commit", Trigger::Traffic),
+    ("login.after_portal_commit", Trigger::Bridge),
+    ("login.after_handover", Trigger::Traffic),
+    ("login.after_handover_commit", Trigger::Traffic),
+    ("portal.after_step_commit", Trigger::Bridge),
+    ("portal.after_create", Trigger::Bridge),
+    ("portal.after_remote_commit", Trigger::Traffic),
+    ("portal.before_apply", Trigger::Traffic),
+    ("portal.after_apply", Trigger::Traffic),
+    ("portal.after_inbound_commit", Trigger::Traffic),
+    ("portal.after_matrix_commit", Trigger::Traffic),
+    ("portal.after_attempt_commit", Trigger::Traffic),
+    ("portal.after_send", Trigger::Traffic),
+    ("portal.after_outbound_commit", Trigger::Traffic),
+    ("portal.after_refusal_commit", Trigger::Refusal),
+    ("portal.after_mirror", Trigger::Traffic),
+];
+
+/// The window where the portal is held while a group is injected.
+pub(super) const HOLD: &str = "portal.before_apply";
+
+/// How something strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Strike {
+    /// `kill -9` of workerd.
+    Kill,
+    /// The object is reset.
+    Abort,
+    /// The program panics.
+    Panic,
+}
+
+/// How often something struck where.
+#[derive(Default)]
+pub(super) struct Tally(BTreeMap<(&'static str, Strike), u64>);
+
+impl Tally {
+    /// Counts one.
+    pub fn add(&mut self, window: &'static str, strike: Strike) {
+        *self.0.entry((window, strike)).or_default() += 1;
+    }
+
+    /// How often this struck there.
+    pub fn count(&self, window: &'static str, strike: Strike) -> u64 {
+        self.0.get(&(window, strike)).copied().unwrap_or(0)
+    }
+
+    /// How often anything struck there.
+    pub fn at(&self, window: &'static str) -> u64 {
+        [Strike::Kill, Strike::Abort, Strike::Panic].into_iter().map(|strike| self.count(window, strike)).sum()
+    }
+
+    /// The windows where nothing has struck yet.
+    pub fn missing(&self) -> Vec<(&'static str, Trigger)> {
+        WINDOWS.iter().copied().filter(|(window, _)| self.at(window) == 0).collect()
+    }
+}
