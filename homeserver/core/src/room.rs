@@ -6,6 +6,7 @@
 
 mod append;
 mod archive;
+mod bridged;
 pub mod create;
 mod cursors;
 mod deliver;

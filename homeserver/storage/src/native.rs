@@ -326,6 +326,18 @@ impl NativeDirectory {
     }
 }
 
+impl NativeDirectory {
+    /// D1 hands each row back as an object: of two columns of one name it would lose one.
+    fn refuse_columns_of_one_name(&self, sql: &str) -> Result<(), DatabaseError> {
+        let statement = self.database.connection.prepare(sql).map_err(DatabaseError::new)?;
+        let mut names: Vec<_> = statement.column_names().collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        if names.len() == count { Ok(()) } else { Err(DatabaseError(format!("two columns of one name in {sql}"))) }
+    }
+}
+
 impl Directory for NativeDirectory {
     fn batch(&self, statements: Vec<Statement>) -> LocalBoxFuture<'_, Result<Vec<Vec<Row>>, DatabaseError>> {
         Box::pin(async move {
@@ -336,6 +348,7 @@ impl Directory for NativeDirectory {
             self.database.transact(&mut |transaction| {
                 results.clear();
                 for statement in &statements {
+                    self.refuse_columns_of_one_name(statement.sql)?;
                     results.push(transaction.execute(statement.sql, &statement.params)?);
                 }
                 Ok(())

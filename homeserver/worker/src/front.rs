@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
+use http::{HeaderValue, header};
 use hubbub_api::{Answer, Peer};
 use hubbub_core::error::MatrixError;
-use worker::{Env, Request, Response, Result};
+use worker::{Env, Result, web_sys};
 
 use crate::{
     admin,
@@ -15,35 +16,43 @@ use crate::{
     waiting,
 };
 
+/// The header in which the platform names the client's address. Clients cannot set it.
+const ADDRESS_HEADER: &str = "cf-connecting-ip";
+
 /// Answers one request from outside.
-pub async fn answer(request: Request, env: &Env) -> Result<Response> {
+pub async fn answer(request: web_sys::Request, env: &Env) -> Result<web_sys::Response> {
     let Ok(isolate) = isolate::get(env) else {
-        return refuse(&MatrixError::new(500, "M_UNKNOWN", "This server is not configured; its log says what is missing."));
+        let error = "This server is not configured; its log says what is missing.";
+        return http_message::write(refused(&MatrixError::new(500, "M_UNKNOWN", error)));
     };
-    let address = request.headers().get("cf-connecting-ip")?.unwrap_or_else(|| "unknown".to_owned());
-    let request = match http_message::read(request).await {
-        Ok(request) => request,
-        Err(Unreadable::TooLarge) => return refuse(&MatrixError::too_large("The body is larger than 1 MiB.")),
+    let response = match http_message::read(&request).await {
+        Ok(request) => answer_read(&isolate, env, request).await,
+        Err(Unreadable::TooLarge) => refused(&MatrixError::too_large("The body is larger than 1 MiB.")),
         Err(Unreadable::Malformed) => {
-            return refuse(&MatrixError::invalid_param("The request's URL or a header is malformed."));
+            refused(&MatrixError::invalid_param("The request's URL or a header is malformed."))
         }
-        Err(Unreadable::Broken(error)) => return Err(error),
+        Err(Unreadable::Broken(error)) => return Err(error.into()),
     };
-    if let Some(response) = admin::answer(&isolate, env, &request).await {
-        return http_message::write(response);
-    }
-    let bill = wants_bill(&isolate, &request).then(Bill::default);
-    let scope = Scope { bill: bill.clone(), object: None };
-    let response = within(scope, respond(&isolate, request, address)).await;
-    let mut response = http_message::write(response)?;
-    if let Some(bill) = bill {
-        response.headers_mut().set(OPERATIONS_HEADER, &serde_json::to_string(&bill.get())?)?;
-    }
-    Ok(response)
+    http_message::write(response)
 }
 
-async fn respond(isolate: &Isolate, request: http::Request<Vec<u8>>, address: String) -> http::Response<Vec<u8>> {
-    let peer = Peer { address, front: Rc::clone(&isolate.front) };
+async fn answer_read(isolate: &Isolate, env: &Env, request: http::Request<Vec<u8>>) -> http::Response<Vec<u8>> {
+    if let Some(response) = admin::answer(isolate, env, &request).await {
+        return response;
+    }
+    let bill = wants_bill(isolate, &request).then(Bill::default);
+    let scope = Scope { bill: bill.clone(), object: None };
+    let mut response = within(scope, respond(isolate, request)).await;
+    let bill = bill.and_then(|bill| serde_json::to_string(&bill.get()).ok());
+    if let Some(bill) = bill.and_then(|bill| HeaderValue::try_from(bill).ok()) {
+        response.headers_mut().insert(OPERATIONS_HEADER, bill);
+    }
+    response
+}
+
+async fn respond(isolate: &Isolate, request: http::Request<Vec<u8>>) -> http::Response<Vec<u8>> {
+    let address = request.headers().get(ADDRESS_HEADER).and_then(|address| address.to_str().ok());
+    let peer = Peer { address: address.unwrap_or("unknown").to_owned(), front: Rc::clone(&isolate.front) };
     match hubbub_api::handle(&isolate.context, request, &peer).await {
         Answer::Response(response) => response,
         Answer::Sync(call) => hubbub_api::sync_response(waiting::poll(&isolate.objects, call).await),
@@ -56,8 +65,13 @@ fn wants_bill(isolate: &Isolate, request: &http::Request<Vec<u8>>) -> bool {
     token.is_some_and(|token| isolate.context.config.secrets.is_admin_token(token))
 }
 
-fn refuse(error: &MatrixError) -> Result<Response> {
-    let response = Response::from_json(&error.body())?.with_status(error.status);
-    response.headers().set("access-control-allow-origin", "*")?;
-    Ok(response)
+/// What a request gets that never reaches the API.
+fn refused(error: &MatrixError) -> http::Response<Vec<u8>> {
+    let mut response = http::Response::new(error.body().to_string().into_bytes());
+    *response.status_mut() =
+        http::StatusCode::from_u16(error.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
 }

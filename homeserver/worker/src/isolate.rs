@@ -6,12 +6,15 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use hubbub_api::{Front, NoBridges, RateLimiter, Unlimited};
+use hubbub_api::{Front, RateLimiter, Unlimited};
 use hubbub_appservice::registry::Registry;
+use hubbub_bridge::matrix::builtin;
 use hubbub_core::context::{Context, Failpoints};
+use hubbub_slack::{Slack, SlackBridge};
 use worker::Env;
 
 use crate::{
+    bridges::Bridges,
     configuration::{self, Misconfigured, Switches},
     log,
     ports::{
@@ -34,6 +37,8 @@ pub struct Isolate {
     pub objects: Rc<PlatformObjects>,
     /// What requests from outside meet.
     pub front: Rc<Front>,
+    /// The bundled bridge.
+    pub bridge: Rc<SlackBridge>,
     /// What only the platform's side needs to know.
     pub switches: Switches,
 }
@@ -69,8 +74,9 @@ fn make(env: &Env) -> Result<Isolate, Misconfigured> {
             Rc::new(Unlimited)
         }
     };
-    let registry = Registry::new(&config, directory.clone(), clock.clone(), Vec::new())
-        .map_err(|error| Misconfigured(error.to_string()))?;
+    let registry =
+        Registry::new(&config, directory.clone(), clock.clone(), vec![builtin::<Slack>(&config.server_name)])
+            .map_err(|error| Misconfigured(error.to_string()))?;
     let registry = Rc::new(registry);
     let inside = Rc::new(Front::new(Rc::clone(&registry)));
     let context = Rc::new_cyclic(|context| Context {
@@ -84,6 +90,7 @@ fn make(env: &Env) -> Result<Isolate, Misconfigured> {
         appservices: registry.clone(),
         config,
     });
-    let front = Rc::new(Front { limiter, bridges: Rc::new(NoBridges), registry });
-    Ok(Isolate { context, objects, front, switches })
+    let bridge = Rc::new(SlackBridge::new(Rc::clone(&context)));
+    let front = Rc::new(Front { limiter, bridges: Rc::new(Bridges(Rc::clone(&bridge))), registry });
+    Ok(Isolate { context, objects, front, bridge, switches })
 }

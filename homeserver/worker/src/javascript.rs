@@ -1,8 +1,53 @@
-//! Reading what JavaScript throws.
+//! The functions of `platform.js`, and reading what JavaScript throws.
 
 use hubbub_storage::database::DatabaseError;
-use wasm_bindgen::{JsCast as _, JsValue};
-use worker::js_sys;
+use wasm_bindgen::prelude::*;
+use worker::{
+    js_sys::{self, Array, ArrayBuffer, Promise, Uint8Array},
+    web_sys,
+};
+
+#[wasm_bindgen(module = "/src/platform.js")]
+extern "C" {
+    /// Reads a whole request.
+    #[wasm_bindgen(js_name = readRequest)]
+    pub fn read_request(request: &web_sys::Request, limit: u32) -> Promise;
+
+    /// A response from its parts.
+    #[wasm_bindgen(catch, js_name = makeResponse)]
+    pub fn make_response(status: u16, headers: &str, body: &Uint8Array) -> Result<web_sys::Response, JsValue>;
+
+    /// Sends a command to an object and reads the whole reply.
+    #[wasm_bindgen(js_name = callObject)]
+    pub fn call_object(
+        namespace: &JsValue,
+        name: &str,
+        options: &JsValue,
+        command: &Uint8Array,
+        billed: bool,
+    ) -> Promise;
+
+    /// A promise that [`let_go`] rejects.
+    pub fn hold(work: &Promise) -> Promise;
+
+    /// As [`hold`], for a response: a rejected one becomes a 500.
+    #[wasm_bindgen(js_name = holdAnswer)]
+    pub fn hold_answer(work: &Promise) -> Promise;
+
+    /// Rejects every promise that is held.
+    #[wasm_bindgen(js_name = letGo)]
+    pub fn let_go();
+}
+
+/// The bytes of a buffer, or none if it is none.
+pub fn bytes(buffer: &JsValue) -> Vec<u8> {
+    buffer.dyn_ref::<ArrayBuffer>().map(|buffer| Uint8Array::new(buffer).to_vec()).unwrap_or_default()
+}
+
+/// The text at a place of an array; empty if it is none.
+pub fn text_at(parts: &Array, index: u32) -> String {
+    parts.get(index).as_string().unwrap_or_default()
+}
 
 /// The message of something that was thrown.
 pub fn message(thrown: &JsValue) -> String {

@@ -9,6 +9,7 @@
 //! It decodes, calls and encodes: what a room or a bridge does is decided in the core.
 
 mod admin;
+mod bridges;
 mod configuration;
 mod cron;
 mod front;
@@ -34,7 +35,7 @@ use worker::{
 /// Answers a request from outside.
 #[wasm_bindgen]
 pub fn fetch(request: web_sys::Request, env: Env, _context: Context) -> Promise {
-    lifeline::promise(async move { front::answer(request.into(), &env).await.map(web_sys::Response::from) })
+    lifeline::answer(async move { front::answer(request, &env).await })
 }
 
 /// Runs a schedule of `wrangler.toml`.

@@ -4,6 +4,7 @@ pub mod abort;
 pub mod appservice;
 pub mod login;
 pub mod portal;
+pub mod reply;
 pub mod room;
 pub mod shell;
 pub mod storage_probe;

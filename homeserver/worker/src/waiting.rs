@@ -9,7 +9,10 @@
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use futures_util::{StreamExt as _, future::{Either, select}};
+use futures_util::{
+    StreamExt as _,
+    future::{Either, select},
+};
 use hubbub_api::SyncCall;
 use hubbub_core::{
     contract::user::{SyncAnswer, SyncRequest},
@@ -101,11 +104,9 @@ async fn wait_for(socket: &WebSocket, wait: Duration) -> Option<Outcome> {
     let mut events = socket.events().ok()?;
     socket.accept().ok()?;
     let first = Box::pin(async {
-        loop {
-            match events.next().await? {
-                Ok(WebsocketEvent::Message(message)) => return message.text(),
-                Ok(WebsocketEvent::Close(_)) | Err(_) => return None,
-            }
+        match events.next().await? {
+            Ok(WebsocketEvent::Message(message)) => message.text(),
+            Ok(WebsocketEvent::Close(_)) | Err(_) => None,
         }
     });
     match select(first, Delay::from(wait)).await {

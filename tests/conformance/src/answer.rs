@@ -28,10 +28,7 @@ impl Answer {
     /// The JSON body of an answer that must be 2xx.
     #[track_caller]
     pub fn ok(self) -> Value {
-        assert!(
-            (200..300).contains(&self.status),
-            "a 2xx was expected\n{self}"
-        );
+        assert!((200..300).contains(&self.status), "a 2xx was expected\n{self}");
         self.into_json()
     }
 
@@ -45,11 +42,7 @@ impl Answer {
     /// The JSON body of a refusal that must have this status and errcode.
     #[track_caller]
     pub fn refused(self, status: u16, errcode: &str) -> Value {
-        let matches = self.status == status
-            && self
-                .json
-                .as_ref()
-                .is_some_and(|body| body["errcode"] == errcode);
+        let matches = self.status == status && self.json.as_ref().is_some_and(|body| body["errcode"] == errcode);
         assert!(matches, "{status} {errcode} was expected\n{self}");
         self.into_json()
     }
@@ -57,10 +50,7 @@ impl Answer {
     #[track_caller]
     fn into_json(self) -> Value {
         let Some(json) = self.json else {
-            panic!(
-                "a JSON body was expected\n  {}\n  status: {}\n  body: {}",
-                self.request, self.status, self.body
-            )
+            panic!("a JSON body was expected\n  {}\n  status: {}\n  body: {}", self.request, self.status, self.body)
         };
         json
     }
@@ -68,13 +58,7 @@ impl Answer {
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "  request: {}\n  status: {}\n  body: {}",
-            self.request,
-            self.status,
-            shortened(&self.body)
-        )
+        write!(f, "  request: {}\n  status: {}\n  body: {}", self.request, self.status, shortened(&self.body))
     }
 }
 

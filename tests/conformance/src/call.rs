@@ -28,8 +28,7 @@ pub struct Call {
 impl Call {
     /// Adds one query parameter.
     pub fn query(mut self, name: &str, value: &str) -> Self {
-        self.query
-            .push(if self.query.is_empty() { '?' } else { '&' });
+        self.query.push(if self.query.is_empty() { '?' } else { '&' });
         self.query.push_str(&encoded(name, ""));
         self.query.push('=');
         self.query.push_str(&encoded(value, ""));
@@ -49,9 +48,7 @@ impl Call {
 
     /// Uses another version of the path than `v3`.
     pub fn version(mut self, version: &str) -> Self {
-        self.path = self
-            .path
-            .replacen("/client/v3/", &format!("/client/{version}/"), 1);
+        self.path = self.path.replacen("/client/v3/", &format!("/client/{version}/"), 1);
         self
     }
 
@@ -69,10 +66,7 @@ impl Call {
         }
         let mut builder = self
             .http
-            .request(
-                self.method,
-                format!("{}{}{}", self.base, self.path, self.query),
-            )
+            .request(self.method, format!("{}{}{}", self.base, self.path, self.query))
             .header(header::CONTENT_TYPE, "application/json");
         if let Some(token) = self.token {
             builder = builder.bearer_auth(token);
@@ -86,21 +80,13 @@ impl Call {
         };
         let status = response.status().as_u16();
         let content_type = response.headers().get(header::CONTENT_TYPE);
-        let content_type = content_type
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned);
+        let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
         let body = match response.bytes().await {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(error) => panic!("the answer to {request} broke off: {error:?}"),
         };
         let json = serde_json::from_str(&body).ok();
-        Answer {
-            request,
-            status,
-            content_type,
-            body,
-            json,
-        }
+        Answer { request, status, content_type, body, json }
     }
 }
 
@@ -128,10 +114,7 @@ fn encoded(text: &str, kept: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
         let character = char::from(byte);
-        if character.is_ascii_alphanumeric()
-            || "-._~".contains(character)
-            || kept.contains(character)
-        {
+        if character.is_ascii_alphanumeric() || "-._~".contains(character) || kept.contains(character) {
             encoded.push(character);
         } else {
             encoded.push_str(&format!("%{byte:02X}"));

@@ -29,10 +29,7 @@ pub fn read_claims(folder: &Path) -> io::Result<Vec<Claim>> {
     let mut claims = Vec::new();
     for file in files {
         let path = file.path();
-        let module = path
-            .file_stem()
-            .map(|stem| stem.to_string_lossy().into_owned())
-            .unwrap_or_default();
+        let module = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         claims.extend(claims_of(&module, &fs::read_to_string(&path)?));
     }
     Ok(claims)
@@ -47,10 +44,7 @@ fn claims_of(module: &str, source: &str) -> Vec<Claim> {
         } else if let Some(function) = line.strip_prefix("async fn ") {
             let function = function.split('(').next().unwrap_or_default();
             for bullet in claimed.drain(..) {
-                claims.push(Claim {
-                    bullet: bullet.to_owned(),
-                    test: format!("{module}::{function}"),
-                });
+                claims.push(Claim { bullet: bullet.to_owned(), test: format!("{module}::{function}") });
             }
         }
     }
@@ -59,31 +53,18 @@ fn claims_of(module: &str, source: &str) -> Vec<Claim> {
 
 /// What is wrong with the claims: bullets that no page has, and bullets that two tests claim.
 pub fn faults(areas: &[Area], claims: &[Claim]) -> Vec<String> {
-    let known: BTreeSet<&str> = areas
-        .iter()
-        .flat_map(|area| &area.bullets)
-        .map(String::as_str)
-        .collect();
+    let known: BTreeSet<&str> = areas.iter().flat_map(|area| &area.bullets).map(String::as_str).collect();
     let mut by_bullet: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for claim in claims {
-        by_bullet
-            .entry(&claim.bullet)
-            .or_default()
-            .push(&claim.test);
+        by_bullet.entry(&claim.bullet).or_default().push(&claim.test);
     }
     let mut faults = Vec::new();
     for (bullet, tests) in by_bullet {
         if !known.contains(bullet) {
-            faults.push(format!(
-                "no page has the bullet `{bullet}` that {} claims",
-                tests.join(", ")
-            ));
+            faults.push(format!("no page has the bullet `{bullet}` that {} claims", tests.join(", ")));
         }
         if tests.len() > 1 {
-            faults.push(format!(
-                "`{bullet}` is claimed more than once: {}",
-                tests.join(", ")
-            ));
+            faults.push(format!("`{bullet}` is claimed more than once: {}", tests.join(", ")));
         }
     }
     faults
@@ -93,20 +74,11 @@ pub fn faults(areas: &[Area], claims: &[Claim]) -> Vec<String> {
 pub fn table(areas: &[Area], claims: &[Claim]) -> String {
     let claimed: BTreeSet<&str> = claims.iter().map(|claim| claim.bullet.as_str()).collect();
     let is_covered = |bullet: &String| claimed.contains(bullet.as_str());
-    let (mut rows, mut pending, mut covered_in_all, mut in_all) =
-        (String::new(), String::new(), 0, 0);
+    let (mut rows, mut pending, mut covered_in_all, mut in_all) = (String::new(), String::new(), 0, 0);
     for area in areas {
-        let covered = area
-            .bullets
-            .iter()
-            .filter(|bullet| is_covered(bullet))
-            .count();
+        let covered = area.bullets.iter().filter(|bullet| is_covered(bullet)).count();
         let (page, name, count) = (&area.page, &area.name, area.bullets.len());
-        let _ = writeln!(
-            rows,
-            "| {page} | {name} | {covered} | {} |",
-            count - covered
-        );
+        let _ = writeln!(rows, "| {page} | {name} | {covered} | {} |", count - covered);
         covered_in_all += covered;
         in_all += count;
         if covered < count {
@@ -134,19 +106,12 @@ mod tests {
 
     fn area() -> Area {
         let bullets = vec!["TestA/one".to_owned(), "TestA/two".to_owned()];
-        Area {
-            page: "client-1.md".to_owned(),
-            name: "Things".to_owned(),
-            bullets,
-        }
+        Area { page: "client-1.md".to_owned(), name: "Things".to_owned(), bullets }
     }
 
     #[test]
     fn a_claim_belongs_to_the_function_that_follows_it() {
-        let claim = Claim {
-            bullet: "TestA/one".to_owned(),
-            test: "things::one_works".to_owned(),
-        };
+        let claim = Claim { bullet: "TestA/one".to_owned(), test: "things::one_works".to_owned() };
 
         assert_eq!(claims_of("things", SOURCE), [claim]);
     }

@@ -38,14 +38,11 @@ impl Homeserver {
     pub fn at(base: &str) -> Self {
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(60))
+            // Servers close idle connections, workerd after 5 s: one that may close right now is not used again.
+            .pool_idle_timeout(Duration::from_secs(2))
             .build();
-        let Ok(http) = http else {
-            panic!("the HTTP client cannot be made: {http:?}")
-        };
-        Self {
-            http,
-            base: base.trim_end_matches('/').to_owned(),
-        }
+        let Ok(http) = http else { panic!("the HTTP client cannot be made: {http:?}") };
+        Self { http, base: base.trim_end_matches('/').to_owned() }
     }
 
     /// A request without a token to `/_matrix/client/v3/…`.
@@ -88,8 +85,7 @@ impl Homeserver {
     pub async fn register(&self, name: &str) -> User {
         let username = random_name(name);
         let password = format!("secret of {username}");
-        let body =
-            json!({"auth": self.registration_auth(), "username": username, "password": password});
+        let body = json!({"auth": self.registration_auth(), "username": username, "password": password});
         let account = self.post(["register"]).json(body).await.ok();
         User::from_answer(self, &account, &password)
     }

@@ -8,14 +8,8 @@
 //! Everything here panics when the server does not do what a test needs: each message prints the request, the
 //! status and the body. Access tokens are never printed.
 
-#![expect(
-    clippy::panic,
-    reason = "a test fails by a panic, and the message is made here"
-)]
-#![expect(
-    clippy::indexing_slicing,
-    reason = "indexing JSON by name gives null where there is nothing"
-)]
+#![expect(clippy::panic, reason = "a test fails by a panic, and the message is made here")]
+#![expect(clippy::indexing_slicing, reason = "indexing JSON by name gives null where there is nothing")]
 
 mod answer;
 mod call;

@@ -23,9 +23,7 @@ pub struct Area {
 /// The folder of the pages: `$HUBBUB_SHARED/conformance`, by default in `../shared` beside the workspace.
 pub fn folder(workspace: &Path) -> PathBuf {
     let shared = std::env::var_os("HUBBUB_SHARED").map(PathBuf::from);
-    shared
-        .unwrap_or_else(|| workspace.join("../shared"))
-        .join("conformance")
+    shared.unwrap_or_else(|| workspace.join("../shared")).join("conformance")
 }
 
 /// Reads all areas of all pages, in order. Areas without bullets are left out.
@@ -34,13 +32,7 @@ pub fn read(folder: &Path) -> io::Result<Vec<Area>> {
     for page in PAGES {
         let path = folder.join(page);
         let text = fs::read_to_string(&path).map_err(|error| {
-            io::Error::new(
-                error.kind(),
-                format!(
-                    "{}: {error} (HUBBUB_SHARED names the folder above)",
-                    path.display()
-                ),
-            )
+            io::Error::new(error.kind(), format!("{}: {error} (HUBBUB_SHARED names the folder above)", path.display()))
         })?;
         areas.extend(areas_of(page, &text));
     }
@@ -51,8 +43,7 @@ fn areas_of(page: &str, text: &str) -> Vec<Area> {
     let mut areas: Vec<Area> = Vec::new();
     let mut bullet = String::new();
     for line in text.lines().chain(["## "]) {
-        let starts_other =
-            line.starts_with("## ") || line.starts_with("- ") || line.trim().is_empty();
+        let starts_other = line.starts_with("## ") || line.starts_with("- ") || line.trim().is_empty();
         if starts_other {
             if let (Some(area), Some(name)) = (areas.last_mut(), name_at_end(&bullet)) {
                 area.bullets.push(name.to_owned());
@@ -62,11 +53,7 @@ fn areas_of(page: &str, text: &str) -> Vec<Area> {
         if let Some(name) = line.strip_prefix("## ") {
             // What follows in parentheses is a note on the area.
             let name = name.split(" (").next().unwrap_or(name);
-            areas.push(Area {
-                page: page.to_owned(),
-                name: name.to_owned(),
-                bullets: Vec::new(),
-            });
+            areas.push(Area { page: page.to_owned(), name: name.to_owned(), bullets: Vec::new() });
         } else if line.starts_with("- ") || !bullet.is_empty() {
             bullet.push_str(line.trim());
             bullet.push(' ');
@@ -104,18 +91,8 @@ mod tests {
 
         let areas = areas_of("page.md", page);
 
-        let bullets = vec![
-            "TestRoom/A list (SYN-205)".to_owned(),
-            "TestRoom/B".to_owned(),
-        ];
-        assert_eq!(
-            areas,
-            [Area {
-                page: "page.md".to_owned(),
-                name: "Rooms".to_owned(),
-                bullets
-            }]
-        );
+        let bullets = vec!["TestRoom/A list (SYN-205)".to_owned(), "TestRoom/B".to_owned()];
+        assert_eq!(areas, [Area { page: "page.md".to_owned(), name: "Rooms".to_owned(), bullets }]);
     }
 
     #[test]

@@ -13,10 +13,7 @@ pub struct Run {
 impl Run {
     /// Takes in one line of the test binary's output; lines that report no test change nothing.
     pub fn read_line(&mut self, line: &str) {
-        let Some((name, result)) = line
-            .strip_prefix("test ")
-            .and_then(|line| line.rsplit_once(" ... "))
-        else {
+        let Some((name, result)) = line.strip_prefix("test ").and_then(|line| line.rsplit_once(" ... ")) else {
             return;
         };
         match result.trim() {
@@ -81,20 +78,10 @@ impl Verdict {
     pub fn report(&self) -> String {
         let mut lines = Vec::new();
         lines.extend(self.failed.iter().map(|name| format!("failed: {name}")));
-        lines.extend(
-            self.now_pass
-                .iter()
-                .map(|name| format!("listed as a known difference, but passes: {name}")),
-        );
-        lines.extend(
-            self.not_found
-                .iter()
-                .map(|name| format!("listed as a known difference, but no test: {name}")),
-        );
+        lines.extend(self.now_pass.iter().map(|name| format!("listed as a known difference, but passes: {name}")));
+        lines.extend(self.not_found.iter().map(|name| format!("listed as a known difference, but no test: {name}")));
         let (passed, failed, known) = (self.passed, self.failed.len(), self.known);
-        lines.push(format!(
-            "{passed} passed, {failed} failed, {known} known differences"
-        ));
+        lines.push(format!("{passed} passed, {failed} failed, {known} known differences"));
         lines.join("\n")
     }
 }
@@ -105,12 +92,7 @@ mod tests {
 
     fn run() -> Run {
         let mut run = Run::default();
-        for line in [
-            "running 3 tests",
-            "test a::x ... ok",
-            "test a::y ... FAILED",
-            "test b::z ... FAILED",
-        ] {
+        for line in ["running 3 tests", "test a::x ... ok", "test a::y ... FAILED", "test b::z ... FAILED"] {
             run.read_line(line);
         }
         run
@@ -118,11 +100,7 @@ mod tests {
 
     #[test]
     fn a_failure_that_is_listed_is_a_known_difference() {
-        let known = known_differences(
-            "[synapse]\n\"a::y\" = \"why\"\n\"b::z\" = \"why\"\n",
-            "synapse",
-        )
-        .unwrap();
+        let known = known_differences("[synapse]\n\"a::y\" = \"why\"\n\"b::z\" = \"why\"\n", "synapse").unwrap();
 
         let verdict = Verdict::new(&run(), &known, true);
 
@@ -132,10 +110,8 @@ mod tests {
 
     #[test]
     fn an_unlisted_failure_and_a_listed_pass_and_a_listed_name_without_a_test_are_bad() {
-        let known = known_differences(
-            "[synapse]\n\"a::x\" = \"why\"\n\"a::y\" = \"why\"\n\"c::gone\" = \"why\"\n",
-            "synapse",
-        );
+        let known =
+            known_differences("[synapse]\n\"a::x\" = \"why\"\n\"a::y\" = \"why\"\n\"c::gone\" = \"why\"\n", "synapse");
 
         let verdict = Verdict::new(&run(), &known.unwrap(), true);
 
@@ -147,9 +123,6 @@ mod tests {
 
     #[test]
     fn a_peer_that_is_not_in_the_file_has_no_known_differences() {
-        assert_eq!(
-            known_differences("[synapse]\n", "other").unwrap(),
-            BTreeMap::new()
-        );
+        assert_eq!(known_differences("[synapse]\n", "other").unwrap(), BTreeMap::new());
     }
 }

@@ -27,13 +27,7 @@ pub struct SyncCall {
 
 impl SyncCall {
     pub(crate) fn new(user: &User) -> Self {
-        Self {
-            user: user.clone(),
-            since: None,
-            filter: None,
-            full_state: false,
-            timeout: 1000,
-        }
+        Self { user: user.clone(), since: None, filter: None, full_state: false, timeout: 1000 }
     }
 
     /// Asks for what is new since this token.
@@ -61,10 +55,7 @@ impl SyncCall {
     }
 
     async fn send(self) -> SyncAnswer {
-        let mut call = self
-            .user
-            .get(["sync"])
-            .query("timeout", &self.timeout.to_string());
+        let mut call = self.user.get(["sync"]).query("timeout", &self.timeout.to_string());
         if let Some(since) = &self.since {
             call = call.query("since", since);
         }
@@ -83,20 +74,11 @@ impl SyncCall {
     }
 
     /// The same, but each time from the same token as the first.
-    pub async fn until_from_same_token(
-        self,
-        what: &str,
-        condition: impl FnMut(&SyncAnswer) -> bool,
-    ) -> SyncAnswer {
+    pub async fn until_from_same_token(self, what: &str, condition: impl FnMut(&SyncAnswer) -> bool) -> SyncAnswer {
         self.poll(what, false, condition).await
     }
 
-    async fn poll(
-        mut self,
-        what: &str,
-        advance: bool,
-        mut condition: impl FnMut(&SyncAnswer) -> bool,
-    ) -> SyncAnswer {
+    async fn poll(mut self, what: &str, advance: bool, mut condition: impl FnMut(&SyncAnswer) -> bool) -> SyncAnswer {
         let start = Instant::now();
         let mut seen: Vec<SyncAnswer> = Vec::new();
         loop {
@@ -110,11 +92,7 @@ impl SyncCall {
             }
             seen.push(answer);
             if start.elapsed() > BUDGET {
-                panic!(
-                    "{}: {what} did not come down sync; {}",
-                    self.user.id,
-                    told(&seen)
-                );
+                panic!("{}: {what} did not come down sync; {}", self.user.id, told(&seen));
             }
             if asked.elapsed() < Duration::from_millis(50) {
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -125,9 +103,7 @@ impl SyncCall {
 
 /// The answers of a poll for a message: those that have rooms or account data, since the others say nothing.
 fn told(answers: &[SyncAnswer]) -> String {
-    let telling = |answer: &&SyncAnswer| {
-        answer.get("rooms").is_some() || answer.get("account_data").is_some()
-    };
+    let telling = |answer: &&SyncAnswer| answer.get("rooms").is_some() || answer.get("account_data").is_some();
     let mut text = format!("of {} answers these have news:", answers.len());
     for answer in answers.iter().filter(telling).take(3) {
         text.push('\n');
@@ -162,10 +138,7 @@ impl SyncAnswer {
     pub fn next_batch(&self) -> String {
         match self.0["next_batch"].as_str() {
             Some(token) if !token.is_empty() => token.to_owned(),
-            _ => panic!(
-                "the sync answer has no next_batch: {}",
-                shortened(&self.0.to_string())
-            ),
+            _ => panic!("the sync answer has no next_batch: {}", shortened(&self.0.to_string())),
         }
     }
 
@@ -191,23 +164,17 @@ impl SyncAnswer {
 
     /// Whether the timeline of a joined room has the event with this id.
     pub fn has_event(&self, room: &str, event_id: &str) -> bool {
-        self.timeline(room)
-            .iter()
-            .any(|event| event["event_id"] == event_id)
+        self.timeline(room).iter().any(|event| event["event_id"] == event_id)
     }
 
     /// The first global account data event of this type.
     pub fn account_data(&self, event_type: &str) -> Option<&Value> {
-        events(&self.0["account_data"])
-            .iter()
-            .find(|event| event["type"] == event_type)
+        events(&self.0["account_data"]).iter().find(|event| event["type"] == event_type)
     }
 
     /// The first ephemeral event of this type in a joined room.
     pub fn ephemeral(&self, room: &str, event_type: &str) -> Option<&Value> {
-        events(&self.joined(room)["ephemeral"])
-            .iter()
-            .find(|event| event["type"] == event_type)
+        events(&self.joined(room)["ephemeral"]).iter().find(|event| event["type"] == event_type)
     }
 }
 
@@ -218,17 +185,11 @@ pub fn events(section: &Value) -> &[Value] {
 
 /// Whether a room section of a sync answer has this user's membership event in `state` or `timeline`.
 pub fn shows_member(section: &Value, user_id: &str, membership: &str) -> bool {
-    let in_either = events(&section["state"])
-        .iter()
-        .chain(events(&section["timeline"]));
-    in_either
-        .into_iter()
-        .any(|event| is_member(event, user_id, membership))
+    let in_either = events(&section["state"]).iter().chain(events(&section["timeline"]));
+    in_either.into_iter().any(|event| is_member(event, user_id, membership))
 }
 
 /// Whether an event is this user's membership event with this membership.
 pub(crate) fn is_member(event: &Value, user_id: &str, membership: &str) -> bool {
-    event["type"] == "m.room.member"
-        && event["state_key"] == user_id
-        && event["content"]["membership"] == membership
+    event["type"] == "m.room.member" && event["state_key"] == user_id && event["content"]["membership"] == membership
 }

@@ -42,21 +42,13 @@ impl User {
 
     /// Logs in once more with the same password; `extra` is merged into the request.
     pub async fn login_again(&self, extra: Value) -> User {
-        let answer = self
-            .server
-            .login(&self.id, &self.password, extra)
-            .await
-            .ok();
+        let answer = self.server.login(&self.id, &self.password, extra).await.ok();
         User::from_answer(&self.server, &answer, &self.password)
     }
 
     /// The user id without sigil and server name.
     pub fn localpart(&self) -> &str {
-        self.id
-            .trim_start_matches('@')
-            .split(':')
-            .next()
-            .unwrap_or_default()
+        self.id.trim_start_matches('@').split(':').next().unwrap_or_default()
     }
 
     /// The server name of the homeserver.
@@ -110,10 +102,7 @@ impl User {
 
     /// `POST /rooms/{room}/leave` with an empty object.
     pub async fn leave(&self, room: &str) {
-        self.post(["rooms", room, "leave"])
-            .json(json!({}))
-            .await
-            .ok();
+        self.post(["rooms", room, "leave"]).json(json!({})).await.ok();
     }
 
     /// `POST /rooms/{room}/forget` with an empty object; the caller judges the answer.
@@ -123,41 +112,28 @@ impl User {
 
     /// Invites another user; the caller judges the answer.
     pub fn invite(&self, room: &str, other: &User) -> Call {
-        self.post(["rooms", room, "invite"])
-            .json(json!({"user_id": other.id}))
+        self.post(["rooms", room, "invite"]).json(json!({"user_id": other.id}))
     }
 
     /// Kicks another user; the caller judges the answer.
     pub fn kick(&self, room: &str, other: &User) -> Call {
-        self.post(["rooms", room, "kick"])
-            .json(json!({"user_id": other.id}))
+        self.post(["rooms", room, "kick"]).json(json!({"user_id": other.id}))
     }
 
     /// Bans another user; the caller judges the answer.
     pub fn ban(&self, room: &str, other: &User) -> Call {
-        self.post(["rooms", room, "ban"])
-            .json(json!({"user_id": other.id}))
+        self.post(["rooms", room, "ban"]).json(json!({"user_id": other.id}))
     }
 
     /// Sends a message event with a fresh transaction id and returns its event id.
     pub async fn send(&self, room: &str, event_type: &str, content: Value) -> String {
-        let sent = self
-            .put(
-                ["rooms", room, "send", event_type, &random_name("txn")],
-                content,
-            )
-            .await;
+        let sent = self.put(["rooms", room, "send", event_type, &random_name("txn")], content).await;
         text(&sent.ok(), "event_id")
     }
 
     /// Sends an `m.room.message` with this text and returns its event id.
     pub async fn send_text(&self, room: &str, body: &str) -> String {
-        self.send(
-            room,
-            "m.room.message",
-            json!({"msgtype": "m.text", "body": body}),
-        )
-        .await
+        self.send(room, "m.room.message", json!({"msgtype": "m.text", "body": body})).await
     }
 
     /// Sends a text and waits until an initial sync has it in the timeline.
@@ -174,24 +150,17 @@ impl User {
 
     /// Sets state under the empty key and returns the event id.
     pub async fn set_state(&self, room: &str, event_type: &str, content: Value) -> String {
-        text(
-            &self.put_state(room, event_type, "", content).await.ok(),
-            "event_id",
-        )
+        text(&self.put_state(room, event_type, "", content).await.ok(), "event_id")
     }
 
     /// The content of a state event under the empty key, read by a path with a trailing slash.
     pub async fn state(&self, room: &str, event_type: &str) -> Value {
-        self.get(["rooms", room, "state", event_type, ""])
-            .await
-            .ok()
+        self.get(["rooms", room, "state", event_type, ""]).await.ok()
     }
 
     /// The membership event's content of another user, as the room's state has it.
     pub async fn member_state(&self, room: &str, user_id: &str) -> Value {
-        self.get(["rooms", room, "state", "m.room.member", user_id])
-            .await
-            .ok()
+        self.get(["rooms", room, "state", "m.room.member", user_id]).await.ok()
     }
 
     /// `GET /rooms/{room}/event/{event}`; the caller judges the answer.
@@ -206,14 +175,7 @@ impl User {
 
     /// Uploads a filter and returns its id.
     pub async fn upload_filter(&self, filter: Value) -> String {
-        text(
-            &self
-                .post(["user", &self.id, "filter"])
-                .json(filter)
-                .await
-                .ok(),
-            "filter_id",
-        )
+        text(&self.post(["user", &self.id, "filter"]).json(filter).await.ok(), "filter_id")
     }
 
     /// A `GET /sync`, initial unless `since` is added.
@@ -229,56 +191,30 @@ impl User {
     /// Waits until an initial sync (and what follows it) has the event in the room's timeline; returns the next token.
     pub async fn wait_for_event(&self, room: &str, event_id: &str) -> String {
         let what = format!("event {event_id}");
-        self.sync()
-            .until(&what, |sync| sync.has_event(room, event_id))
-            .await
-            .next_batch()
+        self.sync().until(&what, |sync| sync.has_event(room, event_id)).await.next_batch()
     }
 
     /// Waits until a membership shows in this user's syncs from an initial one on; returns the next token.
     pub async fn wait_for_member(&self, room: &str, other: &User, membership: &str) -> String {
         let what = format!("{membership} of {}", other.id);
-        self.sync()
-            .until(&what, |sync| {
-                self.sees_member(sync, room, other, membership)
-            })
-            .await
-            .next_batch()
+        self.sync().until(&what, |sync| self.sees_member(sync, room, other, membership)).await.next_batch()
     }
 
     /// The same, from a token on.
-    pub async fn wait_for_member_since(
-        &self,
-        since: &str,
-        room: &str,
-        other: &User,
-        membership: &str,
-    ) -> String {
+    pub async fn wait_for_member_since(&self, since: &str, room: &str, other: &User, membership: &str) -> String {
         let what = format!("{membership} of {}", other.id);
-        let seen = self.sync().since(since).until(&what, |sync| {
-            self.sees_member(sync, room, other, membership)
-        });
+        let seen = self.sync().since(since).until(&what, |sync| self.sees_member(sync, room, other, membership));
         seen.await.next_batch()
     }
 
     /// Whether a sync answer of this user shows a membership, in the section where it belongs: one's own leave and
     /// ban in `rooms.leave`, one's own invite in `rooms.invite`, all else in `rooms.join`.
-    pub fn sees_member(
-        &self,
-        sync: &SyncAnswer,
-        room: &str,
-        other: &User,
-        membership: &str,
-    ) -> bool {
+    pub fn sees_member(&self, sync: &SyncAnswer, room: &str, other: &User, membership: &str) -> bool {
         match membership {
-            "leave" | "ban" if other.id == self.id => {
-                shows_member(sync.left(room), &other.id, membership)
-            }
+            "leave" | "ban" if other.id == self.id => shows_member(sync.left(room), &other.id, membership),
             "invite" if other.id == self.id => {
                 let stripped = events(&sync.invited(room)["invite_state"]);
-                stripped
-                    .iter()
-                    .any(|event| is_member(event, &other.id, membership))
+                stripped.iter().any(|event| is_member(event, &other.id, membership))
             }
             _ => shows_member(sync.joined(room), &other.id, membership),
         }
@@ -286,11 +222,7 @@ impl User {
 
     /// `PUT /rooms/{room}/redact/{event}`; the caller judges the answer.
     pub async fn redact(&self, room: &str, event_id: &str, reason: &str) -> Answer {
-        self.put(
-            ["rooms", room, "redact", event_id, &random_name("txn")],
-            json!({"reason": reason}),
-        )
-        .await
+        self.put(["rooms", room, "redact", event_id, &random_name("txn")], json!({"reason": reason})).await
     }
 }
 

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use crate::{Counts, Reply, Server, settles};
 
-/// How long nothing may be counted before a server is taken to be done with everything.
-const QUIET: Duration = Duration::from_millis(1_200);
+/// How long nothing may be counted before a server is taken to be done with everything: longer than the five seconds
+/// after which the alarms ring that are set beside each piece of work.
+const QUIET: Duration = Duration::from_millis(5_600);
 
 impl Server {
     /// A request to `/_hubbub/admin/v1/{path}` with the admin token.
@@ -38,14 +39,19 @@ impl Server {
         self.operations().await["constructed"][class].as_i64().unwrap_or_default()
     }
 
-    /// The counts once nothing happens any more.
-    pub async fn settled(&self) -> Counts {
-        settles(QUIET, async || Counts::read(&self.operations().await)).await
+    /// The counts now.
+    pub async fn counts(&self) -> Counts {
+        Counts::read(&self.operations().await)
     }
 
-    /// What something costs in all, with everything that it sets off in the background.
+    /// The counts once nothing happens any more.
+    pub async fn settled(&self) -> Counts {
+        settles(QUIET, async || self.counts().await).await
+    }
+
+    /// What something costs in all, with everything that it sets off in the background: of a server that has settled.
     pub async fn cost_of<T>(&self, work: impl AsyncFnOnce() -> T) -> (T, Counts) {
-        let before = self.settled().await;
+        let before = self.counts().await;
         let result = work().await;
         (result, self.settled().await - before)
     }

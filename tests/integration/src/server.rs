@@ -63,7 +63,8 @@ impl Server {
     fn named(prefix: &str) -> Self {
         let url = variable(&format!("{prefix}URL"));
         // Each test makes its own: a connection pool must not outlive the runtime of the test that filled it.
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(60));
+        let http =
+            reqwest::Client::builder().timeout(Duration::from_secs(60)).pool_idle_timeout(Duration::from_secs(2));
         Self {
             homeserver: Homeserver::at(&url),
             http: http.build().expect("an HTTP client"),

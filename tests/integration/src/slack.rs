@@ -168,8 +168,7 @@ impl Portal<'_> {
 
     /// Waits until the owner sees a message with this text, and returns it.
     pub async fn message(&self, words: &str) -> Value {
-        eventually(&format!("{words:?} in the room"), async || self.room().saying(words).await.into_iter().next())
-            .await
+        eventually(&format!("{words:?} in the room"), async || self.room().saying(words).await.into_iter().next()).await
     }
 
     /// Waits until the room has so many messages that start with `start`, and returns them.

@@ -108,6 +108,12 @@ struct Slot {
     constructed: u32,
 }
 
+impl Slot {
+    fn over(database: NativeDatabase) -> Self {
+        Self { database: Rc::new(database), object: None, wake_at: None, seen: 0, waiters: Vec::new(), constructed: 0 }
+    }
+}
+
 /// All objects of a server.
 pub struct Host {
     scheduler: Rc<Scheduler>,
@@ -178,6 +184,11 @@ impl Host {
         self.slots.borrow().get(address).map(|slot| Rc::clone(&slot.database))
     }
 
+    /// Gives an object the database that an earlier server left.
+    pub fn keep(&self, address: Address, database: NativeDatabase) {
+        self.slots.borrow_mut().insert(address, Slot::over(database));
+    }
+
     /// The objects that ever wrote something.
     pub fn written(&self) -> Vec<Address> {
         let slots = self.slots.borrow();
@@ -215,14 +226,9 @@ impl Host {
     fn open(&self, address: &Address) -> Result<Rc<dyn Hosted>> {
         let context = self.context.get().expect("the context is set");
         let mut slots = self.slots.borrow_mut();
-        let slot = slots.entry(address.clone()).or_insert_with(|| Slot {
-            database: Rc::new(NativeDatabase::in_memory().expect("SQLite opens in memory")),
-            object: None,
-            wake_at: None,
-            seen: 0,
-            waiters: Vec::new(),
-            constructed: 0,
-        });
+        let slot = slots
+            .entry(address.clone())
+            .or_insert_with(|| Slot::over(NativeDatabase::in_memory().expect("SQLite opens in memory")));
         if let Some(object) = &slot.object {
             return Ok(Rc::clone(object));
         }

@@ -58,6 +58,8 @@ pub struct Options {
     pub builtins: Vec<Builtin>,
     /// How further classes of objects are made, or the usual ones otherwise.
     pub factories: Vec<(Class, Factory)>,
+    /// D1 as an earlier server left it.
+    pub directory: Option<NativeDirectory>,
 }
 
 impl Default for Options {
@@ -71,6 +73,7 @@ impl Default for Options {
             bridges: None,
             builtins: Vec::new(),
             factories: Vec::new(),
+            directory: None,
         }
     }
 }
@@ -104,14 +107,17 @@ impl TestServer {
     }
 
     /// A server with these options.
-    pub fn with(options: Options) -> Self {
+    pub fn with(mut options: Options) -> Self {
         let clock = ManualClock::at(1_700_000_000_000);
         let scheduler = Scheduler::new(options.seed, Rc::clone(&clock));
         let host = Host::new(Rc::clone(&scheduler));
         host.register(Class::Room, factory::<RoomObject>());
         host.register(Class::User, factory::<UserSyncObject>());
         host.register(Class::Appservice, factory::<hubbub_appservice::object::AppserviceObject>());
-        let directory = NativeDirectory::with_migrations(MIGRATIONS).expect("the migrations apply");
+        let directory = options
+            .directory
+            .take()
+            .unwrap_or_else(|| NativeDirectory::with_migrations(MIGRATIONS).expect("the migrations apply"));
         let directory = Rc::new(YieldingDirectory(directory));
         let http = Rc::new(FakeHttp::default());
         let homeserver = Rc::new(InProcess::default());

@@ -102,7 +102,15 @@ impl Soak {
     fn setting(&self, seed: u64) -> Setting {
         let (seed, rate) = (seed.to_string(), self.post_rate.to_string());
         let slack = [
-            "--seed", &seed, "--post-rate", &rate, "--retry-delays", "50,200,600", "--retry-forever", "--parallel", "64",
+            "--seed",
+            &seed,
+            "--post-rate",
+            &rate,
+            "--retry-delays",
+            "50,200,600",
+            "--retry-forever",
+            "--parallel",
+            "64",
         ];
         Setting {
             options: Options::for_tests(),

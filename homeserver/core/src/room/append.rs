@@ -13,12 +13,14 @@ use ruma::{
     EventId, OwnedEventId, OwnedUserId, UserId,
     canonical_json::{CanonicalJsonObject, CanonicalJsonValue},
     events::{StateEventType, TimelineEventType},
-    state_res::{auth_types_for_event, check_state_dependent_auth_rules, check_state_independent_auth_rules},
+    state_res::{
+        Event as _, auth_types_for_event, check_state_dependent_auth_rules, check_state_independent_auth_rules,
+    },
 };
 use serde_json::value::to_raw_value;
 
 use super::{
-    Opened, RoomObject,
+    Opened, RoomObject, bridged,
     event::{Draft, Pdu, Reference, Signed, canonical_object, pruned, reference_to, sign},
 };
 use crate::{
@@ -245,10 +247,14 @@ impl RoomObject {
             self.pdu_in_room(&row).ok()
         };
         check_state_independent_auth_rules(rules, pdu, fetch_event).map_err(refuse)?;
-        check_state_dependent_auth_rules(rules, pdu, |event_type, state_key| {
+        let allowed = check_state_dependent_auth_rules(rules, pdu, |event_type, state_key| {
             self.state_pdu(query, event_type, state_key).ok().flatten()
-        })
-        .map_err(refuse)
+        });
+        let Err(reason) = allowed else { return Ok(()) };
+        match bridged::why_refused(query, &pdu.event_type().to_string())? {
+            Some(why) => Err(MatrixError::forbidden(why)),
+            None => Err(refuse(reason)),
+        }
     }
 
     /// The current state event of a type and key, as the rules see it.

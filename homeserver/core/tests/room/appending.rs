@@ -78,6 +78,18 @@ fn strangers_and_the_powerless_are_refused() {
 }
 
 #[test]
+fn a_bridged_room_says_why_it_cannot_be_encrypted() {
+    let room = TestRoom::new();
+    room.member("bob", MembershipAction::Join, "bob").unwrap();
+    let encryption = json!({"algorithm": "m.megolm.v1.aes-sha2"});
+    let refused = || room.set_state("bob", "m.room.encryption", encryption.clone()).unwrap_err();
+    assert!(!refused().error.contains("bridge"), "{:?}", refused());
+    room.set_state("alice", "m.bridge", json!({"protocol": {"id": "slack"}})).unwrap();
+    assert_eq!(refused().status, 403);
+    assert!(refused().error.contains("bridge"), "{:?}", refused());
+}
+
+#[test]
 fn a_banned_user_can_neither_rejoin_nor_be_invited() {
     let room = TestRoom::new();
     room.member("bob", MembershipAction::Join, "bob").unwrap();

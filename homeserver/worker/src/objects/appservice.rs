@@ -1,13 +1,23 @@
 //! The AppserviceObject's class.
 
+use std::rc::Rc;
+
 use hubbub_appservice::object;
+use hubbub_core::error;
+use hubbub_storage::database::Database;
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::{Env, js_sys::Promise, web_sys, worker_sys::DurableObjectState};
 
 use super::shell::{Hosted, Shell};
+use crate::isolate::Isolate;
 
 impl Hosted for object::AppserviceObject {
     const CLASS: &'static str = "AppserviceObject";
+
+    fn open_in(isolate: &Isolate, name: &str, database: Rc<dyn Database>) -> error::Result<Self> {
+        let context = Rc::clone(&isolate.context);
+        Ok(Self::with_bridge(name, database, context, isolate.bridge.clone()))
+    }
 }
 
 /// The queue of one appservice.
@@ -24,7 +34,7 @@ impl AppserviceObject {
 
     /// A request.
     pub fn fetch(&self, request: web_sys::Request) -> Promise {
-        self.0.fetch(request.into())
+        self.0.fetch(request)
     }
 
     /// The alarm.

@@ -1,14 +1,17 @@
-//! temporary
+//! The LoginObject's class.
 
-use hubbub_appservice::object;
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::{Env, js_sys::Promise, web_sys, worker_sys::DurableObjectState};
 
-use super::shell::Shell;
+use super::shell::{Hosted, Shell};
 
-/// temporary
+impl Hosted for hubbub_slack::LoginObject {
+    const CLASS: &'static str = "LoginObject";
+}
+
+/// One login with a network; Slack is the only one so far.
 #[wasm_bindgen]
-pub struct LoginObject(Shell<object::AppserviceObject>);
+pub struct LoginObject(Shell<hubbub_slack::LoginObject>);
 
 #[wasm_bindgen]
 impl LoginObject {
@@ -20,7 +23,7 @@ impl LoginObject {
 
     /// A request.
     pub fn fetch(&self, request: web_sys::Request) -> Promise {
-        self.0.fetch(request.into())
+        self.0.fetch(request)
     }
 
     /// The alarm.

@@ -1,14 +1,17 @@
-//! temporary
+//! The PortalObject's class.
 
-use hubbub_appservice::object;
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::{Env, js_sys::Promise, web_sys, worker_sys::DurableObjectState};
 
-use super::shell::Shell;
+use super::shell::{Hosted, Shell};
 
-/// temporary
+impl Hosted for hubbub_slack::PortalObject {
+    const CLASS: &'static str = "PortalObject";
+}
+
+/// One channel of a login as a room.
 #[wasm_bindgen]
-pub struct PortalObject(Shell<object::AppserviceObject>);
+pub struct PortalObject(Shell<hubbub_slack::PortalObject>);
 
 #[wasm_bindgen]
 impl PortalObject {
@@ -20,7 +23,7 @@ impl PortalObject {
 
     /// A request.
     pub fn fetch(&self, request: web_sys::Request) -> Promise {
-        self.0.fetch(request.into())
+        self.0.fetch(request)
     }
 
     /// The alarm.

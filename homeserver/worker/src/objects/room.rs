@@ -24,7 +24,7 @@ impl RoomObject {
 
     /// A request.
     pub fn fetch(&self, request: web_sys::Request) -> Promise {
-        self.0.fetch(request.into())
+        self.0.fetch(request)
     }
 
     /// The alarm.

@@ -18,13 +18,16 @@ use hubbub_core::{
 };
 use hubbub_storage::database::Database;
 use wasm_bindgen::JsValue;
-use worker::{Env, Request, Response, ResponseBuilder, State, js_sys::Promise, web_sys};
+use worker::{Env, State, js_sys::Promise, wasm_bindgen_futures::JsFuture, web_sys};
 
-use super::abort;
+use super::{
+    abort,
+    reply::{bill, respond},
+};
 use crate::{
+    http_message,
     isolate::{self, Isolate},
-    javascript, lifeline,
-    operations::{self, BILL_HEADER, OPERATIONS_HEADER},
+    javascript, lifeline, operations,
     ports::{clock::PlatformClock, database::ObjectDatabase},
     scope::{Abort, Bill, Scope, within},
 };
@@ -78,6 +81,8 @@ struct Inner<O: Hosted> {
     /// Whether a run of work is under way, and whether it has to look once more.
     working: Cell<bool>,
     again: Cell<bool>,
+    /// When the work that the last run left is due.
+    due: Cell<Option<i64>>,
     /// The commits that [`Hosted::committed`] was told of.
     announced: Cell<u64>,
 }
@@ -93,23 +98,25 @@ impl<O: Hosted> Shell<O> {
             worked: Cell::new(false),
             working: Cell::new(false),
             again: Cell::new(false),
+            due: Cell::new(None),
             announced: Cell::new(0),
         }))
     }
 
     /// Answers a request that carries a command.
-    pub fn fetch(&self, request: Request) -> Promise {
+    pub fn fetch(&self, request: web_sys::Request) -> Promise {
         let shell = self.clone();
-        lifeline::promise(async move { shell.answer(request).await.map(web_sys::Response::from) })
+        lifeline::promise(async move { shell.answer(&request).await })
     }
 
     /// As [`Shell::fetch`], for a class that also answers other requests.
-    pub async fn answer(&self, mut request: Request) -> worker::Result<Response> {
-        if request.headers().has(abort::HEADER)? {
+    pub async fn answer(&self, request: &web_sys::Request) -> worker::Result<web_sys::Response> {
+        let headers = request.headers();
+        if headers.has(abort::HEADER)? {
             return self.0.abort_if_tested();
         }
-        let bill = bill(&request)?;
-        let command = request.bytes().await?;
+        let bill = bill(&headers)?;
+        let command = javascript::bytes(&JsFuture::from(request.array_buffer()?).await?);
         let outcome = within(self.scope(bill.clone()), self.0.decode_and_handle(&command)).await;
         respond(outcome, bill.as_ref())
     }
@@ -181,10 +188,16 @@ impl<O: Hosted> Inner<O> {
         let before = opened.database.commits();
         let outcome = opened.core.handle(command).await;
         self.announce(&opened);
-        if opened.database.commits() != before || !self.worked.replace(true) {
+        if opened.database.commits() != before || !self.worked.replace(true) || self.is_overdue() {
             self.start_work(opened);
         }
         outcome
+    }
+
+    /// Whether work is left whose alarm should have rung: it may be lost, and Cron's poke is what
+    /// this object woke for.
+    fn is_overdue(&self) -> bool {
+        self.due.get().is_some_and(|due| due < PlatformClock.now())
     }
 
     fn announce(&self, opened: &Opened<O>) {
@@ -212,6 +225,7 @@ impl<O: Hosted> Inner<O> {
 
     async fn work_once(&self, opened: &Opened<O>) {
         let next = opened.core.work().await;
+        self.due.set(next);
         self.announce(opened);
         if let Some(at) = next
             && let Err(error) = opened.database.arm(at)
@@ -221,18 +235,17 @@ impl<O: Hosted> Inner<O> {
     }
 
     fn try_later(&self) {
-        let armed = ObjectDatabase::new(&self.state)
-            .and_then(|database| database.arm(PlatformClock.now() + REOPEN_MS));
+        let armed = ObjectDatabase::new(&self.state).and_then(|database| database.arm(PlatformClock.now() + REOPEN_MS));
         if let Err(error) = armed {
             tracing::error!("The alarm of a {} cannot be set: {error}", O::CLASS);
         }
     }
 
-    fn abort_if_tested(&self) -> worker::Result<Response> {
+    fn abort_if_tested(&self) -> worker::Result<web_sys::Response> {
         if isolate::get(&self.env).is_ok_and(|isolate| isolate.switches.failpoints) {
             self.abort();
         }
-        Response::empty()
+        http_message::respond(200, &[], &[])
     }
 }
 
@@ -253,24 +266,5 @@ pub fn run_on(state: &State, future: impl Future<Output = ()> + 'static) {
     if let Err(error) = state.as_raw().wait_until(&promise) {
         // It runs all the same while the object stays.
         tracing::warn!("The platform does not wait for work: {}", javascript::message(&error));
-    }
-}
-
-/// A bill for this request, if its sender asks for one.
-pub fn bill(request: &Request) -> worker::Result<Option<Bill>> {
-    Ok(request.headers().has(BILL_HEADER)?.then(Bill::default))
-}
-
-/// The outcome of a command as a response, with the bill.
-pub fn respond(outcome: Result<Vec<u8>>, bill: Option<&Bill>) -> worker::Result<Response> {
-    let response = with_bill(ResponseBuilder::new(), bill)?;
-    Ok(response.fixed(contract::encode_outcome(outcome)))
-}
-
-/// Adds the bill to a response.
-pub fn with_bill(response: ResponseBuilder, bill: Option<&Bill>) -> worker::Result<ResponseBuilder> {
-    match bill {
-        Some(bill) => response.with_header(OPERATIONS_HEADER, &serde_json::to_string(&bill.get())?),
-        None => Ok(response),
     }
 }

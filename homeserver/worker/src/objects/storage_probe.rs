@@ -124,9 +124,7 @@ impl Probe {
             }
         };
         match command {
-            ProbeCommand::Database => {
-                conformance::database(&Workerd { database, storage: self.state.storage() }).await
-            }
+            ProbeCommand::Database => conformance::database(&Workerd { database, storage: self.state.storage() }).await,
             ProbeCommand::Schema(number, from) => SCHEMAS
                 .get(number)
                 .map(|(name, steps)| conformance::schema(database.as_ref(), name, steps, from))

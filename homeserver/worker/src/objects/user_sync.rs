@@ -17,13 +17,17 @@ use hubbub_core::{
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::{
-    Env, Request, Response, ResponseBuilder, Result, State, WebSocket, WebSocketPair, js_sys::Promise, web_sys,
+    Env, ResponseBuilder, Result, State, WebSocket, WebSocketPair, js_sys::Promise, web_sys,
     worker_sys::DurableObjectState,
 };
 
-use super::shell::{Hosted, Opened, Shell, bill, respond, run_on, with_bill};
+use super::{
+    reply::{bill, respond},
+    shell::{Hosted, Opened, Shell, run_on},
+};
 use crate::{
     lifeline,
+    operations::OPERATIONS_HEADER,
     scope::{Bill, within},
     waiting::{self, EMPTY_HEADER, SYNC_HEADER},
 };
@@ -53,7 +57,7 @@ impl UserSyncObject {
     /// A request: a command, or a poll.
     pub fn fetch(&self, request: web_sys::Request) -> Promise {
         let shell = self.0.clone();
-        lifeline::promise(async move { answer(&shell, request.into()).await.map(web_sys::Response::from) })
+        lifeline::promise(async move { answer(&shell, &request).await })
     }
 
     /// The alarm.
@@ -74,14 +78,19 @@ impl UserSyncObject {
     pub fn websocket_error(&self) {}
 }
 
+/// How often a poll looks again because something was committed while it looked. A client whose
+/// inbox changes that fast may ask again at once.
+const MOST_ATTEMPTS: u32 = 4;
+
 type UserShell = Shell<user::UserSyncObject>;
 
-async fn answer(shell: &UserShell, request: Request) -> Result<Response> {
-    let Some(header) = request.headers().get(SYNC_HEADER)? else {
+async fn answer(shell: &UserShell, request: &web_sys::Request) -> Result<web_sys::Response> {
+    let headers = request.headers();
+    let Some(header) = headers.get(SYNC_HEADER)? else {
         return shell.answer(request).await;
     };
-    let bill = bill(&request)?;
-    let may_wait = request.headers().has("upgrade")?;
+    let bill = bill(&headers)?;
+    let may_wait = headers.has("upgrade")?;
     match waiting::decode(&header) {
         Ok(poll) => within(shell.scope(bill.clone()), sync(shell, poll, may_wait, bill.as_ref())).await,
         Err(error) => respond(Err(error), bill.as_ref()),
@@ -89,7 +98,8 @@ async fn answer(shell: &UserShell, request: Request) -> Result<Response> {
 }
 
 /// Answers with what there is, or parks the poll.
-async fn sync(shell: &UserShell, poll: SyncRequest, may_wait: bool, bill: Option<&Bill>) -> Result<Response> {
+async fn sync(shell: &UserShell, poll: SyncRequest, may_wait: bool, bill: Option<&Bill>) -> Result<web_sys::Response> {
+    let mut attempts = 0;
     loop {
         let opened = match shell.opened() {
             Ok(opened) => opened,
@@ -106,7 +116,11 @@ async fn sync(shell: &UserShell, poll: SyncRequest, may_wait: bool, bill: Option
         }
         // From here to the acceptance nothing is awaited: what commits later finds the socket.
         if opened.database.commits() != before {
-            continue;
+            attempts += 1;
+            if attempts < MOST_ATTEMPTS {
+                continue;
+            }
+            return respond(outcome, bill);
         }
         return match park(shell.state(), &poll, &parked, bill) {
             Ok(response) => Ok(response),
@@ -120,22 +134,26 @@ async fn sync(shell: &UserShell, poll: SyncRequest, may_wait: bool, bill: Option
 
 /// Accepts the socket of a poll, closing the same client's earlier one: its Worker may wait for a
 /// client that went away long ago.
-fn park(state: &State, poll: &SyncRequest, empty: &SyncAnswer, bill: Option<&Bill>) -> Result<Response> {
+fn park(state: &State, poll: &SyncRequest, empty: &SyncAnswer, bill: Option<&Bill>) -> Result<web_sys::Response> {
     let tag = tag(&empty.waiter);
     let sockets = state.as_raw();
     for predecessor in sockets.get_websockets_with_tag(&tag)? {
         let predecessor = WebSocket::from(predecessor);
-        predecessor.serialize_attachment(())?;
+        // It may be gone already.
+        let _detached = predecessor.serialize_attachment(());
         let _closed = predecessor.close(Some(1000), Some("replaced by a newer poll"));
     }
     let WebSocketPair { client, server } = WebSocketPair::new()?;
     server.serialize_attachment(serde_json::to_string(poll)?)?;
     sockets.accept_websocket_with_tags(server.as_ref(), vec![tag.into()])?;
-    let response = ResponseBuilder::new()
+    let mut response = ResponseBuilder::new()
         .with_status(101)
         .with_websocket(client)
         .with_header(EMPTY_HEADER, &URL_SAFE_NO_PAD.encode(empty.body.get()))?;
-    Ok(with_bill(response, bill)?.empty())
+    if let Some(bill) = bill {
+        response = response.with_header(OPERATIONS_HEADER, &serde_json::to_string(&bill.get())?)?;
+    }
+    Ok(response.empty().into())
 }
 
 /// A waiter's name as a tag, which may have 256 characters at most.
@@ -161,11 +179,8 @@ fn answer_if_due(opened: &Opened<user::UserSyncObject>, state: &State, socket: W
     let opened = opened.clone();
     // The whole answer may need a call to a room.
     run_on(state, async move {
-        let outcome = hubbub_core::object::Object::handle(
-            opened.core.as_ref(),
-            UserCommand::Sync(Box::new(poll)),
-        )
-        .await;
+        let outcome =
+            hubbub_core::object::Object::handle(opened.core.as_ref(), UserCommand::Sync(Box::new(poll))).await;
         send(&socket, outcome);
     });
 }

@@ -90,11 +90,7 @@ fn read(result: &D1Result) -> Result<Vec<Row>, DatabaseError> {
         let number = Reflect::get(&meta, &name.into()).ok().and_then(|number| number.as_f64());
         values::count(number.unwrap_or_default())
     };
-    count(Counts {
-        d1_rows_read: metered("rows_read"),
-        d1_rows_written: metered("rows_written"),
-        ..Counts::default()
-    });
+    count(Counts { d1_rows_read: metered("rows_read"), d1_rows_written: metered("rows_written"), ..Counts::default() });
     let rows = result.results().unwrap_or_default();
     rows.iter()
         .map(|row| {

@@ -31,11 +31,7 @@ impl Options {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut options = Self::default();
         while let Some(name) = arguments.next() {
-            let mut value = || {
-                arguments
-                    .next()
-                    .ok_or_else(|| format!("{name} needs a value"))
-            };
+            let mut value = || arguments.next().ok_or_else(|| format!("{name} needs a value"));
             match name.as_str() {
                 "--url" => options.url = value()?,
                 "--server-name" => options.server_name = Some(value()?),
@@ -63,11 +59,7 @@ fn main() -> ExitCode {
     match judge(&options) {
         Ok(verdict) => {
             println!("{}", verdict.report());
-            if verdict.is_good() {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            }
+            if verdict.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(reason) => {
             eprintln!("conformance: {reason}");
@@ -80,8 +72,7 @@ fn judge(options: &Options) -> Result<Verdict, String> {
     let known = match &options.peer {
         Some(peer) => {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("known-differences.toml");
-            let file = fs::read_to_string(&path)
-                .map_err(|error| format!("{}: {error}", path.display()))?;
+            let file = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
             known_differences(&file, peer)?
         }
         None => BTreeMap::new(),
@@ -106,10 +97,7 @@ fn run_suite(options: &Options) -> Result<Run, String> {
         command.env("HUBBUB_CONFORMANCE_SERVER_NAME", name);
     }
     command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
-    let mut child = command
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| format!("cargo does not start: {error}"))?;
+    let mut child = command.stdout(Stdio::piped()).spawn().map_err(|error| format!("cargo does not start: {error}"))?;
     let Some(output) = child.stdout.take() else {
         return Err("cargo has no output".to_owned());
     };
@@ -123,9 +111,5 @@ fn run_suite(options: &Options) -> Result<Run, String> {
     }
     child.wait().map_err(|error| format!("cargo: {error}"))?;
     // Without this line the run was cut short (a build error, an abort) and its results say nothing.
-    if complete {
-        Ok(run)
-    } else {
-        Err("the suite did not run to its end".to_owned())
-    }
+    if complete { Ok(run) } else { Err("the suite did not run to its end".to_owned()) }
 }

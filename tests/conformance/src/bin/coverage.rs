@@ -11,12 +11,7 @@ const USAGE: &str = "coverage [--check]\n\n\
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let check = match arguments
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .as_slice()
-    {
+    let check = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] => false,
         ["--check"] => true,
         _ => {
@@ -38,10 +33,8 @@ fn main() -> ExitCode {
 
 fn run(check: bool) -> Result<String, String> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let areas =
-        pages::read(&pages::folder(&here.join("../.."))).map_err(|error| error.to_string())?;
-    let claims =
-        coverage::read_claims(&here.join("tests/suite")).map_err(|error| error.to_string())?;
+    let areas = pages::read(&pages::folder(&here.join("../.."))).map_err(|error| error.to_string())?;
+    let claims = coverage::read_claims(&here.join("tests/suite")).map_err(|error| error.to_string())?;
     let faults = coverage::faults(&areas, &claims);
     if !faults.is_empty() {
         return Err(faults.join("\n"));
@@ -51,10 +44,7 @@ fn run(check: bool) -> Result<String, String> {
     if check {
         let written = fs::read_to_string(&path).unwrap_or_default();
         if written != table {
-            return Err(
-                "COVERAGE.md is stale: run `cargo run -p hubbub-conformance --bin coverage`"
-                    .to_owned(),
-            );
+            return Err("COVERAGE.md is stale: run `cargo run -p hubbub-conformance --bin coverage`".to_owned());
         }
     } else {
         fs::write(&path, &table).map_err(|error| format!("{}: {error}", path.display()))?;

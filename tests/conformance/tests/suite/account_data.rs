@@ -22,14 +22,7 @@ async fn account_data_of_a_room_is_read_back_as_it_was_last_written() {
     let server = Homeserver::from_env();
     let alice = server.register("alice").await;
     let room = alice.create_room(json!({})).await;
-    let path = [
-        "user",
-        &alice.id,
-        "rooms",
-        &room,
-        "account_data",
-        "test.key",
-    ];
+    let path = ["user", &alice.id, "rooms", &room, "account_data", "test.key"];
 
     for value in ["first", "second"] {
         alice.put(path, json!({"value": value})).await.ok();
@@ -45,19 +38,8 @@ async fn an_invite_from_an_ignored_user_does_not_come_down_sync() {
     let ignored = server.register("ignored").await;
     let friend = server.register("friend").await;
     let list = json!({"ignored_users": {ignored.id.as_str(): {}}});
-    alice
-        .put(
-            ["user", &alice.id, "account_data", "m.ignored_user_list"],
-            list,
-        )
-        .await
-        .ok();
-    let ignoring = alice
-        .sync()
-        .until("the list", |sync| {
-            sync.account_data("m.ignored_user_list").is_some()
-        })
-        .await;
+    alice.put(["user", &alice.id, "account_data", "m.ignored_user_list"], list).await.ok();
+    let ignoring = alice.sync().until("the list", |sync| sync.account_data("m.ignored_user_list").is_some()).await;
 
     let body = json!({"preset": "private_chat", "invite": [alice.id.as_str()]});
     let unwanted = ignored.create_room(body.clone()).await;

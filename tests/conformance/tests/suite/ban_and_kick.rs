@@ -5,11 +5,7 @@ use serde_json::json;
 
 async fn three_users() -> (User, User, User) {
     let server = Homeserver::from_env();
-    (
-        server.register("alice").await,
-        server.register("bob").await,
-        server.register("carol").await,
-    )
+    (server.register("alice").await, server.register("bob").await, server.register("carol").await)
 }
 
 /// Suite: TestNotPresentUserCannotBanOthers
@@ -19,13 +15,7 @@ async fn who_is_not_in_the_room_may_not_ban_despite_power() {
     let room = alice.create_room(json!({"preset": "public_chat"})).await;
     bob.join(&room).await;
     alice.wait_for_member(&room, &bob, "join").await;
-    alice
-        .set_state(
-            &room,
-            "m.room.power_levels",
-            json!({"users": {carol.id.as_str(): 100}}),
-        )
-        .await;
+    alice.set_state(&room, "m.room.power_levels", json!({"users": {carol.id.as_str(): 100}})).await;
 
     carol.ban(&room, &bob).await.with_status(403);
 }

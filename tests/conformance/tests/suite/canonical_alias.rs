@@ -20,10 +20,7 @@ impl Room {
     }
 
     fn set(&self, content: Value) -> Call {
-        self.owner.put(
-            ["rooms", &self.id, "state", "m.room.canonical_alias"],
-            content,
-        )
+        self.owner.put(["rooms", &self.id, "state", "m.room.canonical_alias"], content)
     }
 
     async fn is_set(&self, content: Value) {
@@ -33,10 +30,7 @@ impl Room {
     }
 
     async fn alias_of_another_room(&self) -> String {
-        let other_room = self
-            .owner
-            .create_room(json!({"preset": "public_chat"}))
-            .await;
+        let other_room = self.owner.create_room(json!({"preset": "public_chat"})).await;
         let alias = self.owner.new_alias("other");
         self.owner.put_alias(&alias, &other_room).await.ok();
         alias
@@ -56,9 +50,7 @@ async fn an_alias_of_the_room_is_accepted() {
 async fn an_alias_that_does_not_exist_is_refused() {
     let room = Room::new().await;
 
-    room.set(json!({"alias": room.owner.new_alias("nowhere")}))
-        .await
-        .refused(400, "M_BAD_ALIAS");
+    room.set(json!({"alias": room.owner.new_alias("nowhere")})).await.refused(400, "M_BAD_ALIAS");
 }
 
 /// Suite: TestRoomCanonicalAlias/m.room.canonical_alias rejects invalid aliases
@@ -67,27 +59,17 @@ async fn an_alias_of_wrong_form_is_refused() {
     let room = Room::new().await;
     let malformed = room.alias.replacen('#', "%", 1);
 
-    room.set(json!({"alias": malformed}))
-        .await
-        .refused(400, "M_INVALID_PARAM");
+    room.set(json!({"alias": malformed})).await.refused(400, "M_INVALID_PARAM");
 }
 
 /// Suite: TestRoomCanonicalAlias/m.room.canonical_alias setting rejects deleted aliases
 #[tokio::test]
 async fn an_alias_that_was_deleted_is_refused() {
     let room = Room::new().await;
-    room.owner
-        .delete(["directory", "room", &room.alias])
-        .await
-        .ok();
-    room.owner
-        .get(["directory", "room", &room.alias])
-        .await
-        .with_status(404);
+    room.owner.delete(["directory", "room", &room.alias]).await.ok();
+    room.owner.get(["directory", "room", &room.alias]).await.with_status(404);
 
-    room.set(json!({"alias": room.alias}))
-        .await
-        .refused(400, "M_BAD_ALIAS");
+    room.set(json!({"alias": room.alias})).await.refused(400, "M_BAD_ALIAS");
 }
 
 /// Suite: TestRoomCanonicalAlias/m.room.canonical_alias rejects alias pointing to different local room
@@ -95,9 +77,7 @@ async fn an_alias_that_was_deleted_is_refused() {
 async fn an_alias_of_another_room_is_refused() {
     let room = Room::new().await;
 
-    room.set(json!({"alias": room.alias_of_another_room().await}))
-        .await
-        .refused(400, "M_BAD_ALIAS");
+    room.set(json!({"alias": room.alias_of_another_room().await})).await.refused(400, "M_BAD_ALIAS");
 }
 
 /// Suite: TestRoomCanonicalAlias/m.room.canonical_alias accepts present alt_aliases
@@ -105,8 +85,7 @@ async fn an_alias_of_another_room_is_refused() {
 async fn an_alternative_alias_of_the_room_is_accepted() {
     let room = Room::new().await;
 
-    room.is_set(json!({"alias": room.alias, "alt_aliases": [room.alias]}))
-        .await;
+    room.is_set(json!({"alias": room.alias, "alt_aliases": [room.alias]})).await;
 }
 
 /// Suite: TestRoomCanonicalAlias/m.room.canonical_alias rejects missing aliases#01

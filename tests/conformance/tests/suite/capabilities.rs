@@ -22,10 +22,7 @@ async fn capabilities_are_told_to_users_only() {
 async fn versions_are_well_formed() {
     let server = Homeserver::from_env();
 
-    let body = server
-        .path(Method::GET, "/_matrix/client/versions")
-        .await
-        .ok();
+    let body = server.path(Method::GET, "/_matrix/client/versions").await.ok();
 
     for version in body["versions"].as_array().expect("an array") {
         let version = version.as_str().expect("a string");
@@ -39,22 +36,13 @@ async fn versions_are_well_formed() {
 
 /// `r0.N.N`, or `vN.N` with a major version of at least 1 and an optional suffix after a hyphen.
 fn is_version(version: &str) -> bool {
-    let is_number =
-        |text: &str| !text.is_empty() && text.chars().all(|digit| digit.is_ascii_digit());
-    if let Some((minor, patch)) = version
-        .strip_prefix("r0.")
-        .and_then(|rest| rest.split_once('.'))
-    {
+    let is_number = |text: &str| !text.is_empty() && text.chars().all(|digit| digit.is_ascii_digit());
+    if let Some((minor, patch)) = version.strip_prefix("r0.").and_then(|rest| rest.split_once('.')) {
         return is_number(minor) && is_number(patch);
     }
-    let Some((major, rest)) = version
-        .strip_prefix('v')
-        .and_then(|rest| rest.split_once('.'))
-    else {
+    let Some((major, rest)) = version.strip_prefix('v').and_then(|rest| rest.split_once('.')) else {
         return false;
     };
-    let (minor, suffix) = rest
-        .split_once('-')
-        .map_or((rest, None), |(minor, suffix)| (minor, Some(suffix)));
+    let (minor, suffix) = rest.split_once('-').map_or((rest, None), |(minor, suffix)| (minor, Some(suffix)));
     is_number(major) && !major.starts_with('0') && is_number(minor) && suffix != Some("")
 }

@@ -13,10 +13,7 @@ async fn a_message_that_is_too_large_is_refused() {
     let room = alice.create_room(json!({})).await;
 
     let content = json!({"msgtype": "m.text", "body": "a".repeat(TOO_LONG)});
-    alice
-        .put(["rooms", &room, "send", "m.room.message", "1"], content)
-        .await
-        .with_status(413);
+    alice.put(["rooms", &room, "send", "m.room.message", "1"], content).await.with_status(413);
 }
 
 /// Suite: TestEvent/Large State Event
@@ -27,8 +24,5 @@ async fn state_that_is_too_large_is_refused() {
     let room = alice.create_room(json!({})).await;
 
     let content = json!({"body": "a".repeat(TOO_LONG)});
-    alice
-        .put(["rooms", &room, "state", "hubbub.test.state"], content)
-        .await
-        .with_status(413);
+    alice.put(["rooms", &room, "state", "hubbub.test.state"], content).await.with_status(413);
 }

@@ -13,41 +13,26 @@ impl Room {
     /// A `public_chat` room whose history visibility overrides that of the preset. The reader is not in it yet.
     async fn with_history(visibility: &str) -> Self {
         let server = Homeserver::from_env();
-        let (writer, reader) = (
-            server.register("writer").await,
-            server.register("reader").await,
-        );
+        let (writer, reader) = (server.register("writer").await, server.register("reader").await);
         let content = json!({"history_visibility": visibility});
-        let initial_state =
-            json!([{"type": "m.room.history_visibility", "state_key": "", "content": content}]);
-        let id = writer
-            .create_room(json!({"preset": "public_chat", "initial_state": initial_state}))
-            .await;
+        let initial_state = json!([{"type": "m.room.history_visibility", "state_key": "", "content": content}]);
+        let id = writer.create_room(json!({"preset": "public_chat", "initial_state": initial_state})).await;
         Self { id, writer, reader }
     }
 
     async fn reader_joins(&self) {
         self.reader.join(&self.id).await;
-        self.writer
-            .wait_for_member(&self.id, &self.reader, "join")
-            .await;
-        self.reader
-            .wait_for_member(&self.id, &self.reader, "join")
-            .await;
+        self.writer.wait_for_member(&self.id, &self.reader, "join").await;
+        self.reader.wait_for_member(&self.id, &self.reader, "join").await;
     }
 
     async fn reader_is_invited(&self) {
         self.writer.invite(&self.id, &self.reader).await.ok();
-        self.writer
-            .wait_for_member(&self.id, &self.reader, "invite")
-            .await;
+        self.writer.wait_for_member(&self.id, &self.reader, "invite").await;
     }
 
     async fn write(&self) -> String {
-        let event_id = self
-            .writer
-            .send(&self.id, "m.room.message", content())
-            .await;
+        let event_id = self.writer.send(&self.id, "m.room.message", content()).await;
         self.writer.wait_for_event(&self.id, &event_id).await;
         event_id
     }

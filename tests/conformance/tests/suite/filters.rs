@@ -27,10 +27,7 @@ async fn filters_of_a_wrong_form_are_refused() {
 
     for filter in bad_filters {
         let answer = alice.post(["user", &alice.id, "filter"]).json(filter).await;
-        assert!(
-            (400..500).contains(&answer.status()),
-            "a 4xx was expected\n{answer}"
-        );
+        assert!((400..500).contains(&answer.status()), "a 4xx was expected\n{answer}");
     }
 }
 
@@ -40,10 +37,7 @@ async fn a_filter_is_stored() {
     let server = Homeserver::from_env();
     let alice = server.register("alice").await;
 
-    let answer = alice
-        .post(["user", &alice.id, "filter"])
-        .json(json!({"room": {"timeline": {"limit": 10}}}))
-        .await;
+    let answer = alice.post(["user", &alice.id, "filter"]).json(json!({"room": {"timeline": {"limit": 10}}})).await;
 
     answer.with_status(200);
 }
@@ -53,14 +47,9 @@ async fn a_filter_is_stored() {
 async fn a_stored_filter_is_read_back() {
     let server = Homeserver::from_env();
     let alice = server.register("alice").await;
-    let filter_id = alice
-        .upload_filter(json!({"room": {"timeline": {"limit": 10}}}))
-        .await;
+    let filter_id = alice.upload_filter(json!({"room": {"timeline": {"limit": 10}}})).await;
 
-    let filter = alice
-        .get(["user", &alice.id, "filter", &filter_id])
-        .await
-        .ok();
+    let filter = alice.get(["user", &alice.id, "filter", &filter_id]).await.ok();
 
     assert_eq!(filter["room"]["timeline"]["limit"], 10);
 }

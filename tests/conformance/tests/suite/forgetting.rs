@@ -18,10 +18,7 @@ fn with_left_rooms() -> Value {
 
 fn sections_with(sync: &SyncAnswer, room: &str) -> Vec<String> {
     let rooms = sync["rooms"].as_object();
-    let sections = rooms
-        .into_iter()
-        .flatten()
-        .filter(|(_, section)| section.get(room).is_some());
+    let sections = rooms.into_iter().flatten().filter(|(_, section)| section.get(room).is_some());
     sections.map(|(name, _)| name.clone()).collect()
 }
 
@@ -45,9 +42,7 @@ async fn the_history_of_a_forgotten_room_is_closed() {
     bob.forget(&room).await.ok();
 
     // No query at all: the right to read is judged before the missing `dir`.
-    bob.get(["rooms", &room, "messages"])
-        .await
-        .refused(403, "M_FORBIDDEN");
+    bob.get(["rooms", &room, "messages"]).await.refused(403, "M_FORBIDDEN");
 }
 
 /// Suite: TestRoomForget/Forgetting room does not show up in v2 initial /sync
@@ -59,9 +54,7 @@ async fn a_forgotten_room_is_in_no_section_of_an_initial_sync() {
     alice.send_text_and_wait(&room, "after the leave").await;
 
     bob.forget(&room).await.ok();
-    alice
-        .send_text_and_wait(&room, "after it was forgotten")
-        .await;
+    alice.send_text_and_wait(&room, "after it was forgotten").await;
 
     let sync = bob.sync().filter(with_left_rooms()).await;
     assert_eq!(sections_with(&sync, &room), [] as [&str; 0]);
@@ -80,8 +73,7 @@ async fn the_leave_of_a_forgotten_room_still_reaches_a_device_that_was_not_there
     bob.forget(&room).await.ok();
 
     let news = bob.sync().since(&since).filter(with_left_rooms());
-    news.until("the leave", |sync| sections_with(sync, &room) == ["leave"])
-        .await;
+    news.until("the leave", |sync| sections_with(sync, &room) == ["leave"]).await;
 }
 
 /// Suite: TestRoomForget/Can forget room you've been kicked from
@@ -92,11 +84,7 @@ async fn a_kicked_user_has_the_room_neither_joined_nor_invited() {
     alice.kick(&room, &bob).await.ok();
 
     alice.wait_for_member(&room, &bob, "leave").await;
-    let gone = |sync: &SyncAnswer| {
-        sections_with(sync, &room)
-            .iter()
-            .all(|section| section == "leave")
-    };
+    let gone = |sync: &SyncAnswer| sections_with(sync, &room).iter().all(|section| section == "leave");
     bob.sync().until("the room's absence", gone).await;
 }
 
@@ -107,9 +95,7 @@ async fn who_forgot_a_room_needs_a_new_invite_and_then_reads_its_history() {
     let (alice, bob) = (server.register("alice").await, server.register("bob").await);
     let room = alice.create_room(json!({"preset": "private_chat"})).await;
     // Not as state, so it is an event without effect.
-    alice
-        .send(&room, "m.room.join_rules", json!({"join_rule": "invite"}))
-        .await;
+    alice.send(&room, "m.room.join_rules", json!({"join_rule": "invite"})).await;
     alice.invite(&room, &bob).await.ok();
     bob.join(&room).await;
     let before = alice.send_text_and_wait(&room, "before the leave").await;
@@ -117,29 +103,16 @@ async fn who_forgot_a_room_needs_a_new_invite_and_then_reads_its_history() {
     alice.wait_for_member(&room, &bob, "leave").await;
     bob.forget(&room).await.ok();
 
-    bob.post(["join", &room])
-        .json(json!({}))
-        .await
-        .refused(403, "M_FORBIDDEN");
+    bob.post(["join", &room]).json(json!({})).await.refused(403, "M_FORBIDDEN");
     alice.invite(&room, &bob).await.ok();
     bob.join(&room).await;
     bob.wait_for_member(&room, &bob, "join").await;
 
     let page = async |limit: &str| {
-        let page = bob
-            .get(["rooms", &room, "messages"])
-            .query("dir", "b")
-            .query("limit", limit)
-            .await
-            .ok();
+        let page = bob.get(["rooms", &room, "messages"]).query("dir", "b").query("limit", limit).await.ok();
         page["chunk"].as_array().expect("a chunk").clone()
     };
-    assert!(
-        page("100")
-            .await
-            .iter()
-            .any(|event| event["event_id"] == before.as_str())
-    );
+    assert!(page("100").await.iter().any(|event| event["event_id"] == before.as_str()));
     let newest = alice.send_text_and_wait(&room, "after the return").await;
     bob.wait_for_event(&room, &newest).await;
     assert_eq!(page("1").await[0]["event_id"], newest.as_str());

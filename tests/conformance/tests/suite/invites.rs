@@ -6,9 +6,7 @@ use serde_json::{Value, json};
 async fn private_room() -> (User, User, String) {
     let server = Homeserver::from_env();
     let (alice, bob) = (server.register("alice").await, server.register("bob").await);
-    let room = alice
-        .create_room(json!({"preset": "private_chat", "name": "A quiet room"}))
-        .await;
+    let room = alice.create_room(json!({"preset": "private_chat", "name": "A quiet room"})).await;
     (alice, bob, room)
 }
 
@@ -30,10 +28,7 @@ async fn an_invited_user_joins_an_invite_only_room() {
 async fn who_was_not_invited_may_not_join() {
     let (_, bob, room) = private_room().await;
 
-    bob.post(["join", &room])
-        .json(json!({}))
-        .await
-        .with_status(403);
+    bob.post(["join", &room]).json(json!({})).await.with_status(403);
 }
 
 /// Suite: TestRoomsInvite/Parallel/Invited user can reject invite
@@ -58,9 +53,7 @@ async fn an_invite_to_a_room_that_is_empty_by_now_is_refused_by_leaving() {
 
     bob.leave(&room).await;
 
-    let since = bob
-        .wait_for_member_since(&since, &room, &bob, "leave")
-        .await;
+    let since = bob.wait_for_member_since(&since, &room, &bob, "leave").await;
     assert!(bob.sync().since(&since).await.invited(&room).is_null());
 }
 
@@ -90,10 +83,7 @@ async fn an_invite_tells_the_name_and_the_join_rule() {
     alice.invite(&room, &bob).await.ok();
     bob.wait_for_member(&room, &bob, "invite").await;
 
-    let sync = bob
-        .sync()
-        .until("the invite", |sync| sync.invited(&room).is_object())
-        .await;
+    let sync = bob.sync().until("the invite", |sync| sync.invited(&room).is_object()).await;
 
     let stripped = events(&sync.invited(&room)["invite_state"]);
     for (event_type, key) in [("m.room.join_rules", "join_rule"), ("m.room.name", "name")] {
@@ -116,18 +106,10 @@ async fn a_creator_who_left_sees_the_invite_back_and_joins() {
             && event["state_key"] == bob.id.as_str()
             && event["content"]["membership"] == "invite"
     };
-    alice
-        .sync()
-        .until("Bob's invite", |sync| {
-            sync.timeline(&room).iter().any(is_bobs_invite)
-        })
-        .await;
+    alice.sync().until("Bob's invite", |sync| sync.timeline(&room).iter().any(is_bobs_invite)).await;
     alice.wait_for_member(&room, &bob, "join").await;
     let levels = json!({"users": {bob.id.as_str(): 100}});
-    alice
-        .put(["rooms", &room, "state", "m.room.power_levels"], levels)
-        .await
-        .ok();
+    alice.put(["rooms", &room, "state", "m.room.power_levels"], levels).await.ok();
     alice.leave(&room).await;
     bob.wait_for_member(&room, &alice, "leave").await;
 
@@ -135,7 +117,5 @@ async fn a_creator_who_left_sees_the_invite_back_and_joins() {
 
     let since = alice.wait_for_member(&room, &alice, "invite").await;
     alice.join(&room).await;
-    alice
-        .wait_for_member_since(&since, &room, &alice, "join")
-        .await;
+    alice.wait_for_member_since(&since, &room, &alice, "join").await;
 }

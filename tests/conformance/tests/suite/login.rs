@@ -13,10 +13,7 @@ async fn login_types_are_listed_as_plain_json() {
     assert_eq!(answer.content_type(), Some("application/json"));
     let flows = answer.ok()["flows"].clone();
     for flow in flows.as_array().expect("flows is an array") {
-        assert!(
-            flow["type"].is_string() || flow["stages"].is_array(),
-            "{flow}"
-        );
+        assert!(flow["type"].is_string() || flow["stages"].is_array(), "{flow}");
     }
 }
 
@@ -26,10 +23,7 @@ async fn a_user_logs_in_with_the_full_user_id() {
     let server = Homeserver::from_env();
     let alice = server.register("alice").await;
 
-    let session = server
-        .login(&alice.id, &alice.password, json!({}))
-        .await
-        .ok();
+    let session = server.login(&alice.id, &alice.password, json!({})).await.ok();
 
     assert!(session["access_token"].is_string());
 }
@@ -40,14 +34,7 @@ async fn the_device_id_of_a_login_is_the_one_asked_for() {
     let server = Homeserver::from_env();
     let alice = server.register("alice").await;
 
-    let session = server
-        .login(
-            &alice.id,
-            &alice.password,
-            json!({"device_id": "kitchen tablet"}),
-        )
-        .await
-        .ok();
+    let session = server.login(&alice.id, &alice.password, json!({"device_id": "kitchen tablet"})).await.ok();
 
     assert!(session["access_token"].is_string());
     assert_eq!(session["device_id"], "kitchen tablet");
@@ -59,10 +46,7 @@ async fn a_user_logs_in_with_the_bare_localpart() {
     let server = Homeserver::from_env();
     let alice = server.register("alice").await;
 
-    let session = server
-        .login(alice.localpart(), &alice.password, json!({}))
-        .await
-        .ok();
+    let session = server.login(alice.localpart(), &alice.password, json!({})).await.ok();
 
     assert!(session["access_token"].is_string());
 }
@@ -74,10 +58,7 @@ async fn a_user_who_does_not_exist_is_refused() {
 
     let nobody = hubbub_conformance::random_name("nobody");
 
-    server
-        .login(&nobody, "any password", json!({}))
-        .await
-        .with_status(403);
+    server.login(&nobody, "any password", json!({})).await.with_status(403);
 }
 
 /// Suite: TestLogin/POST /login wrong password is rejected
@@ -86,10 +67,7 @@ async fn a_wrong_password_is_refused() {
     let server = Homeserver::from_env();
     let alice = server.register("alice").await;
 
-    server
-        .login(&alice.id, "not her password", json!({}))
-        .await
-        .refused(403, "M_FORBIDDEN");
+    server.login(&alice.id, "not her password", json!({})).await.refused(403, "M_FORBIDDEN");
 }
 
 /// The spec does not ask for this, but people type their name so.
@@ -99,16 +77,9 @@ async fn a_wrong_password_is_refused() {
 async fn an_upper_case_user_id_logs_in_as_the_lower_case_account() {
     let server = Homeserver::from_env();
     let alice = server.register("alice").await;
-    let shouted = format!(
-        "@{}:{}",
-        alice.localpart().to_uppercase(),
-        alice.server_name()
-    );
+    let shouted = format!("@{}:{}", alice.localpart().to_uppercase(), alice.server_name());
 
-    let session = server
-        .login(&shouted, &alice.password, json!({}))
-        .await
-        .ok();
+    let session = server.login(&shouted, &alice.password, json!({})).await.ok();
 
     let token = session["access_token"].as_str().expect("an access token");
     let whoami = server.get(["account", "whoami"]).token(token).await.ok();

@@ -11,11 +11,7 @@ async fn a_logout_with_a_made_up_token_is_refused() {
     alice.post(["logout", "all"]).await.with_status(200);
     alice.login_again(json!({})).await;
 
-    alice
-        .post(["logout"])
-        .token("nobody-was-given-this")
-        .await
-        .refused(401, "M_UNKNOWN_TOKEN");
+    alice.post(["logout"]).token("nobody-was-given-this").await.refused(401, "M_UNKNOWN_TOKEN");
 }
 
 /// Suite: TestLogout/Request to logout without an access token is rejected
@@ -23,8 +19,5 @@ async fn a_logout_with_a_made_up_token_is_refused() {
 async fn a_logout_without_a_token_is_refused() {
     let server = Homeserver::from_env();
 
-    server
-        .post(["logout"])
-        .await
-        .refused(401, "M_MISSING_TOKEN");
+    server.post(["logout"]).await.refused(401, "M_MISSING_TOKEN");
 }

@@ -3,11 +3,7 @@
 //!
 //! The `Suite:` line above a test is the bullet's name; `cargo run -p hubbub-conformance --bin coverage` counts them.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by a panic"
-)]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
 mod account_data;
 mod aliases;

@@ -10,9 +10,7 @@ async fn two_users() -> (User, User) {
 
 async fn public_room(creator: &User) -> (String, String) {
     let name = random_name("lobby");
-    let room = creator
-        .create_room(json!({"preset": "public_chat", "room_alias_name": name}))
-        .await;
+    let room = creator.create_room(json!({"preset": "public_chat", "room_alias_name": name})).await;
     (room, format!("#{name}:{}", creator.server_name()))
 }
 
@@ -69,9 +67,7 @@ async fn a_creator_who_left_is_invited_back_by_a_member_with_power() {
 
     let since = alice.wait_for_member(&room, &alice, "invite").await;
     alice.join(&room).await;
-    alice
-        .wait_for_member_since(&since, &room, &alice, "join")
-        .await;
+    alice.wait_for_member_since(&since, &room, &alice, "join").await;
 }
 
 /// Suite: TestRoomMembers/POST /join/:room_id can join a room with custom content
@@ -80,10 +76,7 @@ async fn unknown_keys_of_a_join_by_id_are_copied_to_the_event() {
     let (alice, bob) = two_users().await;
     let (room, _) = public_room(&alice).await;
 
-    bob.post(["join", &room])
-        .json(json!({"flavour": "mint"}))
-        .await
-        .ok();
+    bob.post(["join", &room]).json(json!({"flavour": "mint"})).await.ok();
 
     let member = alice.member_state(&room, &bob.id).await;
     assert_eq!(member["membership"], "join");
@@ -96,10 +89,7 @@ async fn unknown_keys_of_a_join_by_alias_are_copied_to_the_event() {
     let (alice, bob) = two_users().await;
     let (room, alias) = public_room(&alice).await;
 
-    bob.post(["join", &alias])
-        .json(json!({"flavour": "mint"}))
-        .await
-        .ok();
+    bob.post(["join", &alias]).json(json!({"flavour": "mint"})).await.ok();
 
     let member = alice.member_state(&room, &bob.id).await;
     assert_eq!(member["membership"], "join");
@@ -114,17 +104,10 @@ async fn the_creator_bans_a_user() {
     bob.join(&room).await;
 
     let body = json!({"user_id": bob.id, "reason": "testing"});
-    alice
-        .post(["rooms", &room, "ban"])
-        .json(body)
-        .await
-        .with_status(200);
+    alice.post(["rooms", &room, "ban"]).json(body).await.with_status(200);
 
     alice.wait_for_member(&room, &bob, "ban").await;
-    assert_eq!(
-        alice.member_state(&room, &bob.id).await["membership"],
-        "ban"
-    );
+    assert_eq!(alice.member_state(&room, &bob.id).await["membership"], "ban");
 }
 
 /// Suite: TestRoomMembers/POST /rooms/:room_id/invite can send an invite
@@ -136,10 +119,7 @@ async fn the_creator_invites_a_user() {
     alice.invite(&room, &bob).await.ok();
 
     alice.wait_for_member(&room, &bob, "invite").await;
-    assert_eq!(
-        alice.member_state(&room, &bob.id).await["membership"],
-        "invite"
-    );
+    assert_eq!(alice.member_state(&room, &bob.id).await["membership"], "invite");
 }
 
 /// Suite: TestRoomMembers/POST /rooms/:room_id/leave can leave a room
@@ -153,10 +133,7 @@ async fn a_member_leaves() {
     bob.leave(&room).await;
 
     alice.wait_for_member(&room, &bob, "leave").await;
-    assert_eq!(
-        alice.member_state(&room, &bob.id).await["membership"],
-        "leave"
-    );
+    assert_eq!(alice.member_state(&room, &bob.id).await["membership"], "leave");
 }
 
 /// Suite: TestMembershipOnEvents
@@ -169,19 +146,12 @@ async fn each_event_tells_the_reader_the_own_membership_at_that_time() {
     alice.wait_for_member(&room, &bob, "join").await;
     let after = alice.send_text_and_wait(&room, "after the join").await;
 
-    let sync = bob
-        .sync()
-        .until("the second message", |sync| sync.has_event(&room, &after))
-        .await;
+    let sync = bob.sync().until("the second message", |sync| sync.has_event(&room, &after)).await;
 
     assert!(sync.has_event(&room, &before));
     let timeline = sync.timeline(&room);
-    let is_own_join =
-        |event: &Value| event["type"] == "m.room.member" && event["state_key"] == bob.id.as_str();
-    let own_join = timeline
-        .iter()
-        .position(is_own_join)
-        .expect("the own join is in the timeline");
+    let is_own_join = |event: &Value| event["type"] == "m.room.member" && event["state_key"] == bob.id.as_str();
+    let own_join = timeline.iter().position(is_own_join).expect("the own join is in the timeline");
     for (at, event) in timeline.iter().enumerate() {
         let expected = if at < own_join { "leave" } else { "join" };
         assert_eq!(event["unsigned"]["membership"], expected, "{event}");

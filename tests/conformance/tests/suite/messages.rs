@@ -15,12 +15,7 @@ async fn paging_forward_from_a_token_finds_only_what_came_after() {
 
     let event_id = alice.send_text(&room, "later").await;
 
-    let page = alice
-        .get(["rooms", &room, "messages"])
-        .query("dir", "f")
-        .query("from", &from)
-        .await
-        .with_status(200);
+    let page = alice.get(["rooms", &room, "messages"]).query("dir", "f").query("from", &from).await.with_status(200);
     let chunk = page["chunk"].as_array().expect("an array");
     let found: Vec<_> = chunk.iter().map(|event| &event["event_id"]).collect();
     assert_eq!(found, [event_id.as_str()]);
@@ -32,11 +27,7 @@ async fn the_messages_of_an_unknown_room_are_forbidden() {
     let alice = Homeserver::from_env().register("alice").await;
     let unknown = format!("!{}:{}", random_name("unknown"), alice.server_name());
 
-    alice
-        .get(["rooms", &unknown, "messages"])
-        .query("dir", "b")
-        .await
-        .with_status(403);
+    alice.get(["rooms", &unknown, "messages"]).query("dir", "b").await.with_status(403);
 }
 
 /// Suite: TestSendMessageWithTxn
@@ -78,11 +69,7 @@ async fn lazy_loading_gives_only_the_members_who_speak_on_the_page() {
     let of_carol = carol.send_text(&room, "Carol speaks").await;
     let to = alice.wait_for_event(&room, &of_carol).await;
 
-    let page = alice
-        .get(["rooms", &room, "messages"])
-        .query("dir", "f")
-        .query("from", &from)
-        .query("to", &to);
+    let page = alice.get(["rooms", &room, "messages"]).query("dir", "f").query("from", &from).query("to", &to);
     let page = page.query("filter", LAZY).await.with_status(200);
 
     assert_state_is_the_join_of(&page, &carol.id);
@@ -96,10 +83,7 @@ async fn lazy_loading_gives_the_member_event_even_if_the_page_holds_it() {
     let event_id = alice.send_text(&room, "all alone").await;
     let from = alice.wait_for_event(&room, &event_id).await;
 
-    let page = alice
-        .get(["rooms", &room, "messages"])
-        .query("dir", "b")
-        .query("from", &from);
+    let page = alice.get(["rooms", &room, "messages"]).query("dir", "b").query("from", &from);
     let page = page.query("filter", LAZY).await.with_status(200);
 
     assert_state_is_the_join_of(&page, &alice.id);

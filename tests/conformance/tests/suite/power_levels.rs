@@ -23,10 +23,7 @@ async fn the_default_level_may_be_lowered_from_ones_own_level() {
 
     let mut levels = levels;
     levels["users_default"] = json!(40);
-    alice
-        .put_state(&room, "m.room.power_levels", "", levels)
-        .await
-        .ok();
+    alice.put_state(&room, "m.room.power_levels", "", levels).await.ok();
 }
 
 /// Suite: TestPowerLevels/GET /rooms/:room_id/state/m.room.power_levels can fetch levels
@@ -36,24 +33,14 @@ async fn a_new_room_spells_out_its_levels() {
 
     let levels = alice.state(&room, "m.room.power_levels").await;
 
-    for name in [
-        "ban",
-        "kick",
-        "redact",
-        "state_default",
-        "events_default",
-        "users_default",
-    ] {
+    for name in ["ban", "kick", "redact", "state_default", "events_default", "users_default"] {
         assert!(levels[name].is_number(), "{name} in {levels}");
     }
     for name in ["events", "users"] {
         let levels = levels[name].as_object().expect("an object");
         assert!(levels.values().all(Value::is_number), "{name}: {levels:?}");
     }
-    assert!(
-        levels["users"][&alice.id].as_i64() > levels["users_default"].as_i64(),
-        "{levels}"
-    );
+    assert!(levels["users"][&alice.id].as_i64() > levels["users_default"].as_i64(), "{levels}");
 }
 
 /// Suite: TestPowerLevels/PUT /rooms/:room_id/state/m.room.power_levels can set levels
@@ -63,9 +50,7 @@ async fn levels_are_kept_as_they_were_sent() {
     let stranger = format!("@{}:elsewhere.example", random_name("stranger"));
     let levels = json!({"invite": 100, "users": {alice.id.as_str(): 100, stranger: 20}});
 
-    let event_id = alice
-        .set_state(&room, "m.room.power_levels", levels.clone())
-        .await;
+    let event_id = alice.set_state(&room, "m.room.power_levels", levels.clone()).await;
 
     let event = alice.event(&room, &event_id).await.ok();
     assert_eq!(event["content"], levels);
@@ -75,19 +60,8 @@ async fn levels_are_kept_as_they_were_sent() {
 #[tokio::test]
 async fn who_dropped_all_levels_may_not_set_new_ones() {
     let (alice, room) = room_of_version_11(json!({})).await;
-    alice
-        .put_state(
-            &room,
-            "m.room.power_levels",
-            "",
-            json!({"users": {alice.id.as_str(): 100}}),
-        )
-        .await
-        .ok();
-    alice
-        .put_state(&room, "m.room.power_levels", "", json!({}))
-        .await
-        .ok();
+    alice.put_state(&room, "m.room.power_levels", "", json!({"users": {alice.id.as_str(): 100}})).await.ok();
+    alice.put_state(&room, "m.room.power_levels", "", json!({})).await.ok();
 
     let path = ["rooms", &room, "state", "m.room.power_levels"];
     alice.put(path, json!({"users": {}})).await.with_status(403);

@@ -12,16 +12,10 @@ async fn a_redacted_event_is_still_served_without_its_content() {
     bob.join(&room).await;
     let content = json!({"msgtype": "m.text", "body": "to be taken back"});
     let event_id = alice.send(&room, "m.room.message", content.clone()).await;
-    assert_eq!(
-        bob.event(&room, &event_id).await.with_status(200)["content"],
-        content
-    );
+    assert_eq!(bob.event(&room, &event_id).await.with_status(200)["content"], content);
 
     let redaction = alice.redact(&room, &event_id, "a slip").await.ok();
 
     assert!(redaction["event_id"].is_string());
-    assert_eq!(
-        bob.event(&room, &event_id).await.with_status(200)["content"],
-        json!({})
-    );
+    assert_eq!(bob.event(&room, &event_id).await.with_status(200)["content"], json!({}));
 }

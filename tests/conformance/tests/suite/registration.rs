@@ -50,10 +50,7 @@ async fn capitals_in_a_username_are_folded() {
     let account = register(&server, &username, json!({})).await.ok();
 
     let user_id = account["user_id"].as_str().expect("a user id");
-    assert!(
-        user_id.starts_with(&format!("@{}:", username.to_lowercase())),
-        "{user_id}"
-    );
+    assert!(user_id.starts_with(&format!("@{}:", username.to_lowercase())), "{user_id}");
     assert!(account["access_token"].is_string());
 }
 
@@ -62,13 +59,7 @@ async fn capitals_in_a_username_are_folded() {
 async fn the_device_id_of_a_registration_is_the_one_asked_for() {
     let server = Homeserver::from_env();
 
-    let account = register(
-        &server,
-        &random_name("user"),
-        json!({"device_id": "kitchen tablet"}),
-    )
-    .await
-    .ok();
+    let account = register(&server, &random_name("user"), json!({"device_id": "kitchen tablet"})).await.ok();
 
     assert_eq!(account["device_id"], "kitchen tablet");
 }
@@ -77,15 +68,11 @@ async fn the_device_id_of_a_registration_is_the_one_asked_for() {
 #[tokio::test]
 async fn characters_that_no_user_id_may_hold_are_refused() {
     let server = Homeserver::from_env();
-    let refused = [
-        "!", "\"", ":", "?", "\\\\", "@", "[", "]", "{", "|", "}", "£", "é", "\\n", "'",
-    ];
+    let refused = ["!", "\"", ":", "?", "\\\\", "@", "[", "]", "{", "|", "}", "£", "é", "\\n", "'"];
 
     for characters in refused {
         let username = format!("{}{characters}", random_name("user"));
-        register(&server, &username, json!({}))
-            .await
-            .refused(400, "M_INVALID_USERNAME");
+        register(&server, &username, json!({})).await.refused(400, "M_INVALID_USERNAME");
     }
 }
 
@@ -153,11 +140,7 @@ async fn a_password_may_be_in_any_script_and_the_session_completes_the_request()
         "device_id": "phone",
         "initial_device_display_name": "A phone",
     });
-    let flows = server
-        .post(["register"])
-        .json(body.clone())
-        .await
-        .with_status(401);
+    let flows = server.post(["register"]).json(body.clone()).await.with_status(401);
 
     body["auth"] = server.registration_auth();
     body["auth"]["session"] = flows["session"].clone();

@@ -5,12 +5,7 @@ use reqwest::Method;
 use serde_json::json;
 
 async fn send_raw(user: &User, room: &str, transaction: &str, body: &[u8]) -> Answer {
-    user.call(
-        Method::PUT,
-        ["rooms", room, "send", "hubbub.test", transaction],
-    )
-    .bytes(body)
-    .await
+    user.call(Method::PUT, ["rooms", room, "send", "hubbub.test", transaction]).bytes(body).await
 }
 
 /// Suite: TestRequestEncodingFails/POST rejects invalid utf-8 in JSON
@@ -18,10 +13,7 @@ async fn send_raw(user: &User, room: &str, transaction: &str, body: &[u8]) -> An
 async fn a_body_that_is_not_utf_8_is_refused_before_authentication_is_asked_for() {
     let server = Homeserver::from_env();
 
-    let answer = server
-        .post(["register"])
-        .bytes(b"{\"username\":\"us\x81er\"}".as_slice())
-        .await;
+    let answer = server.post(["register"]).bytes(b"{\"username\":\"us\x81er\"}".as_slice()).await;
 
     answer.refused(400, "M_NOT_JSON");
 }
@@ -35,24 +27,11 @@ async fn numbers_that_canonical_json_lacks_and_bodies_that_are_no_object_are_ref
     let alice = server.register("alice").await;
     let room = alice.create_room(json!({})).await;
 
-    let as_strings = [
-        "\"eyJib2R5IjogOTAwNzE5OTI1NDc0MDk5Mn0=\"",
-        "\"eyJib2R5IjogLTkwMDcxOTkyNTQ3NDA5OTJ9\"",
-        "\"e30=\"",
-    ];
-    let as_objects = [
-        r#"{"body": 9007199254740992}"#,
-        r#"{"body": -9007199254740992}"#,
-        r#"{"body": 1.1}"#,
-    ];
+    let as_strings =
+        ["\"eyJib2R5IjogOTAwNzE5OTI1NDc0MDk5Mn0=\"", "\"eyJib2R5IjogLTkwMDcxOTkyNTQ3NDA5OTJ9\"", "\"e30=\""];
+    let as_objects = [r#"{"body": 9007199254740992}"#, r#"{"body": -9007199254740992}"#, r#"{"body": 1.1}"#];
     for (number, body) in as_strings.iter().chain(&as_objects).enumerate() {
-        let answer = send_raw(
-            &alice,
-            &room,
-            &format!("bad-number-{number}"),
-            body.as_bytes(),
-        )
-        .await;
+        let answer = send_raw(&alice, &room, &format!("bad-number-{number}"), body.as_bytes()).await;
         answer.refused(400, "M_BAD_JSON");
     }
 }
@@ -72,13 +51,6 @@ async fn infinity_and_not_a_number_are_refused() {
         "\"eyJib2R5IjogTmFOfQ==\"",
     ];
     for (number, body) in bodies.iter().enumerate() {
-        send_raw(
-            &alice,
-            &room,
-            &format!("not-json-{number}"),
-            body.as_bytes(),
-        )
-        .await
-        .with_status(400);
+        send_raw(&alice, &room, &format!("not-json-{number}"), body.as_bytes()).await.with_status(400);
     }
 }

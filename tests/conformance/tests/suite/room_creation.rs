@@ -26,11 +26,7 @@ async fn a_public_room_with_an_alias_is_made() {
 async fn a_private_room_is_made() {
     let alice = creator().await;
 
-    let room = alice
-        .post(["createRoom"])
-        .json(json!({"visibility": "private"}))
-        .await
-        .with_status(200);
+    let room = alice.post(["createRoom"]).json(json!({"visibility": "private"})).await.with_status(200);
 
     assert!(room["room_id"].is_string());
 }
@@ -42,25 +38,15 @@ async fn a_topic_given_at_creation_is_state() {
 
     let room = alice.create_room(json!({"topic": "Tea and cake"})).await;
 
-    assert_eq!(
-        alice.state(&room, "m.room.topic").await["topic"],
-        "Tea and cake"
-    );
+    assert_eq!(alice.state(&room, "m.room.topic").await["topic"], "Tea and cake");
 }
 
 fn assert_rich_topic(content: &Value, topic: &str) {
     assert_eq!(content["topic"], topic);
-    let texts = content["m.topic"]["m.text"]
-        .as_array()
-        .expect("m.topic has an m.text array");
+    let texts = content["m.topic"]["m.text"].as_array().expect("m.topic has an m.text array");
     assert_eq!(texts.len(), 1, "{content}");
     assert_eq!(texts[0]["body"], topic);
-    assert!(
-        texts[0]
-            .get("mimetype")
-            .is_none_or(|mimetype| mimetype == "text/plain"),
-        "{content}"
-    );
+    assert!(texts[0].get("mimetype").is_none_or(|mimetype| mimetype == "text/plain"), "{content}");
 }
 
 /// Suite: TestRoomCreate/POST /createRoom makes a room with a topic and writes rich topic representation
@@ -82,9 +68,7 @@ fn with_initial_topic(topic: &str) -> Value {
 async fn a_topic_in_initial_state_is_taken_as_it_is() {
     let alice = creator().await;
 
-    let room = alice
-        .create_room(json!({"initial_state": with_initial_topic("Tea and cake")}))
-        .await;
+    let room = alice.create_room(json!({"initial_state": with_initial_topic("Tea and cake")})).await;
 
     let content = alice.state(&room, "m.room.topic").await;
     assert_eq!(content["topic"], "Tea and cake");
@@ -119,10 +103,7 @@ async fn an_old_room_version_that_is_asked_for_is_used() {
 
     let room = alice.create_room(json!({"room_version": "2"})).await;
 
-    assert_eq!(
-        alice.state(&room, "m.room.create").await["room_version"],
-        "2"
-    );
+    assert_eq!(alice.state(&room, "m.room.create").await["room_version"], "2");
 }
 
 /// Suite: TestRoomCreate/POST /createRoom makes a private room with invites
@@ -142,11 +123,7 @@ async fn a_private_room_with_invites_is_made() {
 async fn a_room_version_that_is_a_number_is_refused() {
     let alice = creator().await;
 
-    alice
-        .post(["createRoom"])
-        .json(json!({"room_version": 1}))
-        .await
-        .refused(400, "M_BAD_JSON");
+    alice.post(["createRoom"]).json(json!({"room_version": 1})).await.refused(400, "M_BAD_JSON");
 }
 
 /// Suite: TestRoomCreate/POST /createRoom rejects attempts to create rooms with unknown versions
@@ -154,10 +131,7 @@ async fn a_room_version_that_is_a_number_is_refused() {
 async fn an_unknown_room_version_is_refused() {
     let alice = creator().await;
 
-    let answer = alice
-        .post(["createRoom"])
-        .json(json!({"room_version": "no such version"}))
-        .await;
+    let answer = alice.post(["createRoom"]).json(json!({"room_version": "no such version"})).await;
 
     answer.refused(400, "M_UNSUPPORTED_ROOM_VERSION");
 }
@@ -189,14 +163,9 @@ async fn an_event_of_a_new_room_comes_down_sync() {
 async fn creation_content_sets_own_keys_but_not_the_room_version() {
     let alice = creator().await;
 
-    let room = alice
-        .create_room(json!({"creation_content": {"room_version": "mine", "flavour": "mint"}}))
-        .await;
+    let room = alice.create_room(json!({"creation_content": {"room_version": "mine", "flavour": "mint"}})).await;
 
-    let sync = alice
-        .sync()
-        .until("the room", |sync| !sync.timeline(&room).is_empty())
-        .await;
+    let sync = alice.sync().until("the room", |sync| !sync.timeline(&room).is_empty()).await;
     let create = &sync.timeline(&room)[0];
     assert_eq!(create["type"], "m.room.create");
     assert_eq!(create["content"]["flavour"], "mint");
@@ -209,9 +178,7 @@ async fn creation_content_sets_own_keys_but_not_the_room_version() {
 async fn the_creator_sees_the_create_event() {
     let alice = creator().await;
     let capabilities = alice.get(["capabilities"]).await.ok();
-    let version = capabilities["capabilities"]["m.room_versions"]["default"]
-        .as_str()
-        .expect("a default version");
+    let version = capabilities["capabilities"]["m.room_versions"]["default"].as_str().expect("a default version");
 
     let room = alice.create_room(json!({})).await;
 
@@ -222,12 +189,7 @@ async fn the_creator_sees_the_create_event() {
             && event["sender"] == alice.id.as_str()
             && (!names_creator || event["content"]["creator"] == alice.id.as_str())
     };
-    alice
-        .sync()
-        .until("m.room.create", |sync| {
-            sync.timeline(&room).iter().any(is_create)
-        })
-        .await;
+    alice.sync().until("m.room.create", |sync| sync.timeline(&room).iter().any(is_create)).await;
 }
 
 /// Suite: TestRoomCreationReportsEventsToMyself/parallel/Room creation reports m.room.member to myself
@@ -243,12 +205,7 @@ async fn the_creator_sees_the_own_join() {
             && event["state_key"] == alice.id.as_str()
             && event["content"]["membership"] == "join"
     };
-    alice
-        .sync()
-        .until("the join", |sync| {
-            sync.timeline(&room).iter().any(is_own_join)
-        })
-        .await;
+    alice.sync().until("the join", |sync| sync.timeline(&room).iter().any(is_own_join)).await;
 }
 
 /// Suite: TestRoomCreationReportsEventsToMyself/parallel/Setting room topic reports m.room.topic to myself
@@ -257,9 +214,7 @@ async fn who_sets_a_topic_sees_it_in_the_timeline() {
     let alice = creator().await;
     let room = alice.create_room(json!({})).await;
 
-    alice
-        .set_state(&room, "m.room.topic", json!({"topic": "Tea"}))
-        .await;
+    alice.set_state(&room, "m.room.topic", json!({"topic": "Tea"})).await;
 
     let is_topic = |event: &Value| {
         event["type"] == "m.room.topic"
@@ -267,12 +222,7 @@ async fn who_sets_a_topic_sees_it_in_the_timeline() {
             && event["sender"] == alice.id.as_str()
             && event["content"]["topic"] == "Tea"
     };
-    alice
-        .sync()
-        .until("the topic", |sync| {
-            sync.timeline(&room).iter().any(is_topic)
-        })
-        .await;
+    alice.sync().until("the topic", |sync| sync.timeline(&room).iter().any(is_topic)).await;
 }
 
 /// The spec is silent about this; it spares every client a pointless event.
@@ -284,14 +234,8 @@ async fn setting_the_same_state_again_makes_no_new_event() {
     let room = alice.create_room(json!({})).await;
     let content = json!({"flavour": "mint"});
 
-    let first = alice
-        .put_state(&room, "hubbub.test.state", "key", content.clone())
-        .await
-        .ok();
-    let again = alice
-        .put_state(&room, "hubbub.test.state", "key", content)
-        .await
-        .ok();
+    let first = alice.put_state(&room, "hubbub.test.state", "key", content.clone()).await.ok();
+    let again = alice.put_state(&room, "hubbub.test.state", "key", content).await.ok();
 
     assert!(first["event_id"].is_string());
     assert_eq!(first["event_id"], again["event_id"]);
@@ -305,10 +249,7 @@ async fn joining_again_makes_no_new_event() {
     let membership_event = async || {
         let state = alice.get(["rooms", &room, "state"]).await.ok();
         let state = state.as_array().expect("an array").clone();
-        let member = state
-            .iter()
-            .find(|event| event["type"] == "m.room.member")
-            .expect("a member event");
+        let member = state.iter().find(|event| event["type"] == "m.room.member").expect("a member event");
         member["event_id"].as_str().expect("an event id").to_owned()
     };
 

@@ -17,10 +17,7 @@ fn assert_members(answer: &Value, room: &str, users: &[&User]) {
         assert_eq!(event["type"], "m.room.member");
         assert_eq!(event["room_id"], room);
     }
-    let mut found: Vec<_> = chunk
-        .iter()
-        .filter_map(|event| event["state_key"].as_str())
-        .collect();
+    let mut found: Vec<_> = chunk.iter().filter_map(|event| event["state_key"].as_str()).collect();
     let mut expected: Vec<_> = users.iter().map(|user| user.id.as_str()).collect();
     found.sort_unstable();
     expected.sort_unstable();
@@ -34,10 +31,7 @@ async fn the_members_of_a_room_are_whole_events() {
     bob.join(&room).await;
     alice.wait_for_member(&room, &bob, "join").await;
 
-    let members = alice
-        .get(["rooms", &room, "members"])
-        .await
-        .with_status(200);
+    let members = alice.get(["rooms", &room, "members"]).await.with_status(200);
 
     assert_members(&members, &room, &[&alice, &bob]);
 }
@@ -49,22 +43,12 @@ async fn the_members_of_a_room_are_whole_events() {
 #[tokio::test]
 async fn the_members_at_an_earlier_point_leave_out_who_joined_later() {
     let (alice, bob, room) = public_room().await;
-    let sync = alice
-        .sync()
-        .until("the room", |sync| sync.joined(&room).is_object())
-        .await;
-    let point = sync.joined(&room)["timeline"]["prev_batch"]
-        .as_str()
-        .expect("a prev_batch")
-        .to_owned();
+    let sync = alice.sync().until("the room", |sync| sync.joined(&room).is_object()).await;
+    let point = sync.joined(&room)["timeline"]["prev_batch"].as_str().expect("a prev_batch").to_owned();
     bob.join(&room).await;
     alice.wait_for_member(&room, &bob, "join").await;
 
-    let members = alice
-        .get(["rooms", &room, "members"])
-        .query("at", &point)
-        .await
-        .with_status(200);
+    let members = alice.get(["rooms", &room, "members"]).query("at", &point).await.with_status(200);
 
     assert_members(&members, &room, &[&alice]);
 }
@@ -75,11 +59,7 @@ async fn filtered_members(name: &str, value: &str) -> (User, User, String, Value
     alice.wait_for_member(&room, &bob, "join").await;
     bob.leave(&room).await;
     alice.wait_for_member(&room, &bob, "leave").await;
-    let members = alice
-        .get(["rooms", &room, "members"])
-        .query(name, value)
-        .await
-        .with_status(200);
+    let members = alice.get(["rooms", &room, "members"]).query(name, value).await.with_status(200);
     (alice, bob, room, members)
 }
 
@@ -125,7 +105,5 @@ async fn a_member_sees_the_join_of_another() {
 
     bob.join(&room).await;
 
-    alice
-        .wait_for_member_since(&since, &room, &bob, "join")
-        .await;
+    alice.wait_for_member_since(&since, &room, &bob, "join").await;
 }

@@ -14,10 +14,7 @@ async fn room(body: Value) -> (User, String) {
 async fn a_member_reads_the_own_membership() {
     let (alice, room) = room(json!({})).await;
 
-    assert_eq!(
-        alice.member_state(&room, &alice.id).await["membership"],
-        "join"
-    );
+    assert_eq!(alice.member_state(&room, &alice.id).await["membership"], "join");
 }
 
 /// Suite: TestRoomState/GET /rooms/:room_id/state/m.room.member/:user_id?format=event fetches my membership event
@@ -25,11 +22,7 @@ async fn a_member_reads_the_own_membership() {
 async fn a_member_reads_the_own_membership_as_a_whole_event() {
     let (alice, room) = room(json!({})).await;
 
-    let event = alice
-        .get(["rooms", &room, "state", "m.room.member", &alice.id])
-        .query("format", "event")
-        .await
-        .ok();
+    let event = alice.get(["rooms", &room, "state", "m.room.member", &alice.id]).query("format", "event").await.ok();
 
     assert_eq!(event["sender"], alice.id.as_str());
     assert_eq!(event["room_id"], room.as_str());
@@ -41,21 +34,9 @@ async fn a_member_reads_the_own_membership_as_a_whole_event() {
 async fn the_power_levels_of_a_new_room_leave_nothing_to_defaults() {
     let (alice, room) = room(json!({})).await;
 
-    let levels = alice
-        .get(["rooms", &room, "state", "m.room.power_levels"])
-        .await
-        .ok();
+    let levels = alice.get(["rooms", &room, "state", "m.room.power_levels"]).await.ok();
 
-    let names = [
-        "ban",
-        "kick",
-        "redact",
-        "users_default",
-        "state_default",
-        "events_default",
-        "users",
-        "events",
-    ];
+    let names = ["ban", "kick", "redact", "users_default", "state_default", "events_default", "users", "events"];
     for name in names {
         assert!(levels.get(name).is_some(), "{name} in {levels}");
     }
@@ -69,10 +50,7 @@ async fn joined_members_have_both_keys_of_a_profile() {
     let members = alice.get(["rooms", &room, "joined_members"]).await.ok();
 
     let profile = members["joined"][&alice.id].as_object().expect("an object");
-    assert!(
-        profile.contains_key("display_name") && profile.contains_key("avatar_url"),
-        "{profile:?}"
-    );
+    assert!(profile.contains_key("display_name") && profile.contains_key("avatar_url"), "{profile:?}");
 }
 
 /// Suite: TestRoomState/GET /directory/room/:room_alias yields room ID
@@ -95,13 +73,7 @@ async fn a_new_room_is_among_the_joined_rooms_at_once() {
 
     let joined = alice.get(["joined_rooms"]).await.ok();
 
-    assert!(
-        joined["joined_rooms"]
-            .as_array()
-            .expect("an array")
-            .iter()
-            .any(|joined| joined == room.as_str())
-    );
+    assert!(joined["joined_rooms"].as_array().expect("an array").iter().any(|joined| joined == room.as_str()));
 }
 
 /// Suite: TestRoomState/GET /rooms/:room_id/state/m.room.name gets name
@@ -109,10 +81,7 @@ async fn a_new_room_is_among_the_joined_rooms_at_once() {
 async fn the_name_is_read_without_a_trailing_slash() {
     let (alice, room) = room(json!({"name": "Kitchen"})).await;
 
-    let content = alice
-        .get(["rooms", &room, "state", "m.room.name"])
-        .await
-        .ok();
+    let content = alice.get(["rooms", &room, "state", "m.room.name"]).await.ok();
 
     assert_eq!(content["name"], "Kitchen");
 }
@@ -133,10 +102,7 @@ async fn the_name_is_set_without_a_trailing_slash() {
 async fn the_topic_is_read_without_a_trailing_slash() {
     let (alice, room) = room(json!({"topic": "Tea and cake"})).await;
 
-    let content = alice
-        .get(["rooms", &room, "state", "m.room.topic"])
-        .await
-        .ok();
+    let content = alice.get(["rooms", &room, "state", "m.room.topic"]).await.ok();
 
     assert_eq!(content["topic"], "Tea and cake");
 }
@@ -160,17 +126,8 @@ async fn the_whole_state_is_an_array() {
     let state = alice.get(["rooms", &room, "state"]).await.ok();
 
     let state = state.as_array().expect("an array");
-    for event_type in [
-        "m.room.create",
-        "m.room.join_rules",
-        "m.room.name",
-        "m.room.power_levels",
-        "m.room.topic",
-    ] {
-        assert!(
-            state.iter().any(|event| event["type"] == event_type),
-            "{event_type}"
-        );
+    for event_type in ["m.room.create", "m.room.join_rules", "m.room.name", "m.room.power_levels", "m.room.topic"] {
+        assert!(state.iter().any(|event| event["type"] == event_type), "{event_type}");
     }
 }
 
@@ -179,10 +136,7 @@ async fn the_whole_state_is_an_array() {
 async fn creation_content_is_in_the_create_event() {
     let (alice, room) = room(json!({"creation_content": {"m.federate": false}})).await;
 
-    assert_eq!(
-        alice.state(&room, "m.room.create").await["m.federate"],
-        false
-    );
+    assert_eq!(alice.state(&room, "m.room.create").await["m.federate"], false);
 }
 
 /// Suite: TestRoomState/GET /rooms/:room_id/joined_members is forbidden after leaving room
@@ -191,10 +145,7 @@ async fn who_left_may_not_list_the_members() {
     let (alice, room) = room(json!({})).await;
     alice.leave(&room).await;
 
-    let answer = alice
-        .get(["rooms", &room, "joined_members"])
-        .version("r0")
-        .await;
+    let answer = alice.get(["rooms", &room, "joined_members"]).version("r0").await;
 
     answer.refused(403, "M_FORBIDDEN");
 }

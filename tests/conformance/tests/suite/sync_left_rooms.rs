@@ -41,17 +41,11 @@ impl LeftRoom {
         let room = alice.create_room(json!({})).await;
         let since = alice.wait_for_member(&room, &alice, "join").await;
         alice.leave(&room).await;
-        Self {
-            alice,
-            room,
-            filter,
-            since,
-        }
+        Self { alice, room, filter, since }
     }
 
     fn has_leave(&self, sync: &SyncAnswer) -> bool {
-        self.alice
-            .sees_member(sync, &self.room, &self.alice, "leave")
+        self.alice.sees_member(sync, &self.room, &self.alice, "leave")
     }
 }
 
@@ -60,11 +54,7 @@ impl LeftRoom {
 async fn a_left_room_is_in_an_initial_sync_that_asks_for_left_rooms() {
     let left = LeftRoom::new().await;
 
-    left.alice
-        .sync()
-        .filter(&left.filter)
-        .until("the leave", |sync| left.has_leave(sync))
-        .await;
+    left.alice.sync().filter(&left.filter).until("the leave", |sync| left.has_leave(sync)).await;
 }
 
 /// Suite: TestSyncLeaveSection/Left rooms appear in the leave section of full state sync
@@ -72,12 +62,7 @@ async fn a_left_room_is_in_an_initial_sync_that_asks_for_left_rooms() {
 async fn a_left_room_is_in_a_full_state_sync_that_asks_for_left_rooms() {
     let left = LeftRoom::new().await;
 
-    let sync = left
-        .alice
-        .sync()
-        .since(&left.since)
-        .filter(&left.filter)
-        .full_state();
+    let sync = left.alice.sync().since(&left.since).filter(&left.filter).full_state();
     sync.until("the leave", |sync| left.has_leave(sync)).await;
 }
 
@@ -86,11 +71,7 @@ async fn a_left_room_is_in_a_full_state_sync_that_asks_for_left_rooms() {
 async fn a_newly_left_room_is_in_an_incremental_sync_without_being_asked_for() {
     let left = LeftRoom::new().await;
 
-    left.alice
-        .sync()
-        .since(&left.since)
-        .until("the leave", |sync| left.has_leave(sync))
-        .await;
+    left.alice.sync().since(&left.since).until("the leave", |sync| left.has_leave(sync)).await;
 }
 
 /// Suite: TestGappedSyncLeaveSection
@@ -109,10 +90,7 @@ async fn a_leave_is_not_lost_in_a_gap() {
     }
 
     let sync = alice.sync().since(&since).filter(&filter);
-    sync.until("the leave", |sync| {
-        alice.sees_member(sync, &left, &alice, "leave")
-    })
-    .await;
+    sync.until("the leave", |sync| alice.sees_member(sync, &left, &alice, "leave")).await;
 }
 
 struct Archived {
@@ -137,17 +115,13 @@ impl Archived {
         alice.wait_for_member(&room, &bob, "leave").await;
         alice.send_text_and_wait(&room, "after the leave").await;
         alice.set_state(&room, CUSTOM, json!({"age": "new"})).await;
-        Self {
-            bob,
-            room,
-            message,
-            since,
-        }
+        Self { bob, room, message, since }
     }
 
     async fn assert_timeline(&self, since: Option<&str>) {
         let types = json!(["m.room.message", CUSTOM]);
-        let filter = json!({"room": {"include_leave": true, "timeline": {"types": types}, "state": {"types": [CUSTOM]}}});
+        let filter =
+            json!({"room": {"include_leave": true, "timeline": {"types": types}, "state": {"types": [CUSTOM]}}});
         let filter = self.bob.upload_filter(filter).await;
         let call = self.bob.sync().filter(&filter);
         let call = match since {
@@ -155,9 +129,7 @@ impl Archived {
             None => call,
         };
 
-        let sync = call
-            .until("the left room", |sync| sync.left(&self.room).is_object())
-            .await;
+        let sync = call.until("the left room", |sync| sync.left(&self.room).is_object()).await;
 
         let room = sync.left(&self.room);
         let timeline = events(&room["timeline"]);
@@ -167,30 +139,19 @@ impl Archived {
     }
 
     async fn assert_state_alone(&self, since: Option<&str>) {
-        let call = self
-            .bob
-            .sync()
-            .filter(json!({"room": {"include_leave": true, "timeline": {"limit": 0}}}));
+        let call = self.bob.sync().filter(json!({"room": {"include_leave": true, "timeline": {"limit": 0}}}));
         let call = match since {
             Some(since) => call.since(since),
             None => call,
         };
 
-        let sync = call
-            .until("the left room", |sync| sync.left(&self.room).is_object())
-            .await;
+        let sync = call.until("the left room", |sync| sync.left(&self.room).is_object()).await;
 
         let room = sync.left(&self.room);
         assert_eq!(room["timeline"]["events"], json!([]), "{room}");
-        let state = room["state"]["events"]
-            .as_array()
-            .expect("state is an array");
-        let of_bob = state
-            .iter()
-            .filter(|event| event["state_key"] == self.bob.id.as_str());
-        let memberships: Vec<_> = of_bob
-            .map(|event| &event["content"]["membership"])
-            .collect();
+        let state = room["state"]["events"].as_array().expect("state is an array");
+        let of_bob = state.iter().filter(|event| event["state_key"] == self.bob.id.as_str());
+        let memberships: Vec<_> = of_bob.map(|event| &event["content"]["membership"]).collect();
         assert_eq!(memberships, ["leave"], "{room}");
         for event in state.iter().filter(|event| event["type"] == CUSTOM) {
             assert_eq!(event["content"]["age"], "old");
@@ -243,25 +204,15 @@ async fn a_room_left_earlier_does_not_come_back_when_something_happens_there() {
     let since = alice.wait_for_member(&left, &alice, "join").await;
     alice.leave(&left).await;
     let leave = alice.sync().since(&since).filter(&filter);
-    let leave = leave
-        .until("the leave", |sync| {
-            alice.sees_member(sync, &left, &alice, "leave")
-        })
-        .await;
+    let leave = leave.until("the leave", |sync| alice.sees_member(sync, &left, &alice, "leave")).await;
 
     let join = json!({"membership": "join", "flavour": "mint"});
-    bob.put_state(&left, "m.room.member", &bob.id, join)
-        .await
-        .ok();
+    bob.put_state(&left, "m.room.member", &bob.id, join).await.ok();
     for number in 0..20 {
         bob.send_text(&busy, &format!("message {number}")).await;
     }
 
-    let news = alice
-        .sync()
-        .since(&leave.next_batch())
-        .filter(&filter)
-        .await;
+    let news = alice.sync().since(&leave.next_batch()).filter(&filter).await;
     assert!(is_empty_or_absent(&news["rooms"]["leave"]), "{}", *news);
 }
 
@@ -275,14 +226,8 @@ async fn ones_own_leave_is_seen_though_history_is_for_members_only() {
 
     alice.leave(&room).await;
 
-    let sync = alice
-        .sync()
-        .since(&since)
-        .filter(with_left_rooms())
-        .timeout(0);
-    let sync = sync
-        .until("the left room", |sync| sync.left(&room).is_object())
-        .await;
+    let sync = alice.sync().since(&since).filter(with_left_rooms()).timeout(0);
+    let sync = sync.until("the left room", |sync| sync.left(&room).is_object()).await;
     let left = sync.left(&room);
     let timeline = events(&left["timeline"]);
     assert_eq!(timeline.len(), 1, "{left}");
@@ -302,9 +247,7 @@ async fn ones_own_refusal_of_an_invite_is_seen_though_history_is_for_members_onl
 
     alice.leave(&room).await;
 
-    alice
-        .wait_for_member_since(&since, &room, &alice, "leave")
-        .await;
+    alice.wait_for_member_since(&since, &room, &alice, "leave").await;
 }
 
 /// Suite: TestCumulativeJoinLeaveJoinSync
@@ -318,11 +261,7 @@ async fn a_room_left_and_joined_again_is_not_among_the_left_rooms() {
     alice.join(&room).await;
 
     let sync = alice.sync().since(&since);
-    let sync = sync
-        .until("the join", |sync| {
-            shows_member(sync.joined(&room), &alice.id, "join")
-        })
-        .await;
+    let sync = sync.until("the join", |sync| shows_member(sync.joined(&room), &alice.id, "join")).await;
 
     assert!(sync.left(&room).is_null(), "{}", *sync);
 }
@@ -334,9 +273,7 @@ async fn a_room_left_and_joined_again_is_not_among_the_left_rooms() {
 async fn a_refused_invite_is_a_left_room_until_the_room_is_joined_after_all() {
     let (alice, bob) = two_users().await;
     let topic = random_name("topic");
-    let room = alice
-        .create_room(json!({"preset": "public_chat", "topic": topic}))
-        .await;
+    let room = alice.create_room(json!({"preset": "public_chat", "topic": topic})).await;
     let since = alice.wait_for_member(&room, &alice, "join").await;
     alice.invite(&room, &bob).await.ok();
     let soon = async |is_left: bool| {
@@ -346,11 +283,7 @@ async fn a_refused_invite_is_a_left_room_until_the_room_is_joined_after_all() {
             if sync.left(&room).is_object() == is_left {
                 return;
             }
-            assert!(
-                start.elapsed() < Duration::from_secs(1),
-                "left: {is_left} was expected: {}",
-                *sync
-            );
+            assert!(start.elapsed() < Duration::from_secs(1), "left: {is_left} was expected: {}", *sync);
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };

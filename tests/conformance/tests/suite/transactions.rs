@@ -11,26 +11,14 @@ async fn user_with_room() -> (User, String) {
 
 async fn send(user: &User, room: &str, transaction: &str, body: &str) -> Value {
     let content = json!({"msgtype": "m.text", "body": body});
-    let sent = user
-        .put(
-            ["rooms", room, "send", "m.room.message", transaction],
-            content,
-        )
-        .await
-        .ok();
+    let sent = user.put(["rooms", room, "send", "m.room.message", transaction], content).await.ok();
     assert!(sent["event_id"].is_string(), "{sent}");
     sent["event_id"].clone()
 }
 
 async fn sees_transaction_id(user: &User, room: &str, event_id: &Value, transaction: &str) {
-    let is_echo = |event: &Value| {
-        event["event_id"] == *event_id && event["unsigned"]["transaction_id"] == transaction
-    };
-    user.sync()
-        .until("the transaction id", |sync| {
-            sync.timeline(room).iter().any(is_echo)
-        })
-        .await;
+    let is_echo = |event: &Value| event["event_id"] == *event_id && event["unsigned"]["transaction_id"] == transaction;
+    user.sync().until("the transaction id", |sync| sync.timeline(room).iter().any(is_echo)).await;
 }
 
 /// Suite: TestTxnInEvent
@@ -40,10 +28,7 @@ async fn the_sending_device_reads_the_transaction_id_on_the_event() {
 
     let event_id = send(&alice, &room, "txn-1", "hello").await;
 
-    let event = alice
-        .event(&room, event_id.as_str().expect("an event id"))
-        .await
-        .ok();
+    let event = alice.event(&room, event_id.as_str().expect("an event id")).await.ok();
     assert_eq!(event["unsigned"]["transaction_id"], "txn-1");
 }
 
@@ -55,9 +40,7 @@ async fn a_new_login_of_the_same_device_still_sees_the_transaction_id() {
     let event_id = send(&alice, &room, "txn-1", "hello").await;
     sees_transaction_id(&alice, &room, &event_id, "txn-1").await;
 
-    let again = alice
-        .login_again(json!({"device_id": alice.device_id}))
-        .await;
+    let again = alice.login_again(json!({"device_id": alice.device_id})).await;
 
     assert_eq!(again.device_id, alice.device_id);
     sees_transaction_id(&again, &room, &event_id, "txn-1").await;
@@ -70,9 +53,7 @@ async fn a_new_login_of_the_same_device_repeats_a_transaction() {
     let alice = account.login_again(json!({})).await;
     let first = send(&alice, &room, "txn-1", "hello").await;
 
-    let again = alice
-        .login_again(json!({"device_id": alice.device_id}))
-        .await;
+    let again = alice.login_again(json!({"device_id": alice.device_id})).await;
 
     assert_eq!(again.device_id, alice.device_id);
     assert_eq!(send(&again, &room, "txn-1", "hello").await, first);

@@ -19,21 +19,13 @@ async fn set_typing(user: &User, room: &str, body: Value) -> hubbub_conformance:
 }
 
 fn types(sync: &SyncAnswer, room: &str) -> Option<Value> {
-    sync.ephemeral(room, "m.typing")
-        .map(|event| event["content"]["user_ids"].clone())
+    sync.ephemeral(room, "m.typing").map(|event| event["content"]["user_ids"].clone())
 }
 
 async fn typing_is_seen(alice: &User, bob: &User, room: &str, since: &str) {
-    set_typing(alice, room, json!({"typing": true, "timeout": 10000}))
-        .await
-        .ok();
+    set_typing(alice, room, json!({"typing": true, "timeout": 10000})).await.ok();
     let alice_alone = json!([alice.id]);
-    bob.sync()
-        .since(since)
-        .until("typing", |sync| {
-            types(sync, room).as_ref() == Some(&alice_alone)
-        })
-        .await;
+    bob.sync().since(since).until("typing", |sync| types(sync, room).as_ref() == Some(&alice_alone)).await;
 }
 
 /// Suite: TestTyping/Typing notification sent to local room members
@@ -50,16 +42,9 @@ async fn a_member_sees_that_another_stopped_typing() {
     let (alice, bob, room, since) = two_in_a_room().await;
     typing_is_seen(&alice, &bob, &room, &since).await;
 
-    set_typing(&alice, &room, json!({"typing": false}))
-        .await
-        .ok();
+    set_typing(&alice, &room, json!({"typing": false})).await.ok();
 
-    bob.sync()
-        .since(&since)
-        .until("nobody typing", |sync| {
-            types(sync, &room) == Some(json!([]))
-        })
-        .await;
+    bob.sync().since(&since).until("nobody typing", |sync| types(sync, &room) == Some(json!([]))).await;
 }
 
 /// Suite: TestTyping/Typing events DO NOT include a `room_id` field
@@ -71,11 +56,7 @@ async fn a_typing_event_has_no_room_id() {
     // Whether a timeout of nothing is accepted is left to the server.
     set_typing(&alice, &room, json!({"typing": true, "timeout": 0})).await;
 
-    let sync = bob
-        .sync()
-        .since(&since)
-        .until("typing", |sync| types(sync, &room).is_some())
-        .await;
+    let sync = bob.sync().since(&since).until("typing", |sync| types(sync, &room).is_some()).await;
     let event = sync.ephemeral(&room, "m.typing").expect("a typing event");
     assert!(event.get("room_id").is_none(), "{event}");
 }
@@ -91,12 +72,5 @@ async fn who_is_not_in_the_room_sees_nobody_typing() {
     typing_is_seen(&alice, &bob, &room, &since).await;
 
     tokio::time::sleep(Duration::from_millis(200)).await;
-    assert!(
-        carol
-            .sync()
-            .since(&carols_token)
-            .await
-            .joined(&room)
-            .is_null()
-    );
+    assert!(carol.sync().since(&carols_token).await.joined(&room).is_null());
 }

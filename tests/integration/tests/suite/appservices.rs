@@ -192,9 +192,8 @@ async fn its_users_log_in_with_its_token() {
     let receiver = Receiver::registered(&server).await;
     let client = Client { server: &server, receiver: &receiver };
     let ghost = client.ghost("ghost").await;
-    let login = |user: &str| {
-        json!({"type": "m.login.application_service", "identifier": {"type": "m.id.user", "user": user}})
-    };
+    let login =
+        |user: &str| json!({"type": "m.login.application_service", "identifier": {"type": "m.id.user", "user": user}});
 
     let session = client.call(Method::POST, "v3/login", login(&ghost)).await.ok();
 

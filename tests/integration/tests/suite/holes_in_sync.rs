@@ -80,7 +80,8 @@ async fn a_newly_joined_room_has_its_state() {
     let answer = guest.sync().since(&since).until("the room", |sync| !sync.joined(&room).is_null()).await;
 
     let section = answer.joined(&room);
-    let known = |kind: &str| events(&section["state"]).iter().chain(answer.timeline(&room)).any(|event| event["type"] == kind);
+    let known =
+        |kind: &str| events(&section["state"]).iter().chain(answer.timeline(&room)).any(|event| event["type"] == kind);
     for kind in ["m.room.create", "m.room.power_levels", "m.room.join_rules", "m.room.name", "m.room.member"] {
         assert!(known(kind), "the room has no {kind}: {section}");
     }

@@ -31,17 +31,18 @@ async fn a_bridged_channel_starts_with_its_last_fifty_messages_and_goes_on_live(
     let since = slack.owner.sync_token().await;
     let sync = slack.owner.sync().since(&since).timeout(20_000);
     let waiting = tokio::spawn(async move { sync.await });
-    let ts = slack.say("general", "ana", "and *now* live").await;
+    let ts = slack.say("general", "ana", "and <https://example.org|now> live").await;
     let answer = waiting.await.expect("the sync");
     assert!(!answer.joined(&portal.room_id).is_null(), "the sync woke for something else: {}", *answer);
-    let live = portal.message("and *now* live").await;
-    assert!(live["content"]["formatted_body"].as_str().is_some_and(|html| html.contains("<strong>now</strong>")));
+    let live = portal.messages("and", 1).await.remove(0);
+    let html = live["content"]["formatted_body"].as_str().unwrap_or_default();
+    assert!(html.contains("<a href=\"https://example.org\">now</a>"), "{html}");
     // Told at the time at which it was said.
     let seconds: i64 = ts.split('.').next().and_then(|seconds| seconds.parse().ok()).expect("a ts");
     assert_eq!(live["origin_server_ts"].as_i64().map(|at| at / 1000), Some(seconds));
     // Bridged again: the same room.
     assert_eq!(slack.bridge("#general").await.room_id, portal.room_id);
-    assert_eq!(portal.room().saying("and *now* live").await.len(), 1);
+    assert_eq!(portal.messages("and", 1).await.len(), 1);
 }
 
 #[tokio::test]
@@ -200,8 +201,12 @@ async fn an_event_that_comes_again_is_shown_once() {
     slack.tell("messages", &json!({"messages": messages, "twice": true, "wait": true})).await;
     portal.messages("twice", 20).await;
     // And long after they were handed over.
-    slack.tell("deliver", &json!({"channel": "general", "ts": slack.look("messages?channel=general&text=twice").await
-        ["messages"].as_array().expect("messages").iter().map(|message| message["ts"].clone()).collect::<Vec<_>>()}))
+    slack
+        .tell(
+            "deliver",
+            &json!({"channel": "general", "ts": slack.look("messages?channel=general&text=twice").await
+        ["messages"].as_array().expect("messages").iter().map(|message| message["ts"].clone()).collect::<Vec<_>>()}),
+        )
         .await;
     slack.tell("wait", &json!({})).await;
 
@@ -216,7 +221,8 @@ async fn a_shuffled_group_stands_in_the_order_of_its_timestamps() {
     let owner = server.user("robin").await;
     let slack = Workspace::connected(&server, &owner).await;
     let portal = slack.bridge("C0GENERAL").await;
-    server.settled().await;
+    slack.say("general", "ana", "the first").await;
+    portal.message("the first").await;
     for group in 0..3 {
         let messages: Vec<_> = (0..20)
             .map(|number| json!({"channel": "general", "user": "ana", "text": format!("group {group} {number:02}")}))
@@ -269,10 +275,8 @@ async fn a_revoked_token_is_told_once_and_a_new_one_resumes_the_same_rooms() {
     };
 
     slack.tell("token/revoke", &json!({})).await;
-    eventually("the login's new state", async || {
-        (slack.status().await["state"] == "bad_credentials").then_some(())
-    })
-    .await;
+    eventually("the login's new state", async || (slack.status().await["state"] == "bad_credentials").then_some(()))
+        .await;
     let told = eventually("a word to the owner", async || {
         let rooms = slack.owner.get(["joined_rooms"]).await.ok();
         for room in rooms["joined_rooms"].as_array().into_iter().flatten().filter_map(Value::as_str) {

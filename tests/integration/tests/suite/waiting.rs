@@ -42,7 +42,6 @@ async fn a_waiting_poll_survives_the_eviction_of_its_object_and_wakes_with_the_e
     let room = talking.create_room(json!({"preset": "public_chat"})).await;
     waiting.join(&room).await;
     let since = caught_up(&waiting).await;
-    server.settled().await;
 
     let poll = poll(&waiting, &since, 0);
     tokio::time::sleep(Duration::from_millis(500)).await;

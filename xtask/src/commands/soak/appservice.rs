@@ -47,10 +47,10 @@ impl Appservice {
              sender_localpart: soak_bot\nrate_limited: false\nnamespaces:\n  users:\n    - exclusive: false\n      \
              regex: '@{localpart}:.*'\n  aliases: []\n  rooms: []\n",
             Self::ID,
-            random.clone().next(),
-            random.clone().fork().next(),
-            random.clone().fork().fork().next(),
-            random.clone().next().rotate_left(17),
+            random.clone().draw(),
+            random.clone().fork().draw(),
+            random.clone().fork().fork().draw(),
+            random.clone().draw().rotate_left(17),
         );
         let inbox: Arc<Mutex<Inbox>> = Arc::default();
         let shared = Arc::clone(&inbox);
@@ -101,7 +101,8 @@ fn serve(stream: TcpStream, inbox: &Mutex<Inbox>, random: &mut Random) -> Result
             return Ok(());
         }
     }
-    let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
+    let answer =
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
     reader.get_mut().write_all(answer.as_bytes())?;
     Ok(())
 }

@@ -81,11 +81,8 @@ impl Evidence<'_> {
     }
 
     fn groups_in_order(&self, room: &[Seen]) -> Vec<String> {
-        let places: HashMap<usize, usize> = room
-            .iter()
-            .enumerate()
-            .filter_map(|(place, event)| Some((number_in(&event.body, 's')?, place)))
-            .collect();
+        let places: HashMap<usize, usize> =
+            room.iter().enumerate().filter_map(|(place, event)| Some((number_in(&event.body, 's')?, place))).collect();
         let mut wrong = Vec::new();
         for (number, group) in self.people.groups.iter().enumerate() {
             let places: Vec<usize> = group.clone().filter_map(|message| places.get(&message).copied()).collect();
@@ -169,7 +166,8 @@ fn difference(what: &str, expected: &[Seen], found: &[Seen]) -> Vec<String> {
     }
     let ids = |events: &[Seen]| events.iter().map(|event| event.event_id.clone()).collect::<BTreeSet<_>>();
     let (wanted, got) = (ids(expected), ids(found));
-    let first = expected.iter().zip(found).position(|(one, other)| one != other).unwrap_or(expected.len().min(found.len()));
+    let first =
+        expected.iter().zip(found).position(|(one, other)| one != other).unwrap_or(expected.len().min(found.len()));
     let describe = |events: &[Seen]| events.get(first).map(|event| format!("{} {:?}", event.event_id, event.body));
     vec![format!(
         "{what}: {} events instead of {}; {} missing, {} too many, {} doubled; the first difference is at {first}: {:?} instead of {:?}",

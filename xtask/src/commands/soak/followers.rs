@@ -46,7 +46,14 @@ struct Manner {
 impl Follower {
     /// A device that waits all the time.
     pub fn waiting(user: User, room: &str, random: Random, stop: &Arc<AtomicBool>) -> Result<Self> {
-        Self::start("the waiting device", user, room, Manner { timeline: 20, timeout_ms: 3_000, pause: (0, 0) }, random, stop)
+        Self::start(
+            "the waiting device",
+            user,
+            room,
+            Manner { timeline: 20, timeout_ms: 3_000, pause: (0, 0) },
+            random,
+            stop,
+        )
     }
 
     /// A device that looks in now and then.

@@ -95,7 +95,8 @@ pub(super) fn run(stage: &mut Stage, bridged: &Bridged, plan: &Plan, mut random:
     })?;
     let mut control = stage.slack.control();
     let kinds = json!({"ratelimited": 1, "drop_answer": 2, "close": 1});
-    control.post("faults", &json!({"method": "chat.postMessage", "probability": 0.1, "kinds": kinds, "retry_after": 1}))?;
+    control
+        .post("faults", &json!({"method": "chat.postMessage", "probability": 0.1, "kinds": kinds, "retry_after": 1}))?;
     let mut run = Run {
         plan,
         bridged,
@@ -226,7 +227,8 @@ impl Run<'_> {
     fn strike(&mut self, round: &Round, answers: usize) -> Result<()> {
         let Round { window, trigger, strike } = *round;
         // The other windows are passed once a batch.
-        let often = matches!(window, "room.after_append" | "portal.before_apply" | "portal.after_apply" | "portal.after_send");
+        let often =
+            matches!(window, "room.after_append" | "portal.before_apply" | "portal.after_apply" | "portal.after_send");
         let skip = if often { self.random.below(2) } else { 0 };
         let before = self.striker.arm(window, strike, skip)?;
         if trigger != Trigger::Traffic {
@@ -334,4 +336,3 @@ impl Run<'_> {
         Ok(())
     }
 }
-

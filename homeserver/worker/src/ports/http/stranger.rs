@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, future::{Either, select}};
+use futures_util::{
+    StreamExt as _,
+    future::{Either, select},
+};
 use hubbub_core::{context::HttpError, egress};
 use worker::{
     AbortController, Delay, Fetch, Fetcher, Headers, Method, Request, RequestInit, RequestRedirect, Response, Url,

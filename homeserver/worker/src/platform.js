@@ -1,0 +1,76 @@
+// What is done in JavaScript because one call across the border of WebAssembly costs as much as all of it:
+// exchanging whole messages, and settling promises when the program's memory is lost.
+
+/** Reads a request: [method, URL, headers as JSON, body or null]; null when the body has more than `limit` bytes. */
+export async function readRequest(request, limit) {
+  const { method, url, headers } = request;
+  let body = null;
+  if (request.body !== null) {
+    const length = headers.get("content-length");
+    if (length !== null && Number(length) > limit) return null;
+    body = length === null ? await readChunks(request.body, limit) : await request.arrayBuffer();
+    if (body === null) return null;
+  }
+  return [method, url, JSON.stringify([...headers]), body];
+}
+
+/** A body whose length nobody told. */
+async function readChunks(stream, limit) {
+  const chunks = [];
+  let length = 0;
+  for await (const chunk of stream) {
+    length += chunk.byteLength;
+    if (length > limit) return null;
+    chunks.push(chunk);
+  }
+  return new Blob(chunks).arrayBuffer();
+}
+
+/** A response from its status, headers as a JSON list of pairs, and body. */
+export function makeResponse(status, headers, body) {
+  const empty = status === 204 || status === 304;
+  return new Response(empty ? null : body, { status, headers: JSON.parse(headers) });
+}
+
+/** Sends a command to an object: [status, reply, its bill or null]. `billed` asks for the bill. */
+export async function callObject(namespace, name, options, command, billed) {
+  const init = { method: "POST", body: command };
+  if (billed) init.headers = { "x-hubbub-bill": "object" };
+  const response = await namespace.getByName(name, options).fetch("http://object/", init);
+  return [response.status, await response.arrayBuffer(), response.headers.get("x-hubbub-operations")];
+}
+
+const inFlight = new Set();
+
+/** The same promise, but rejected by `letGo`: what it waits for may never settle. */
+export function hold(work) {
+  return new Promise((resolve, reject) => {
+    inFlight.add(reject);
+    const settle = (how) => (value) => {
+      inFlight.delete(reject);
+      how(value);
+    };
+    work.then(settle(resolve), settle(reject));
+  });
+}
+
+/** The answer to a request from outside: where it is lost, one that a client understands and tries again. */
+export function holdAnswer(work) {
+  return hold(work).catch((error) => {
+    console.error(`ERROR A request was lost: ${error.message}`);
+    const body = JSON.stringify({ errcode: "M_UNKNOWN", error: "The server was interrupted; try again." });
+    const headers = { "content-type": "application/json", "access-control-allow-origin": "*" };
+    return new Response(body, { status: 500, headers });
+  });
+}
+
+/** Rejects every promise that is held. */
+export function letGo() {
+  const lost = [...inFlight];
+  inFlight.clear();
+  for (const reject of lost) reject(new Error("this isolate was reset"));
+}
+
+addEventListener("error", (event) => {
+  if (event.error instanceof WebAssembly.RuntimeError) letGo();
+});

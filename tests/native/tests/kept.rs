@@ -1,0 +1,109 @@
+//! Data that earlier versions left opens in this one: every file in `kept/` is a whole server.
+//!
+//! A new schema step or migration brings a new file: `HUBBUB_KEEP=NAME cargo test -p hubbub-native
+//! --test kept` writes it. Files that are there never change.
+
+use std::{fs, path::PathBuf};
+
+use hubbub_core::contract::{Address, Class};
+use hubbub_native::{Options, TestServer, server::MIGRATIONS};
+use hubbub_storage::native::{NativeDatabase, NativeDirectory};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+/// A server's data.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    /// How many migrations D1 had.
+    migrations: usize,
+    directory: String,
+    objects: Vec<KeptObject>,
+    room_id: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptObject {
+    class: Class,
+    name: String,
+    database: String,
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/kept"))
+}
+
+/// Two people, a room, history, state, receipts, account data.
+fn lived_in() -> Kept {
+    let server = TestServer::new();
+    let (alice, bob) = (server.register("alice"), server.register("bob"));
+    let room_id = alice.create_room(&json!({"preset": "public_chat", "name": "Kept", "topic": "what stays"}));
+    bob.join(&room_id);
+    for number in 0..80 {
+        alice.send_text(&room_id, &format!("message {number}"));
+    }
+    bob.send_with(&room_id, "kept-transaction", "from bob").ok();
+    server.advance(60_000);
+    let objects = server.host().written();
+    Kept {
+        migrations: MIGRATIONS.len(),
+        directory: server.directory().database().dump().unwrap(),
+        objects: objects
+            .into_iter()
+            .map(|address| KeptObject {
+                class: address.class,
+                database: server.host().database(&address).unwrap().dump().unwrap(),
+                name: address.name,
+            })
+            .collect(),
+        room_id,
+    }
+}
+
+fn open(kept: &Kept) -> TestServer {
+    let later = MIGRATIONS.iter().copied().skip(kept.migrations);
+    let directory = NativeDirectory::from_dump(&kept.directory, later).unwrap();
+    let server = TestServer::with(Options { directory: Some(directory), seed: 7, ..Options::default() });
+    for object in &kept.objects {
+        let database = NativeDatabase::from_dump(&object.database).unwrap();
+        server.host().keep(Address::new(object.class, &object.name), database);
+    }
+    server
+}
+
+fn prove(kept: &Kept) {
+    let server = open(kept);
+    let (alice, bob) = (server.login("alice", None), server.login("bob", None));
+    let first = bob.sync(None);
+    assert!(first.bodies(&kept.room_id).contains(&"message 79".to_owned()));
+    assert_eq!(alice.state(&kept.room_id, "m.room.topic", "").ok()["topic"], "what stays");
+    let sent = alice.send_text(&kept.room_id, "from this version");
+    let next = bob.sync(Some(&first.next_batch()));
+    assert_eq!(next.bodies(&kept.room_id), ["from this version"]);
+    let page = alice.query(["rooms", &kept.room_id, "messages"], &[("dir", "b"), ("limit", "200")]).ok();
+    let chunk = page["chunk"].as_array().unwrap();
+    assert_eq!(chunk[0]["event_id"], sent.as_str());
+    let bodies = chunk.iter().filter_map(|event| event["content"]["body"].as_str());
+    assert_eq!(bodies.filter(|body| body.starts_with("message ")).count(), 80);
+}
+
+#[test]
+fn a_server_that_any_earlier_version_left_goes_on() {
+    if let Ok(name) = std::env::var("HUBBUB_KEEP") {
+        let file = folder().join(format!("{name}.json"));
+        assert!(!file.exists(), "{} is there already and never changes", file.display());
+        fs::write(file, serde_json::to_string_pretty(&lived_in()).unwrap()).unwrap();
+    }
+    let mut opened = 0;
+    for entry in fs::read_dir(folder()).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        prove(&serde_json::from_str(&text).unwrap());
+        opened += 1;
+    }
+    assert!(opened > 0, "no data of earlier versions is kept");
+}
+
+#[test]
+fn a_server_of_this_version_can_be_kept() {
+    let kept = lived_in();
+    prove(&serde_json::from_str(&serde_json::to_string(&kept).unwrap()).unwrap());
+}
