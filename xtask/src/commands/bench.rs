@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: measures the embedded release build with a fake Slack beside it, and counts what Cloudflare would bill.
 //!
 //! [`rooms`] and [`reading`] measure the client's requests, [`slack`] the bridge; [`figures`] makes numbers of samples,
-//! [`bill`] a month's bill of operations, [`print`] the table.
+//! [`bill`] a month's bill of operations, [`mod@print`] the table.
 
 mod bill;
 mod figures;

@@ -75,6 +75,8 @@ impl Test {
         }
         if wanted(Kind::Native) {
             summary.part("native", || cargo_test(&[]));
+            let suite = ["--package", "hubbub-storage", "--features", "conformance,native", "--test", "conformance"];
+            summary.part("native, storage suite", || cargo_test(&suite));
             // Its suite needs a server and runs below; its own tests need none.
             summary.part("native, conformance", || cargo_test(&["--package", "hubbub-conformance", "--lib"]));
         }
