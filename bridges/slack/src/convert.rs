@@ -5,7 +5,7 @@
 //! in one reader and one writer, and a round trip is a property of the model.
 //!
 //! - Slack → Matrix: [`from_slack`] takes a message event and returns `m.room.message` contents; it
-//!   reads blocks, text, attachments and files in `compose.rs`. [`references`] tells beforehand
+//!   reads blocks, text, attachments and files in `compose.rs`. [`references()`] tells beforehand
 //!   whose names it is going to ask for.
 //! - Matrix → Slack: [`to_slack`] takes an `m.room.message` content and returns the `text` and
 //!   `blocks` of one or more `chat.postMessage` calls.

@@ -1,6 +1,6 @@
 //! The port for the SQLite database that one object owns.
 //!
-//! Reads go through [`Database::query`]; writes only exist inside [`transaction`], so a half-failed
+//! Reads go through [`Query::query`]; writes only exist inside [`transaction`], so a half-failed
 //! command leaves nothing behind. workerd binds every integer as a double and has no booleans:
 //! tables are `STRICT`, flags are `0`/`1` integers, and ids that may exceed 2^53 are text.
 

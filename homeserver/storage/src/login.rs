@@ -2,7 +2,7 @@
 //!
 //! An event costs three rows: its insert, the update that takes its body once its portal has it,
 //! and the delete two days later. No index finds what waits: the object keeps that in memory and
-//! reads it once when it wakes, from the oldest ten minutes that may hold any ([`scan_from`]).
+//! reads it once when it wakes, from the oldest ten minutes that may hold any (`scan_from`).
 
 use crate::{
     database::{DatabaseError, Query, Row, Transaction},

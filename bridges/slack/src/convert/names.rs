@@ -1,6 +1,6 @@
 //! What the converter has to be told: who is who on the other side.
 //!
-//! The caller collects the ids with [`references`](super::references), fetches what it does not
+//! The caller collects the ids with [`references`](super::references()), fetches what it does not
 //! know, and then implements [`Names`] on what it has. Nothing here may wait.
 
 use ruma::{EventId, OwnedRoomOrAliasId, OwnedUserId, RoomOrAliasId, UserId};
