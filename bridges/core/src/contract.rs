@@ -272,7 +272,7 @@ pub struct LoginStatus {
     pub account: Option<Finished>,
     /// The bridged channels.
     pub portals: Vec<ListedChannel>,
-    /// Events that wait to be handed to their portals.
+    /// Events that are not in their portals yet: they wait, or are on their way.
     pub waiting: u64,
     /// What was counted since the object woke, and before as far as it was written down.
     pub counters: Counters,

@@ -54,6 +54,8 @@ pub struct LoginObject<N> {
     secrets: RefCell<Option<(i64, LoginSecrets)>>,
     portals: RefCell<HashMap<String, PortalEntry>>,
     waiting: RefCell<HashMap<String, VecDeque<Waiting>>>,
+    /// How many events are on their way to a portal right now.
+    under_way: Cell<usize>,
     counters: Cell<Counters>,
     buckets: Buckets,
     alarm: Alarm,
@@ -78,6 +80,7 @@ impl<N: Network> Object for LoginObject<N> {
             secrets: RefCell::default(),
             portals: RefCell::default(),
             waiting: RefCell::default(),
+            under_way: Cell::new(0),
             counters: Cell::default(),
             buckets: Buckets::default(),
             alarm: Alarm::default(),
@@ -329,7 +332,8 @@ impl<N: Network> LoginObject<N> {
 
     fn status(&self) -> Result<LoginStatus> {
         let row = self.row()?;
-        let waiting: usize = self.waiting.borrow().values().map(VecDeque::len).sum();
+        let queued: usize = self.waiting.borrow().values().map(VecDeque::len).sum();
+        let waiting = queued.saturating_add(self.under_way.get());
         Ok(LoginStatus {
             login_id: self.login_id.clone(),
             owner: self.owner()?,

@@ -45,6 +45,8 @@ pub struct RoomObject {
     context: Rc<Context>,
     in_flight: InFlight,
     cursors: Cursors,
+    /// Whether the room is known to be made: its tables stay for ever.
+    exists: Cell<bool>,
     /// Since when deliveries fail; in memory only.
     failing_since: Cell<Option<i64>>,
 }
@@ -69,6 +71,7 @@ impl Object for RoomObject {
             context,
             in_flight: InFlight::default(),
             cursors: Cursors::default(),
+            exists: Cell::new(false),
             failing_since: Cell::new(None),
         })
     }
@@ -124,9 +127,11 @@ impl Object for RoomObject {
 impl RoomObject {
     /// The room's row and rules; 404 `M_NOT_FOUND` when there is no such room.
     fn opened(&self, query: &dyn Query) -> Result<Opened> {
-        let exists = schema::version(query)? > 0;
+        // Asking the schema reads all of it, and each command comes here a few times.
+        let exists = self.exists.get() || schema::version(query)? > 0;
         let row = exists.then(|| room::get(query)).transpose()?.flatten();
         let row = row.ok_or_else(unknown_room)?;
+        self.exists.set(true);
         let version = RoomVersionId::try_from(row.version.as_str()).map_err(MatrixError::internal)?;
         let rules = event::rules_of(&version)?;
         Ok(Opened { row, rules })

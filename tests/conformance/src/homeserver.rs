@@ -38,8 +38,9 @@ impl Homeserver {
     pub fn at(base: &str) -> Self {
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(60))
-            // Servers close idle connections, workerd after 5 s: one that may close right now is not used again.
-            .pool_idle_timeout(Duration::from_secs(2))
+            // A busy workerd closes connections on which it has read nothing for five seconds, also those on which a
+            // request waits to be read. A new one has fifteen.
+            .pool_max_idle_per_host(0)
             .build();
         let Ok(http) = http else { panic!("the HTTP client cannot be made: {http:?}") };
         Self { http, base: base.trim_end_matches('/').to_owned() }

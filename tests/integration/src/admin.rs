@@ -78,8 +78,10 @@ impl Server {
         self.admin(Method::DELETE, "failpoints", "").await.ok()
     }
 
-    /// Resets an object.
+    /// Makes an object lose what it keeps in memory, as the platform does when it evicts one.
     pub async fn abort(&self, class: &str, name: &str) {
         self.post("abort-object", &json!({"class": class, "name": name})).await.ok();
+        // It goes when nothing of the program runs.
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

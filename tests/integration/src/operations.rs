@@ -42,11 +42,6 @@ impl Counts {
     pub fn written(self) -> i64 {
         self.rows_written + self.alarms_set + self.d1_rows_written
     }
-
-    /// All rows read.
-    pub fn read_rows(self) -> i64 {
-        self.rows_read + self.d1_rows_read
-    }
 }
 
 impl Sub for Counts {

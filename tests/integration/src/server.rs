@@ -14,6 +14,7 @@ use hubbub_conformance::{Homeserver, User};
 use tokio::sync::{Mutex, MutexGuard};
 
 static ALONE: Mutex<()> = Mutex::const_new(());
+static REGISTRATION: Mutex<()> = Mutex::const_new(());
 
 /// A running server.
 #[derive(Clone, Debug)]
@@ -74,8 +75,10 @@ impl Server {
         }
     }
 
-    /// A new account.
+    /// A new account. One is made at a time: hashing a password keeps workerd busy for so long that many at once would
+    /// starve its sockets.
     pub async fn user(&self, name: &str) -> User {
+        let _turn = REGISTRATION.lock().await;
         self.homeserver.register(name).await
     }
 

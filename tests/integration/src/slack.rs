@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use hubbub_conformance::{User, events};
+use hubbub_conformance::User;
 use serde_json::{Value, json};
 
 use crate::{Reply, Room, Server, eventually, server::variable};
@@ -88,7 +88,12 @@ impl Workspace {
     pub async fn bridge(&self, channel: &str) -> Portal<'_> {
         let body = json!({"login_id": self.login_id, "channel": channel});
         let bridged = self.server.slack("bridge", &body).await.ok();
-        Portal { workspace: self, channel: channel.to_owned(), room_id: text(&bridged, "/room_id") }
+        Portal {
+            workspace: self,
+            channel: channel.to_owned(),
+            room_id: text(&bridged, "/room_id"),
+            portal_id: text(&bridged, "/portal_id"),
+        }
     }
 
     /// The login's status.
@@ -138,6 +143,11 @@ impl Workspace {
             .await
     }
 
+    /// Any portal of the owner's, by its room.
+    pub fn portal(&self, channel: &str, room_id: &str) -> Portal<'_> {
+        Portal { workspace: self, channel: channel.to_owned(), room_id: room_id.to_owned(), portal_id: String::new() }
+    }
+
     /// The rooms that the owner's account data lists as direct chats with somebody.
     pub async fn direct_rooms(&self) -> Vec<String> {
         let answer = self.owner.get(["user", &self.owner.id, "account_data", "m.direct"]).await;
@@ -158,6 +168,8 @@ pub struct Portal<'a> {
     pub channel: String,
     /// The room.
     pub room_id: String,
+    /// The portal's id.
+    pub portal_id: String,
 }
 
 impl Portal<'_> {
@@ -195,12 +207,6 @@ impl Portal<'_> {
     pub fn ghost(&self, user: &str) -> String {
         let workspace = self.workspace;
         format!("@_slack_{}_{}:{}", workspace.team.to_lowercase(), user.to_lowercase(), workspace.server.name)
-    }
-
-    /// The membership events of a sync answer's room.
-    pub fn members(section: &Value) -> Vec<&Value> {
-        let all = events(&section["state"]).iter().chain(events(&section["timeline"]));
-        all.filter(|event| event["type"] == "m.room.member").collect()
     }
 }
 

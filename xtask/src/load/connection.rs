@@ -14,6 +14,8 @@ use serde_json::Value;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a connection may be idle before a new one is opened: workerd and Node close theirs after 5 s.
 const KEPT: Duration = Duration::from_secs(3);
+/// How often a request is sent while connections are closed in front of it.
+const ATTEMPTS: u32 = 4;
 /// The largest answer.
 const ANSWER_LIMIT: u64 = 256 << 20;
 
@@ -113,19 +115,23 @@ impl Connection {
 
     /// Sends a request and reads its answer. After an error nobody knows whether the server got it.
     ///
-    /// A server may close a kept connection at any time (workerd does so under load), so what may be repeated is sent once more
-    /// over a new one, as every client does ([RFC 9112](https://www.rfc-editor.org/rfc/rfc9112#name-retrying-requests)).
+    /// A server may close a kept connection at any time, so what may be repeated is sent again over a new one, as every client
+    /// does ([RFC 9112](https://www.rfc-editor.org/rfc/rfc9112#name-retrying-requests)). workerd closes all that are between
+    /// two requests when it was too busy for 5 s to look at the clock.
     pub fn send(&mut self, call: &Call<'_>) -> Result<Reply> {
-        let kept = self.stream.take().filter(|(_, used)| used.elapsed() < KEPT);
-        if let Some((mut stream, _)) = kept {
+        let mut attempts = if call.method == "POST" { 1 } else { ATTEMPTS };
+        loop {
+            attempts -= 1;
+            let kept = self.stream.take().filter(|(_, used)| used.elapsed() < KEPT);
+            let mut stream = match kept {
+                Some((stream, _)) => stream,
+                None => self.open()?,
+            };
             match self.exchange(&mut stream, call) {
-                Err(error) if call.method != "POST" && error.is::<Closed>() => {}
+                Err(error) if attempts > 0 && error.is::<Closed>() => {}
                 outcome => return self.keep(stream, outcome),
             }
         }
-        let mut stream = self.open()?;
-        let outcome = self.exchange(&mut stream, call);
-        self.keep(stream, outcome)
     }
 
     fn exchange(&self, stream: &mut BufReader<TcpStream>, call: &Call<'_>) -> Result<(Reply, bool)> {
@@ -163,7 +169,8 @@ fn exchange(stream: &mut BufReader<TcpStream>, host: &str, call: &Call<'_>) -> R
     request.push_str("\r\n");
     request.push_str(call.body);
     stream.get_mut().write_all(request.as_bytes()).map_err(|_| Closed)?;
-    if stream.fill_buf().is_ok_and(<[u8]>::is_empty) {
+    let reset = |error: &std::io::Error| error.kind() == std::io::ErrorKind::ConnectionReset;
+    if stream.fill_buf().map_or_else(|error| reset(&error), <[u8]>::is_empty) {
         return Err(Closed.into());
     }
     read_reply(stream)

@@ -50,7 +50,7 @@ impl<N: Network> LoginObject<N> {
                 lane.succeed();
                 return;
             }
-            let mut batch = Taken { login: self, channel: &channel, events: batch };
+            let mut batch = Taken::new(self, &channel, batch);
             if let Err(error) = self.hand_over_batch(&channel, &batch.events).await {
                 tracing::warn!(login.id = %self.login_id, "A portal takes no events: {error}");
                 lane.fail(self.now());
@@ -229,10 +229,20 @@ struct Taken<'a, N: Network> {
     login: &'a LoginObject<N>,
     channel: &'a str,
     events: Vec<Waiting>,
+    count: usize,
+}
+
+impl<'a, N: Network> Taken<'a, N> {
+    fn new(login: &'a LoginObject<N>, channel: &'a str, events: Vec<Waiting>) -> Self {
+        let count = events.len();
+        login.under_way.set(login.under_way.get().saturating_add(count));
+        Self { login, channel, events, count }
+    }
 }
 
 impl<N: Network> Drop for Taken<'_, N> {
     fn drop(&mut self) {
+        self.login.under_way.set(self.login.under_way.get().saturating_sub(self.count));
         if self.events.is_empty() {
             return;
         }

@@ -13,8 +13,7 @@ use hubbub_storage::{
     database::{Query, Transaction, transaction},
     user::{
         inbox::{self, RoomRow},
-        receipts, state,
-        timeline::{self, Stretch},
+        receipts, state, timeline,
     },
 };
 use ruma::OwnedUserId;
@@ -214,23 +213,13 @@ impl Taking<'_> {
 
     /// Lets go of the JSON of all but the newest events.
     fn evict(&mut self) -> Result<()> {
-        let kept = timeline::list_places(
-            self.query(),
-            Stretch {
-                room_id: &self.room.room_id,
-                below: timeline::END,
-                from: self.room.kept_from,
-                limit: KEPT_EVENTS,
-            },
-        )?;
-        let Some(oldest) = kept.last().filter(|_| kept.len() == KEPT_EVENTS) else {
+        let (room_id, from) = (&self.room.room_id, self.room.kept_from);
+        let Some(oldest) = timeline::nth_newest(self.query(), room_id, from, KEPT_EVENTS)? else {
             return Ok(());
         };
-        if oldest.order_key > self.room.kept_from {
-            let room_id = &self.room.room_id;
-            let (from, below) = (self.room.kept_from, oldest.order_key);
-            timeline::evict(self.transaction, room_id, from, below)?;
-            self.room.kept_from = below;
+        if oldest > from {
+            timeline::evict(self.transaction, room_id, from, oldest)?;
+            self.room.kept_from = oldest;
         }
         Ok(())
     }

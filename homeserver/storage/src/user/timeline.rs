@@ -172,6 +172,17 @@ pub fn list_places(query: &dyn Query, stretch: Stretch<'_>) -> Result<Vec<Place>
         .collect()
 }
 
+/// The order_key of the `nth` newest place at or above an order_key (1 is the newest).
+pub fn nth_newest(query: &dyn Query, room_id: &str, from: i64, nth: usize) -> Result<Option<i64>, DatabaseError> {
+    query
+        .query_one(
+            "SELECT order_key FROM timeline WHERE room_id = ? AND order_key >= ? ORDER BY order_key DESC LIMIT 1 OFFSET ?",
+            &[room_id.into(), from.into(), bound(nth.saturating_sub(1)).into()],
+        )?
+        .map(|row| row.integer(0))
+        .transpose()
+}
+
 /// The oldest place at or above an order_key.
 pub fn first_from(query: &dyn Query, room_id: &str, from: i64) -> Result<Option<Place>, DatabaseError> {
     query

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hubbub_integration::{Portal, Server, Workspace, bodies, eventually};
+use hubbub_integration::{Server, Workspace, bodies, eventually};
 use serde_json::{Value, json};
 
 /// A connected workspace of a new owner on the shared server.
@@ -143,7 +143,7 @@ async fn a_direct_message_makes_its_room_with_the_first_message() {
         (!rooms.is_empty()).then_some(rooms)
     })
     .await;
-    let portal = Portal { workspace: &slack, channel: "D0ANA".to_owned(), room_id: rooms[0].clone() };
+    let portal = slack.portal("D0ANA", &rooms[0]);
     let message = portal.message("psst").await;
     assert_eq!(message["sender"], portal.ghost("U0ANA"));
     let answer = slack.owner.sync().since(&since).await;

@@ -203,7 +203,7 @@ impl Run<'_> {
     /// Holds the portal and injects a group; all of it is queued before the portal goes on.
     fn inject(&mut self, size: usize) -> Result<()> {
         let held = Instant::now();
-        self.striker.hold(self.hold)?;
+        let passes = self.striker.hold(self.hold)?;
         self.people.write_group(size)?;
         let status = json!({"login_id": self.bridged.login_id});
         loop {
@@ -216,8 +216,13 @@ impl Run<'_> {
             }
             sleep(Duration::from_millis(20));
         }
+        // An object that was reset late does not wait any more.
+        let holds = self.striker.still_holds(passes)?;
+        if held.elapsed() < self.hold && holds {
+            return Ok(());
+        }
+        self.unheld.push(self.people.groups.len() - 1);
         if held.elapsed() >= self.hold {
-            self.unheld.push(self.people.groups.len() - 1);
             self.hold = (self.hold * 3 / 2).min(LONGEST_HOLD);
         }
         Ok(())

@@ -39,11 +39,19 @@ impl<'a> Striker<'a> {
         Self { server, connection, token, kills: 0, resets: 0, restarts: Vec::new() }
     }
 
-    /// Lets the portal wait before its next message.
-    pub fn hold(&mut self, time: Duration) -> Result<()> {
+    /// Lets the portal wait before its next message; returns how often it came there before.
+    pub fn hold(&mut self, time: Duration) -> Result<u64> {
         let milliseconds = u32::try_from(time.as_millis())?;
-        self.post("failpoints", &json!({HOLD: {"action": {"delay": milliseconds}}}))?;
-        Ok(())
+        let report = self.post("failpoints", &json!({HOLD: {"action": {"delay": milliseconds}}}))?;
+        Ok(count(&report, "passed", HOLD))
+    }
+
+    /// Whether the portal still waits, or has nothing to wait with: it came there at most once since.
+    pub fn still_holds(&mut self, before: u64) -> Result<bool> {
+        let report = self.call("GET", "failpoints", "")?;
+        let armed = report.pointer("/armed").is_some_and(|armed| armed.get(HOLD).is_some());
+        let passes = count(&report, "passed", HOLD).checked_sub(before);
+        Ok(if armed { passes == Some(0) } else { passes == Some(1) })
     }
 
     /// Arms a window; returns how often it was hit before.
@@ -54,7 +62,7 @@ impl<'a> Striker<'a> {
             Strike::Panic => json!("panic"),
         };
         let report = self.post("failpoints", &json!({window: {"action": action, "skip": skip}}))?;
-        Ok(hits(&report, window))
+        Ok(count(&report, "hit", window))
     }
 
     /// Whether the server gets into the window in time.
@@ -65,7 +73,7 @@ impl<'a> Striker<'a> {
             let hit = match strike {
                 // The panic takes the counts with it, and disarms.
                 Strike::Panic => report.pointer("/armed").and_then(|armed| armed.get(window)).is_none(),
-                Strike::Kill | Strike::Abort => hits(&report, window) > before,
+                Strike::Kill | Strike::Abort => count(&report, "hit", window) > before,
             };
             if hit {
                 return Ok(true);
@@ -117,6 +125,7 @@ impl<'a> Striker<'a> {
     }
 }
 
-fn hits(report: &Value, window: &str) -> u64 {
-    report.pointer("/hit").and_then(|hit| hit.get(window)).and_then(Value::as_u64).unwrap_or(0)
+/// How often a window was `passed` or `hit`.
+fn count(report: &Value, what: &str, window: &str) -> u64 {
+    report.get(what).and_then(|counts| counts.get(window)).and_then(Value::as_u64).unwrap_or(0)
 }
