@@ -12,6 +12,9 @@ use crate::{Counts, Reply, Server, settles};
 /// after which the alarms ring that are set beside each piece of work.
 const QUIET: Duration = Duration::from_millis(5_600);
 
+/// How long a server may take to be done: with `HUBBUB_LONG=1` it has 100,000 events to bring to their rooms.
+const SETTLING: Duration = Duration::from_secs(1_800);
+
 impl Server {
     /// A request to `/_hubbub/admin/v1/{path}` with the admin token.
     pub async fn admin(&self, method: Method, path: &str, body: impl Into<reqwest::Body>) -> Reply {
@@ -46,7 +49,7 @@ impl Server {
 
     /// The counts once nothing happens any more.
     pub async fn settled(&self) -> Counts {
-        settles(QUIET, async || self.counts().await).await
+        settles(QUIET, SETTLING, async || self.counts().await).await
     }
 
     /// What something costs in all, with everything that it sets off in the background: of a server that has settled.

@@ -20,13 +20,14 @@ pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>)
     }
 }
 
-/// Looks again and again until the value has stayed the same for `quiet`, and returns it.
-pub async fn settles<T: PartialEq>(quiet: Duration, mut look: impl AsyncFnMut() -> T) -> T {
+/// Looks again and again until the value has stayed the same for `quiet`, and returns it; panics when that takes longer
+/// than `patience`.
+pub async fn settles<T: PartialEq>(quiet: Duration, patience: Duration, mut look: impl AsyncFnMut() -> T) -> T {
     let since = Instant::now();
     let mut last = look().await;
     let mut unchanged_since = Instant::now();
     while unchanged_since.elapsed() < quiet {
-        assert!(since.elapsed() < 3 * PATIENCE, "it did not settle within {} s", 3 * PATIENCE.as_secs());
+        assert!(since.elapsed() < patience, "it did not settle within {} s", patience.as_secs());
         tokio::time::sleep(PAUSE).await;
         let now = look().await;
         if now != last {
