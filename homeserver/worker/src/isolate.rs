@@ -16,7 +16,7 @@ use worker::Env;
 use crate::{
     bridges::Bridges,
     configuration::{self, Misconfigured, Switches},
-    log,
+    lifeline, log,
     ports::{
         clock::PlatformClock,
         directory::D1Directory,
@@ -53,6 +53,7 @@ pub fn get(env: &Env) -> Result<Rc<Isolate>, Misconfigured> {
     if let Some(isolate) = ISOLATE.with_borrow(Clone::clone) {
         return Ok(isolate);
     }
+    lifeline::prepare();
     log::start();
     let isolate = make(env).map(Rc::new).inspect_err(|error| tracing::error!("This server cannot run: {error}"))?;
     ISOLATE.set(Some(Rc::clone(&isolate)));

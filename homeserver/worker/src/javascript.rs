@@ -27,16 +27,16 @@ extern "C" {
         billed: bool,
     ) -> Promise;
 
-    /// A promise that [`let_go`] rejects.
+    /// A promise that [`instance_is_lost`] rejects.
     pub fn hold(work: &Promise) -> Promise;
 
     /// As [`hold`], for a response: a rejected one becomes a 500.
     #[wasm_bindgen(js_name = holdAnswer)]
     pub fn hold_answer(work: &Promise) -> Promise;
 
-    /// Rejects every promise that is held.
-    #[wasm_bindgen(js_name = letGo)]
-    pub fn let_go();
+    /// Rejects every promise that is held, and lets the next request start a new instance.
+    #[wasm_bindgen(js_name = instanceIsLost)]
+    pub fn instance_is_lost();
 }
 
 /// The bytes of a buffer, or none if it is none.

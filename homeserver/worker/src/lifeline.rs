@@ -3,12 +3,11 @@
 //! A panic ends the instance of the program, and with it every request of the isolate: their
 //! promises would never settle, clients would wait for nothing, and an alarm would count as ringing
 //! for minutes. So each promise that the platform waits for is held by a line of `platform.js`,
-//! which outlives the instance and rejects it. The next request starts a new instance
-//! (`worker-build`'s shim).
+//! which outlives the instance and rejects it. The next request starts a new instance.
 
 use std::panic::AssertUnwindSafe;
 
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsValue, handler::set_on_abort};
 use worker::{
     js_sys::{Promise, futures::future_to_promise},
     web_sys,
@@ -43,7 +42,11 @@ where
     future_to_promise(AssertUnwindSafe(work))
 }
 
-/// To be called by the panic hook, with the instance already lost.
-pub fn instance_is_lost() {
-    javascript::let_go();
+/// Prepares for the loss of this instance, by a panic or by a trap (memory, stack).
+///
+/// `worker` asks `wasm-bindgen` to start a new instance with the next call, whatever that is. A callback of the old
+/// instance would pass its check for staleness and then run in the new memory with its old pointers. This handler takes
+/// that one's place: callbacks of the old instance are refused, and only a request, an alarm or a schedule starts anew.
+pub fn prepare() {
+    let _of_worker = set_on_abort(javascript::instance_is_lost);
 }

@@ -9,8 +9,6 @@ use tracing::{
 };
 use worker::{console_error, console_log, console_warn};
 
-use crate::lifeline;
-
 /// Starts logging, and logs panics with their place. Only the first call does anything.
 pub fn start() {
     if tracing::subscriber::set_global_default(Console).is_err() {
@@ -20,7 +18,6 @@ pub fn start() {
         // Not the message: it may quote what a stranger sent.
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         console_error!("ERROR panicked at {place}");
-        lifeline::instance_is_lost();
     }));
 }
 

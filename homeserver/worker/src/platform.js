@@ -42,7 +42,7 @@ export async function callObject(namespace, name, options, command, billed) {
 
 const inFlight = new Set();
 
-/** The same promise, but rejected by `letGo`: what it waits for may never settle. */
+/** The same promise, but rejected by `instanceIsLost`: what it waits for may never settle. */
 export function hold(work) {
   return new Promise((resolve, reject) => {
     inFlight.add(reject);
@@ -64,13 +64,13 @@ export function holdAnswer(work) {
   });
 }
 
-/** Rejects every promise that is held. */
-export function letGo() {
+/**
+ * The program's memory is lost: every promise that is held is rejected, and the next request starts a new instance
+ * (`worker-build`'s shim does, on this flag).
+ */
+export function instanceIsLost() {
+  globalThis.__worker_init_state.criticalError = true;
   const lost = [...inFlight];
   inFlight.clear();
   for (const reject of lost) reject(new Error("this isolate was reset"));
 }
-
-addEventListener("error", (event) => {
-  if (event.error instanceof WebAssembly.RuntimeError) letGo();
-});

@@ -200,15 +200,14 @@ pub(super) fn windows(tally: &Tally, striker: &Striker<'_>, plan: &Plan) -> Vec<
     violations
 }
 
-/// Panics that nobody asked for. Those of the moment after a panic do not count: closures of the lost program run once more
-/// in the new one's memory (`wasm-bindgen` 0.2.130), before that has told where its panics go.
+/// Panics that nobody asked for.
 pub(super) fn log(path: &Path) -> Vec<String> {
     let log = fs::read_to_string(path).unwrap_or_default();
     let places: BTreeSet<String> = log
         .lines()
-        .filter_map(|line| line.strip_prefix("ERROR panicked at "))
+        .filter_map(|line| line.split_once("panicked at "))
+        .map(|(_, place)| place.to_owned())
         .filter(|place| !place.contains("failpoints.rs"))
-        .map(str::to_owned)
         .collect();
     few("places where the program panicked by itself", &places.into_iter().collect::<Vec<_>>())
 }
