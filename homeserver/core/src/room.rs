@@ -20,7 +20,10 @@ mod rebuild;
 mod view;
 pub mod visibility;
 
-use std::{cell::Cell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use self::cursors::Cursors;
 use futures_util::future::LocalBoxFuture;
@@ -47,6 +50,8 @@ pub struct RoomObject {
     cursors: Cursors,
     /// Whether the room is known to be made: its tables stay for ever.
     exists: Cell<bool>,
+    /// The row as it is stored, once it was read; emptied by whoever writes it.
+    row: RefCell<Option<RoomRow>>,
     /// Since when deliveries fail; in memory only.
     failing_since: Cell<Option<i64>>,
 }
@@ -72,6 +77,7 @@ impl Object for RoomObject {
             in_flight: InFlight::default(),
             cursors: Cursors::default(),
             exists: Cell::new(false),
+            row: RefCell::default(),
             failing_since: Cell::new(None),
         })
     }
@@ -125,6 +131,16 @@ impl Object for RoomObject {
 }
 
 impl RoomObject {
+    /// [`Self::opened`] outside a transaction, mostly from memory.
+    fn opened_now(&self) -> Result<Opened> {
+        if let Some(row) = self.row.borrow().clone() {
+            return with_rules(row);
+        }
+        let opened = self.opened(self.database.as_query())?;
+        self.row.replace(Some(opened.row.clone()));
+        Ok(opened)
+    }
+
     /// The room's row and rules; 404 `M_NOT_FOUND` when there is no such room.
     fn opened(&self, query: &dyn Query) -> Result<Opened> {
         // Asking the schema reads all of it, and each command comes here a few times.
@@ -132,9 +148,7 @@ impl RoomObject {
         let row = exists.then(|| room::get(query)).transpose()?.flatten();
         let row = row.ok_or_else(unknown_room)?;
         self.exists.set(true);
-        let version = RoomVersionId::try_from(row.version.as_str()).map_err(MatrixError::internal)?;
-        let rules = event::rules_of(&version)?;
-        Ok(Opened { row, rules })
+        with_rules(row)
     }
 
     /// The registered appservices, before a transaction begins.
@@ -158,6 +172,12 @@ impl RoomObject {
         }
         transaction(self.database.as_ref(), |transaction| Ok(room::set_forgotten(transaction, user_id.as_str(), true)?))
     }
+}
+
+fn with_rules(row: RoomRow) -> Result<Opened> {
+    let version = RoomVersionId::try_from(row.version.as_str()).map_err(MatrixError::internal)?;
+    let rules = event::rules_of(&version)?;
+    Ok(Opened { row, rules })
 }
 
 /// What a stranger's random room id gets.

@@ -58,6 +58,8 @@ pub struct UserSyncObject {
     decoy: RefCell<FailedLogins>,
     /// The push rules in force, once they were read.
     rules: RefCell<Option<Rc<Ruleset>>>,
+    /// Whether all work is known to be done: deliveries, the most frequent of commands, leave none.
+    idle: Cell<bool>,
 }
 
 /// Who uses the inbox.
@@ -82,34 +84,18 @@ impl Object for UserSyncObject {
             exists: Cell::new(false),
             decoy: RefCell::default(),
             rules: RefCell::default(),
+            idle: Cell::new(false),
         })
     }
 
     fn handle(&self, command: UserCommand) -> LocalBoxFuture<'_, Result<Vec<u8>>> {
         Box::pin(async move {
-            match command {
-                UserCommand::CreateAccount { .. }
-                | UserCommand::Login { .. }
-                | UserCommand::SetPassword { .. }
-                | UserCommand::Authenticate { .. }
-                | UserCommand::Logout { .. } => self.handle_account(command).await,
-                UserCommand::Sync(request) => encode(&self.sync_completely(&request).await?),
-                UserCommand::Deliver(delivery) => encode(&self.deliver(&delivery)?),
-                UserCommand::CreateRoom { caller, intent } => {
-                    self.check(&caller)?;
-                    encode(&self.create_room(*intent).await?)
-                }
-                UserCommand::SetProfile { caller, displayname, avatar_url } => {
-                    self.check(&caller)?;
-                    encode(&self.set_profile(displayname, avatar_url).await?)
-                }
-                UserCommand::GetProfile => encode(&self.profile()?),
-                UserCommand::Poke => {
-                    self.work().await;
-                    encode(&())
-                }
-                other => self.handle_inbox(other),
+            let leaves_work = !matches!(command, UserCommand::Deliver(_));
+            let reply = self.carry_out(command).await;
+            if leaves_work {
+                self.idle.set(false);
             }
+            reply
         })
     }
 
@@ -133,6 +119,33 @@ impl UserSyncObject {
             return Ok(0);
         }
         Ok(user::inbox::get(self.query())?.position)
+    }
+
+    async fn carry_out(&self, command: UserCommand) -> Result<Vec<u8>> {
+        match command {
+            UserCommand::CreateAccount { .. }
+            | UserCommand::Login { .. }
+            | UserCommand::SetPassword { .. }
+            | UserCommand::Authenticate { .. }
+            | UserCommand::Logout { .. } => self.handle_account(command).await,
+            UserCommand::Sync(request) => encode(&self.sync_completely(&request).await?),
+            UserCommand::Deliver(delivery) => encode(&self.deliver(&delivery)?),
+            UserCommand::CreateRoom { caller, intent } => {
+                self.check(&caller)?;
+                encode(&self.create_room(*intent).await?)
+            }
+            UserCommand::SetProfile { caller, displayname, avatar_url } => {
+                self.check(&caller)?;
+                encode(&self.set_profile(displayname, avatar_url).await?)
+            }
+            UserCommand::GetProfile => encode(&self.profile()?),
+            UserCommand::Poke => {
+                self.idle.set(false);
+                self.work().await;
+                encode(&())
+            }
+            other => self.handle_inbox(other),
+        }
     }
 
     /// The commands that need nothing but this object's own database.
@@ -202,6 +215,17 @@ impl UserSyncObject {
 
     /// Mirrors the account, goes on with rooms that are being made, and tells rooms the profile.
     async fn do_work(&self) -> Option<i64> {
+        if self.idle.replace(true) {
+            return None;
+        }
+        let next = self.do_what_is_left().await;
+        if next.is_some() {
+            self.idle.set(false);
+        }
+        next
+    }
+
+    async fn do_what_is_left(&self) -> Option<i64> {
         match self.exists() {
             Ok(true) => {}
             Ok(false) => return None,

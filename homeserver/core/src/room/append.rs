@@ -121,6 +121,8 @@ impl RoomObject {
             row.alarm_at = now + ALARM_DELAY_MS;
             transaction.set_alarm(row.alarm_at)?;
         }
+        // Read anew after this transaction, whether it commits or not.
+        self.row.take();
         Ok(room::put(transaction, row)?)
     }
 
@@ -141,7 +143,7 @@ impl RoomObject {
         let auth_events = self.auth_events(query, opened, &new)?;
         let signed = self.build(query, opened, &new, &auth_events)?;
         let pdu = Pdu::parse(signed.event_id.clone(), &signed.json, false)?;
-        self.authorise(query, opened, &pdu)?;
+        self.authorise(query, opened, &pdu, &auth_events)?;
         let sent = self.insert(transaction, opened, &new, &signed)?;
         if let Some(target) = redacted {
             let pdu = pruned(&target.pdu, &opened.rules)?;
@@ -160,10 +162,7 @@ impl RoomObject {
         let Some(state_key) = new.state_key else {
             return Ok(None);
         };
-        let Some(current) = state::current(query, new.event_type, state_key)? else {
-            return Ok(None);
-        };
-        let Some(event) = events::at(query, current.event_key)? else {
+        let Some(event) = events::current(query, new.event_type, state_key)? else {
             return Ok(None);
         };
         let pdu: CanonicalJsonObject = serde_json::from_str(&event.pdu)?;
@@ -199,10 +198,7 @@ impl RoomObject {
         .map_err(MatrixError::bad_json)?;
         let mut found = Vec::new();
         for (event_type, state_key) in types {
-            let Some(row) = state::current(query, &event_type.to_string(), &state_key)? else {
-                continue;
-            };
-            found.extend(events::at(query, row.event_key)?);
+            found.extend(events::current(query, &event_type.to_string(), &state_key)?);
         }
         Ok(found)
     }
@@ -237,18 +233,26 @@ impl RoomObject {
         reference_to(&row.pdu, &event_id, &opened.rules)
     }
 
-    /// The authorisation rules, against the current state
+    /// The authorisation rules, against the current state, of which `auth_events` are a part
     /// ([spec](https://spec.matrix.org/v1.11/server-server-api/#authorization-rules)).
-    fn authorise(&self, query: &dyn Query, opened: &Opened, pdu: &Pdu) -> Result<()> {
+    fn authorise(&self, query: &dyn Query, opened: &Opened, pdu: &Pdu, auth_events: &[EventRow]) -> Result<()> {
         let rules = &opened.rules.authorization;
         let refuse = |reason: String| MatrixError::forbidden(format_args!("Not allowed: {reason}."));
         let fetch_event = |event_id: &EventId| {
-            let row = events::get(query, event_id.as_str()).ok().flatten()?;
-            self.pdu_in_room(&row).ok()
+            match auth_events.iter().find(|row| row.event_id == event_id.as_str()) {
+                Some(row) => self.pdu_in_room(row).ok(),
+                // Since room version 12 the create event is in the room's id instead.
+                None => self.pdu_in_room(&events::get(query, event_id.as_str()).ok().flatten()?).ok(),
+            }
         };
         check_state_independent_auth_rules(rules, pdu, fetch_event).map_err(refuse)?;
         let allowed = check_state_dependent_auth_rules(rules, pdu, |event_type, state_key| {
-            self.state_pdu(query, event_type, state_key).ok().flatten()
+            let name = event_type.to_string();
+            let known = |row: &&EventRow| row.event_type == name && row.state_key.as_deref() == Some(state_key);
+            match auth_events.iter().find(known) {
+                Some(row) => self.pdu_in_room(row).ok(),
+                None => self.state_pdu(query, event_type, state_key).ok().flatten(),
+            }
         });
         let Err(reason) = allowed else { return Ok(()) };
         match bridged::why_refused(query, &pdu.event_type().to_string())? {
@@ -264,10 +268,7 @@ impl RoomObject {
         event_type: &StateEventType,
         state_key: &str,
     ) -> Result<Option<Pdu>> {
-        let Some(row) = state::current(query, &event_type.to_string(), state_key)? else {
-            return Ok(None);
-        };
-        let row = events::at(query, row.event_key)?;
+        let row = events::current(query, &event_type.to_string(), state_key)?;
         row.as_ref().map(|row| self.pdu_in_room(row)).transpose()
     }
 

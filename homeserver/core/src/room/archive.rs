@@ -9,7 +9,7 @@ use hubbub_storage::{
     room::{
         events::{self, EventRow},
         followers::ARCHIVE,
-        receipts, state,
+        receipts,
     },
 };
 use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
@@ -28,14 +28,14 @@ impl RoomObject {
     pub(super) async fn archive_all(&self) -> Result<()> {
         loop {
             let query = self.database.as_query();
-            let opened = self.opened(query)?;
+            let opened = self.opened_now()?;
             let held = self
                 .follower(query, ARCHIVE, ARCHIVE_ID)?
                 .ok_or_else(|| MatrixError::internal("the archive is no follower"))?;
             if held.position >= opened.row.position {
                 return Ok(());
             }
-            let rows = events::in_stream(query, held.position, opened.row.position, BATCH)?;
+            let rows = events::in_stream(query, &opened.row, (held.position, opened.row.position), BATCH)?;
             let full = rows.len() == usize::try_from(BATCH).unwrap_or(usize::MAX);
             let through = match rows.last().and_then(EventRow::position) {
                 Some(last) if full => last,
@@ -85,9 +85,8 @@ impl RoomObject {
 
     fn directory_room(&self, query: &dyn Query, opened: &Opened, position: i64) -> Result<DirectoryRoom> {
         let field = |event_type: &str, key: &str| -> Result<Option<String>> {
-            let row = state::current(query, event_type, "")?;
-            let event = row.map(|row| events::at(query, row.event_key)).transpose()?;
-            event.flatten().map_or(Ok(None), |event| text_in(&event, key))
+            let event = events::current(query, event_type, "")?;
+            event.map_or(Ok(None), |event| text_in(&event, key))
         };
         Ok(DirectoryRoom {
             room_id: self.room_id.to_string(),

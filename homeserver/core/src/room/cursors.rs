@@ -43,6 +43,11 @@ impl RoomObject {
         follower
     }
 
+    /// Whether a follower is known to stand there; false when only the database can tell.
+    pub(super) fn has_come_to(&self, kind: &str, id: &str, cursor: Cursor) -> bool {
+        self.cursors.0.borrow().get(&(kind.to_owned(), id.to_owned())) == Some(&cursor)
+    }
+
     /// The followers for which something waits. The archive is written in batches: when the alarm
     /// is due, or enough waits.
     pub(super) fn pending(&self, query: &dyn Query, head: i64, due: bool) -> Result<Vec<FollowerRow>> {

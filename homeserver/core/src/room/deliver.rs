@@ -61,7 +61,7 @@ impl RoomObject {
     pub(super) async fn deliver_all(&self) -> Result<Option<i64>> {
         let typing_ends = self.end_expired_typing()?;
         let query = self.database.as_query();
-        let Ok(opened) = self.opened(query) else {
+        let Ok(opened) = self.opened_now() else {
             return Ok(None);
         };
         let due = self.context.clock.now() >= opened.row.alarm_at;
@@ -149,7 +149,10 @@ impl RoomObject {
     /// What a follower gets next; `None` when it has everything.
     pub(super) fn next_delivery(&self, kind: &str, id: &str) -> Result<Option<RoomDelivery>> {
         let query = self.database.as_query();
-        let opened = self.opened(query)?;
+        let opened = self.opened_now()?;
+        if self.has_come_to(kind, id, Cursor { epoch: opened.row.epoch, position: opened.row.position }) {
+            return Ok(None);
+        }
         let Some(follower) = self.follower(query, kind, id)? else {
             return Ok(None);
         };
@@ -163,7 +166,7 @@ impl RoomObject {
             return Ok(None);
         }
         let start = follower.position.max(span.first - 1);
-        let found = events::in_stream(query, start, end, BATCH)?;
+        let found = events::in_stream(query, &opened.row, (start, end), BATCH)?;
         let full = found.len() == usize::try_from(BATCH).unwrap_or(usize::MAX);
         let count = found.len();
         let rows = limited(found);
@@ -252,10 +255,7 @@ impl RoomObject {
     }
 
     fn member_shown(&self, query: &dyn Query, opened: &Opened, user_id: &str) -> Result<Option<Box<RawValue>>> {
-        let Some(member) = state::current(query, "m.room.member", user_id)? else {
-            return Ok(None);
-        };
-        let row = events::at(query, member.event_key)?;
+        let row = events::current(query, "m.room.member", user_id)?;
         let viewer = Viewer { actor: None, membership: None, with_room_id: false, with_age: false };
         row.map(|row| self.show(query, opened, &row, &viewer)).transpose()
     }
@@ -393,16 +393,15 @@ impl RoomObject {
     fn stripped_state(&self, query: &dyn Query, user: &UserId) -> Result<Vec<Box<RawValue>>> {
         let mut rows = Vec::new();
         for event_type in STRIPPED {
-            rows.extend(state::current(query, event_type, "")?);
+            rows.extend(events::current(query, event_type, "")?);
         }
-        let own = state::current(query, "m.room.member", user.as_str())?;
-        let invite = own.as_ref().map(|own| events::at(query, own.event_key)).transpose()?;
-        if let Some(inviter) = invite.flatten().map(|row| row.sender) {
-            rows.extend(state::current(query, "m.room.member", &inviter)?);
+        let own = events::current(query, "m.room.member", user.as_str())?;
+        if let Some(inviter) = own.as_ref().map(|own| own.sender.as_str()) {
+            rows.extend(events::current(query, "m.room.member", inviter)?);
         }
         rows.extend(own);
-        self.events_of(query, &rows)?
-            .iter()
+        rows.sort_by_key(|row| row.order_key);
+        rows.iter()
             .map(|row| {
                 let pdu = self.pdu_in_room(row)?;
                 Ok(serde_json::value::to_raw_value(&serde_json::json!({

@@ -2,7 +2,7 @@
 
 use hubbub_storage::{
     database::{Query, transaction},
-    room::{events, state},
+    room::events,
 };
 use ruma::{
     OwnedEventId, OwnedUserId, UserId,
@@ -60,8 +60,7 @@ impl RoomObject {
 
     fn current_member_event(&self, query: &dyn Query, user_id: &UserId) -> Result<Sent> {
         let missing = || MatrixError::internal("a joined member has no member event");
-        let row = state::current(query, "m.room.member", user_id.as_str())?.ok_or_else(missing)?;
-        let event = events::at(query, row.event_key)?.ok_or_else(missing)?;
+        let event = events::current(query, "m.room.member", user_id.as_str())?.ok_or_else(missing)?;
         Ok(Sent {
             position: event.position().unwrap_or_default(),
             event_id: OwnedEventId::try_from(event.event_id).map_err(MatrixError::internal)?,

@@ -105,8 +105,7 @@ impl Reader<'_> {
 impl RoomObject {
     /// The history visibility of the current state; `shared` when none is set.
     pub(super) fn visibility_in_force(&self, query: &dyn Query) -> Result<String> {
-        let row = state::current(query, "m.room.history_visibility", "")?;
-        let event = row.map(|row| events::at(query, row.event_key)).transpose()?.flatten();
+        let event = events::current(query, "m.room.history_visibility", "")?;
         Ok(event.and_then(|event| visibility_in(&event.pdu)).unwrap_or_else(|| "shared".to_owned()))
     }
 

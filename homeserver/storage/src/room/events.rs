@@ -1,6 +1,6 @@
 //! The event graph of a room.
 
-use super::{LIVE, position_of};
+use super::{LIVE, RoomRow, position_of};
 use crate::database::{DatabaseError, Query, Row, Transaction};
 
 /// One stored event.
@@ -130,6 +130,21 @@ pub fn at(query: &dyn Query, order_key: i64) -> Result<Option<EventRow>, Databas
         .transpose()
 }
 
+/// The event of one entry of the current state.
+pub fn current(query: &dyn Query, event_type: &str, state_key: &str) -> Result<Option<EventRow>, DatabaseError> {
+    query
+        .query_one(
+            "SELECT e.order_key, e.event_id, e.type, e.state_key, e.sender, e.pdu, e.branch, e.state_before,
+                e.replaces, e.rejected, e.redacted_by, e.visibility, e.transaction_key
+             FROM current_state s JOIN events e ON e.order_key = s.event_key
+             WHERE s.type = ? AND s.state_key = ?",
+            &[event_type.into(), state_key.into()],
+        )?
+        .as_ref()
+        .map(EventRow::read)
+        .transpose()
+}
+
 /// The id of the event that a sender's transaction made.
 pub fn find_by_transaction(
     query: &dyn Query,
@@ -168,25 +183,29 @@ pub fn from(query: &dyn Query, order_key: i64, limit: u32) -> Result<Vec<EventRo
     )?)
 }
 
-/// At most `limit` events with a position in `(after, through]`, in order.
-pub fn in_stream(query: &dyn Query, after: i64, through: i64, limit: u32) -> Result<Vec<EventRow>, DatabaseError> {
-    // Initial events have their position as order_key, live ones LIVE + position: two ranges of
-    // which at most one holds any given position.
-    let mut events = read_all(query.query(
+/// At most `limit` events with a position in `(after, through]` of a room, in order.
+pub fn in_stream(
+    query: &dyn Query,
+    room: &RoomRow,
+    (after, through): (i64, i64),
+    limit: u32,
+) -> Result<Vec<EventRow>, DatabaseError> {
+    // Initial events have their position as order_key, live ones LIVE + position.
+    let mut events = between(query, after, through.min(room.initial), limit)?;
+    let taken = u32::try_from(events.len()).unwrap_or(limit);
+    events.extend(between(query, LIVE + after.max(room.initial), LIVE + through, limit.saturating_sub(taken))?);
+    Ok(events)
+}
+
+/// At most `limit` events with an order_key in `(after, through]`, in order.
+fn between(query: &dyn Query, after: i64, through: i64, limit: u32) -> Result<Vec<EventRow>, DatabaseError> {
+    if after >= through || limit == 0 {
+        return Ok(Vec::new());
+    }
+    read_all(query.query(
         "SELECT order_key, event_id, type, state_key, sender, pdu, branch, state_before,
             replaces, rejected, redacted_by, visibility, transaction_key
          FROM events WHERE order_key > ? AND order_key <= ? ORDER BY order_key LIMIT ?",
-        &[after.into(), through.min(super::MAX_INITIAL - 1).into(), limit.into()],
-    )?)?;
-    let taken = u32::try_from(events.len()).unwrap_or(limit);
-    let left = limit.saturating_sub(taken);
-    if left > 0 {
-        events.extend(read_all(query.query(
-            "SELECT order_key, event_id, type, state_key, sender, pdu, branch, state_before,
-                replaces, rejected, redacted_by, visibility, transaction_key
-             FROM events WHERE order_key > ? AND order_key <= ? ORDER BY order_key LIMIT ?",
-            &[(LIVE + after).into(), (LIVE + through).into(), left.into()],
-        )?)?);
-    }
-    Ok(events)
+        &[after.into(), through.into(), limit.into()],
+    )?)
 }
