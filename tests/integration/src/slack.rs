@@ -59,6 +59,13 @@ impl Workspace {
         workspace
     }
 
+    /// A connected workspace of a new owner on the shared server.
+    pub async fn shared() -> Self {
+        let server = Server::shared();
+        let owner = server.user("robin").await;
+        Self::connected(&server, &owner).await
+    }
+
     /// `connect start`.
     pub async fn start(&mut self) -> Value {
         let started = self.server.slack("connect/start", &json!({"owner": self.owner.id})).await.ok();

@@ -20,6 +20,8 @@ mod pages;
 mod rooms;
 mod sends;
 mod slack;
+mod slack_answers;
 mod slack_bad_input;
+mod slack_logins;
 mod slack_management;
 mod waiting;

@@ -3,12 +3,6 @@
 use hubbub_integration::{Reply, Server, Workspace};
 use serde_json::{Value, json};
 
-async fn workspace() -> Workspace {
-    let server = Server::shared();
-    let owner = server.user("robin").await;
-    Workspace::connected(&server, &owner).await
-}
-
 /// A good envelope around an event, which the fake signs.
 fn envelope(slack: &Workspace, event: &Value, event_id: &str) -> String {
     json!({
@@ -37,7 +31,7 @@ async fn the_challenge_is_echoed_only_once_the_secret_is_known() {
 
 #[tokio::test]
 async fn bad_signatures_and_stale_timestamps_are_refused_and_counted() {
-    let slack = workspace().await;
+    let slack = Workspace::shared().await;
     let portal = slack.bridge("C0GENERAL").await;
     let event = json!({"type": "message", "channel": "C0GENERAL", "user": "U0ANA", "text": "forged", "ts": "1.000001"});
     let body = envelope(&slack, &event, "EvFORGED");
@@ -60,7 +54,7 @@ async fn bad_signatures_and_stale_timestamps_are_refused_and_counted() {
 
 #[tokio::test]
 async fn unknown_paths_are_refused_without_a_word_about_what_exists() {
-    let slack = workspace().await;
+    let slack = Workspace::shared().await;
     let server = &slack.server;
     let (login_path, mac) = slack.hook_url.rsplit_once('/').expect("a path");
     let flipped = format!("{}{}", if mac.starts_with('A') { "B" } else { "A" }, &mac[1..]);
@@ -82,7 +76,7 @@ async fn unknown_paths_are_refused_without_a_word_about_what_exists() {
 
 #[tokio::test]
 async fn malformed_bodies_are_refused_and_counted() {
-    let slack = workspace().await;
+    let slack = Workspace::shared().await;
 
     let not_json = ["", "nothing", "{", "[]", "null", "{\"type\": 5}", "\"x\"", "{\"type\": \"event_callback\"}"];
     for body in not_json {
@@ -101,7 +95,7 @@ async fn malformed_bodies_are_refused_and_counted() {
 
 #[tokio::test]
 async fn another_workspaces_events_are_refused_and_counted() {
-    let slack = workspace().await;
+    let slack = Workspace::shared().await;
     let portal = slack.bridge("C0GENERAL").await;
     let event = json!({"type": "message", "channel": "C0GENERAL", "user": "U0ANA", "text": "lost", "ts": "1.000001"});
     let body = envelope(&slack, &event, "EvLOST").replace(&slack.team, "T0SOMEBODYELSE");
@@ -116,7 +110,7 @@ async fn another_workspaces_events_are_refused_and_counted() {
 
 #[tokio::test]
 async fn unknown_types_are_acknowledged_counted_and_stop_nothing() {
-    let slack = workspace().await;
+    let slack = Workspace::shared().await;
     let portal = slack.bridge("C0GENERAL").await;
     let strange = [
         json!({"type": "made_up_last_week", "channel": "C0GENERAL"}),
@@ -142,7 +136,7 @@ async fn unknown_types_are_acknowledged_counted_and_stop_nothing() {
 
 #[tokio::test]
 async fn unknown_and_broken_blocks_stay_visible() {
-    let slack = workspace().await;
+    let slack = Workspace::shared().await;
     let portal = slack.bridge("C0GENERAL").await;
     let strange = [
         json!([{"type": "made_up_block", "text": {"type": "mrkdwn", "text": "inside the unknown"}}]),
@@ -168,7 +162,7 @@ async fn unknown_and_broken_blocks_stay_visible() {
 
 #[tokio::test]
 async fn html_in_slack_is_text_in_matrix() {
-    let slack = workspace().await;
+    let slack = Workspace::shared().await;
     let portal = slack.bridge("C0GENERAL").await;
     let words = "&lt;script&gt;alert(1)&lt;/script&gt; &lt;img src=x onerror=alert(1)&gt;";
 
@@ -181,7 +175,7 @@ async fn html_in_slack_is_text_in_matrix() {
 
 #[tokio::test]
 async fn a_message_too_large_for_matrix_is_seen_and_stops_nothing() {
-    let slack = workspace().await;
+    let slack = Workspace::shared().await;
     let portal = slack.bridge("C0GENERAL").await;
     let words = "long ".repeat(7_900);
 
@@ -195,7 +189,7 @@ async fn a_message_too_large_for_matrix_is_seen_and_stops_nothing() {
 
 #[tokio::test]
 async fn the_operators_calls_explain_what_is_wrong() {
-    let slack = workspace().await;
+    let slack = Workspace::shared().await;
     let server = &slack.server;
     let missing = server.slack("connect/finish", &json!({"login_id": slack.login_id})).await;
     assert_eq!(missing.status, 400, "{}", missing.body);
