@@ -57,8 +57,8 @@ struct Machine {
     processors: usize,
     load_before: Option<String>,
     load_after: Option<String>,
-    /// The median time of a write of 4 KiB that reaches the disk: every commit waits for one.
-    fsync_ms: f64,
+    /// The median time of a write of 4 KiB that reaches the disk, before and after: every commit waits for one.
+    fsync_ms: [f64; 2],
 }
 
 /// One group of measurements.
@@ -90,7 +90,7 @@ impl Bench {
         }
         let load_before = load_average();
         let mut stage = Stage::set(self.setting())?;
-        let fsync_ms = fsync_ms(&stage)?;
+        let fsync_before = fsync_ms(&stage)?;
         let mut figures = Vec::new();
         for group in groups {
             let started = Instant::now();
@@ -101,7 +101,7 @@ impl Bench {
             processors: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             load_before,
             load_after: load_average(),
-            fsync_ms,
+            fsync_ms: [fsync_before, fsync_ms(&stage)?],
         };
         let report = Report { months: bill::months(&figures), machine, figures };
         if self.json {

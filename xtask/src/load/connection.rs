@@ -262,3 +262,51 @@ fn read_line(stream: &mut BufReader<TcpStream>) -> Result<String> {
 fn path_only(path: &str) -> &str {
     path.split('?').next().unwrap_or(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Write as _, net::TcpListener, thread};
+
+    use super::{Call, Connection};
+
+    /// A server that takes one connection for each of these answers.
+    fn server(answers: Vec<&'static str>) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            for answer in answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut request = [0; 1024];
+                let _read = std::io::Read::read(&mut stream, &mut request).unwrap();
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        url
+    }
+
+    #[test]
+    fn a_chunked_answer_is_put_together() {
+        let url = server(vec!["HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"]);
+        let reply = Connection::new(&url).send(&Call::get("/")).unwrap();
+        assert_eq!((reply.status, reply.body.as_slice()), (200, b"abcde".as_slice()));
+    }
+
+    #[test]
+    fn a_connection_that_was_closed_is_opened_again() {
+        let url = server(vec!["", "HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n"]);
+        let reply = Connection::new(&url).send(&Call::get("/")).unwrap();
+        assert_eq!(reply.status, 204);
+    }
+
+    #[test]
+    fn what_may_not_be_repeated_is_not() {
+        let url = server(vec!["", "HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n"]);
+        assert!(Connection::new(&url).send(&Call::new("POST", "/", "{}")).is_err());
+    }
+
+    #[test]
+    fn an_answer_that_is_cut_off_is_an_error() {
+        let url = server(vec!["HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf"]);
+        assert!(Connection::new(&url).send(&Call::get("/")).is_err());
+    }
+}

@@ -145,3 +145,22 @@ pub(super) fn milliseconds(time: Duration) -> f64 {
 pub(super) fn float(count: usize) -> f64 {
     u32::try_from(count).map_or(f64::MAX, f64::from)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Figure, Target, quantile};
+
+    #[test]
+    fn half_of_the_samples_stay_below_the_median() {
+        assert_eq!(quantile(&mut [3.0, 1.0, 2.0], 0.5), 2.0);
+        assert_eq!(quantile(&mut [], 0.5), 0.0);
+    }
+
+    #[test]
+    fn a_target_is_missed_by_the_median_alone() {
+        let met = Figure::of_times("one", vec![1.0, 2.0, 90.0]).with_target(Target::MostMs(2.0));
+        let missed = Figure::of_times("other", vec![1.0, 3.0, 3.0]).with_target(Target::MostMs(2.0));
+        assert!(!met.missed);
+        assert!(missed.missed);
+    }
+}

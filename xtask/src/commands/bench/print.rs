@@ -11,12 +11,13 @@ use crate::{load::operations::Counts, progress::print};
 pub(super) fn table(report: &Report) {
     let machine = &report.machine;
     print(format_args!(
-        "\nMachine: {} processors, load {} before and {} after, fsync {:.1} ms. Times in ms; compare operations, not times, \
+        "\nMachine: {} processors, load {} before and {} after, fsync {:.1} and {:.1} ms. Times in ms; compare operations, not times, \
          between machines.\n",
         machine.processors,
         machine.load_before.as_deref().unwrap_or("unknown"),
         machine.load_after.as_deref().unwrap_or("unknown"),
-        machine.fsync_ms,
+        machine.fsync_ms[0],
+        machine.fsync_ms[1],
     ));
     print(format_args!("{:<26} {:>6} {:>8} {:>8} {:>8}  {:<16}", "", "n", "p50", "p95", "per s", "target"));
     for figure in &report.figures {

@@ -206,3 +206,15 @@ impl Answerer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{body_of, number_in};
+
+    #[test]
+    fn a_message_is_known_by_its_kind_and_number() {
+        assert_eq!(number_in(&body_of('s', 17), 's'), Some(17));
+        assert_eq!(number_in(&body_of('s', 17), 'm'), None);
+        assert_eq!(number_in("soak and nothing else", 's'), None);
+    }
+}

@@ -103,3 +103,35 @@ impl Tally {
         WINDOWS.iter().copied().filter(|(window, _)| self.at(window) == 0).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    use super::WINDOWS;
+    use crate::workspace::root;
+
+    #[test]
+    fn every_failpoint_of_the_sources_is_a_window() {
+        let mut found = BTreeSet::new();
+        for folder in ["homeserver/core/src", "homeserver/api/src", "homeserver/worker/src", "appservice/src"] {
+            collect(&root().join(folder), &mut found, ".pass(\"");
+        }
+        collect(&root().join("bridges/core/src/failpoints.rs"), &mut found, "&str = \"");
+        let windows: BTreeSet<String> = WINDOWS.iter().map(|(window, _)| (*window).to_owned()).collect();
+        assert_eq!(found, windows);
+    }
+
+    /// The names that follow `before` in the files of a folder.
+    fn collect(path: &Path, found: &mut BTreeSet<String>, before: &str) {
+        if path.is_dir() {
+            for entry in fs::read_dir(path).unwrap() {
+                collect(&entry.unwrap().path(), found, before);
+            }
+            return;
+        }
+        let text = fs::read_to_string(path).unwrap_or_default();
+        let names = text.split(before).skip(1).filter_map(|rest| rest.split('"').next());
+        found.extend(names.map(str::to_owned));
+    }
+}
