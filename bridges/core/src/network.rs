@@ -60,8 +60,8 @@ pub trait Network: Sized + 'static {
     /// One channel.
     fn channel(&self, token: &str, channel: &str) -> impl Future<Output = Result<RemoteChannel, RemoteError>>;
 
-    /// The name of somebody; `None` when the network knows none.
-    fn person(&self, token: &str, person: &str) -> impl Future<Output = Result<Option<String>, RemoteError>>;
+    /// How somebody is shown; `None` when the network knows no name.
+    fn person(&self, token: &str, person: &str) -> impl Future<Output = Result<Option<RemoteProfile>, RemoteError>>;
 
     /// A page of a channel's messages, in any order.
     fn history(
@@ -203,17 +203,26 @@ pub enum HookKind {
         /// The new id.
         new: String,
     },
-    /// Somebody has another name now.
+    /// Somebody has another name or picture now.
     PersonChanged {
         /// Who.
         person: String,
-        /// The name.
-        name: String,
+        /// How they are shown now.
+        profile: RemoteProfile,
     },
     /// Something that the bridge knows and does not bridge yet.
     NotBridged,
     /// Something that the bridge has no use for.
     Other,
+}
+
+/// How the network shows somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteProfile {
+    /// The name.
+    pub name: String,
+    /// The URL of the picture; `None` when it is not known.
+    pub picture: Option<String>,
 }
 
 /// A channel at the network.
