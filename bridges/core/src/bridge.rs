@@ -63,9 +63,10 @@ impl<N: Network> Bridge<N> {
         let network = N::new(Rc::clone(&self.context));
         let logins = bridges::list_connected(self.context.directory.as_ref(), N::ID, MOST_LOGINS).await?;
         for (login_id, team) in logins {
-            let Some(person) = network.person_of_ghost(&team, user.localpart()) else {
-                continue;
-            };
+            let person = network.person_of_ghost(&team, user.localpart());
+            // Of the spellings of a name only one is ever made.
+            let person = person.filter(|person| network.ghost_localpart(&team, person) == user.localpart());
+            let Some(person) = person else { continue };
             let command = LoginCommand::Introduce { person };
             let address = Address::new(Class::Login, login_id);
             if call(self.context.objects.as_ref(), address, &command).await? {
