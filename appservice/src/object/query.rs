@@ -35,10 +35,17 @@ const MOST_AT_ONCE: usize = 16;
 /// Questions under way, and the last answers.
 #[derive(Default)]
 pub(super) struct Questions {
-    /// For each name how many wait for it, and their turn.
-    under_way: RefCell<HashMap<String, (usize, Arc<Mutex<()>>)>>,
+    /// For each name those who wait for it.
+    under_way: RefCell<HashMap<String, Queue>>,
     /// For each name the answer, and until when it holds.
     answers: RefCell<HashMap<String, (bool, i64)>>,
+}
+
+/// Those who wait for one name.
+#[derive(Default)]
+struct Queue {
+    waiting: usize,
+    turn: Arc<Mutex<()>>,
 }
 
 /// A place among those who wait for a name; given up when dropped.
@@ -55,9 +62,9 @@ impl Questions {
         if under_way.len() >= MOST_AT_ONCE && !under_way.contains_key(name) {
             return None;
         }
-        let (waiting, turn) = under_way.entry(name.to_owned()).or_default();
-        *waiting += 1;
-        Some(Waiting { questions: self, name, turn: Arc::clone(turn) })
+        let queue = under_way.entry(name.to_owned()).or_default();
+        queue.waiting += 1;
+        Some(Waiting { questions: self, name, turn: Arc::clone(&queue.turn) })
     }
 
     fn answer(&self, name: &str, now: i64) -> Option<bool> {
@@ -79,9 +86,9 @@ impl Questions {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let mut under_way = self.questions.under_way.borrow_mut();
-        let Some((waiting, _)) = under_way.get_mut(self.name) else { return };
-        *waiting -= 1;
-        if *waiting == 0 {
+        let Some(queue) = under_way.get_mut(self.name) else { return };
+        queue.waiting -= 1;
+        if queue.waiting == 0 {
             under_way.remove(self.name);
         }
     }
