@@ -99,6 +99,8 @@ pub struct FakeHttp {
     pub answers: RefCell<VecDeque<Answer>>,
     /// Answered while `answers` is empty, if set.
     pub always: Cell<Option<u16>>,
+    /// Answers nothing for ever.
+    pub stalls: Cell<bool>,
     pub requests: RefCell<Vec<http::Request<Vec<u8>>>>,
     pub egress: RefCell<Vec<Egress>>,
     clock: RefCell<Option<Rc<ManualClock>>>,
@@ -127,6 +129,9 @@ impl Http for FakeHttp {
     ) -> LocalBoxFuture<'_, Result<http::Response<Vec<u8>>, HttpError>> {
         self.requests.borrow_mut().push(request);
         self.egress.borrow_mut().push(egress);
+        if self.stalls.get() {
+            return Box::pin(std::future::pending());
+        }
         let respond = |status: u16, body: &str| {
             Ok(http::Response::builder().status(status).body(body.as_bytes().to_vec()).unwrap())
         };

@@ -122,6 +122,7 @@ impl<N: Network> Object for LoginObject<N> {
                 LoginCommand::SetPace { per_second } => encode(&self.set_pace(per_second)?),
                 LoginCommand::Access { method } => encode(&self.access(method.as_deref())?),
                 LoginCommand::Ghosts { people } => encode(&self.ghosts(people).await?),
+                LoginCommand::Introduce { person } => encode(&self.introduce(person).await?),
                 LoginCommand::Channels { ids } => encode(&self.named_channels(ids).await?),
                 LoginCommand::Space => encode(&self.space().await?),
                 LoginCommand::MarkDirect { room_id, with } => encode(&self.mark_direct(&room_id, &with).await?),

@@ -87,6 +87,9 @@ pub trait Network: Sized + 'static {
     /// The localpart of somebody's ghost; must start with `_<ID>_`.
     fn ghost_localpart(&self, team: &str, person: &str) -> String;
 
+    /// Whose ghost has this localpart; `None` when it is nobody's of this workspace.
+    fn person_of_ghost(&self, team: &str, localpart: &str) -> Option<String>;
+
     /// Reads a remote event, live or from a history.
     fn read_event(&self, event: &RawValue) -> RemoteEvent;
 

@@ -169,6 +169,10 @@ impl Network for Slack {
         ghost_localpart(team, person)
     }
 
+    fn person_of_ghost(&self, team: &str, localpart: &str) -> Option<String> {
+        user_of_ghost(team, localpart)
+    }
+
     fn read_event(&self, event: &RawValue) -> RemoteEvent {
         events::read_event(event)
     }

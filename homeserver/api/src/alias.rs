@@ -12,6 +12,7 @@ use hubbub_storage::directory::aliases;
 use ruma::{OwnedRoomId, RoomAliasId};
 
 use crate::{
+    appservice::query,
     credentials::Claim,
     endpoint::{Endpoint, typed},
 };
@@ -21,9 +22,16 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![typed(create_alias::handle), typed(delete_alias::handle), typed(get_alias::handle)]
 }
 
-/// The room that an alias points to; 404 `M_NOT_FOUND` when it points nowhere.
-pub(crate) async fn resolve(context: &Context, alias: &RoomAliasId) -> Result<OwnedRoomId> {
-    let found = aliases::get(&*context.directory, alias.as_str()).await?;
+/// The room that an alias points to; for who is logged in, also one that an appservice makes now. 404
+/// `M_NOT_FOUND` when it points nowhere.
+pub(crate) async fn resolve(context: &Context, asking: Option<&Claim>, alias: &RoomAliasId) -> Result<OwnedRoomId> {
+    let mut found = aliases::get(&*context.directory, alias.as_str()).await?;
+    if found.is_none()
+        && let Some(asking) = asking
+        && query::alias(context, asking, alias).await?
+    {
+        found = aliases::get(&*context.directory, alias.as_str()).await?;
+    }
     let found = found.ok_or_else(not_found)?;
     found.room_id.parse().map_err(MatrixError::internal)
 }

@@ -12,6 +12,7 @@ mod cursors;
 mod deliver;
 mod ephemeral;
 pub mod event;
+mod inboxes;
 mod initial;
 mod membership;
 mod paging;
@@ -25,7 +26,7 @@ use std::{
     rc::Rc,
 };
 
-use self::cursors::Cursors;
+use self::{cursors::Cursors, inboxes::Inboxes};
 use futures_util::future::LocalBoxFuture;
 use hubbub_storage::{
     database::{Database, Query, transaction},
@@ -48,6 +49,7 @@ pub struct RoomObject {
     context: Rc<Context>,
     in_flight: InFlight,
     cursors: Cursors,
+    inboxes: Inboxes,
     /// Whether the room is known to be made: its tables stay for ever.
     exists: Cell<bool>,
     /// The row as it is stored, once it was read; emptied by whoever writes it.
@@ -76,6 +78,7 @@ impl Object for RoomObject {
             context,
             in_flight: InFlight::default(),
             cursors: Cursors::default(),
+            inboxes: Inboxes::default(),
             exists: Cell::new(false),
             row: RefCell::default(),
             failing_since: Cell::new(None),
@@ -96,6 +99,7 @@ impl Object for RoomObject {
                 }
                 RoomCommand::SetTyping { user_id, timeout_ms } => encode(&self.set_typing(&user_id, timeout_ms)?),
                 RoomCommand::Forget { user_id } => encode(&self.forget(&user_id)?),
+                RoomCommand::Follow { user_id } => encode(&self.follow_from_now(&user_id).await?),
                 RoomCommand::Event { reader, event_id } => encode(&self.event(&reader, &event_id)?),
                 RoomCommand::Context { reader, event_id, limit, filter } => {
                     encode(&self.event_context(&reader, &event_id, limit, filter.as_deref())?)
@@ -154,12 +158,6 @@ impl RoomObject {
     /// The registered appservices, before a transaction begins.
     async fn appservices(&self) -> Result<AppserviceList> {
         Ok(self.context.appservices.list().await?)
-    }
-
-    /// Whether a user is one of ours with an inbox: local, and no appservice's own.
-    fn has_inbox(&self, appservices: &AppserviceList, user_id: &UserId) -> bool {
-        user_id.server_name() == self.context.config.server_name
-            && !appservices.iter().any(|appservice| appservice.bot() == user_id || appservice.owns_user(user_id))
     }
 
     /// Marks the room forgotten for someone who is out of it

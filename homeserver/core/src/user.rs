@@ -9,6 +9,7 @@ mod account_data;
 mod create_room;
 mod deliver;
 mod filters;
+mod first_sync;
 mod notify;
 mod password;
 mod profile;
@@ -54,6 +55,8 @@ pub struct UserSyncObject {
     in_flight: InFlight,
     /// Whether the account was seen to exist; it never ceases to.
     exists: Cell<bool>,
+    /// Whether all rooms of the user are known to deliver here.
+    filled: Cell<bool>,
     /// Failed logins where there is no account: a decoy stores nothing.
     decoy: RefCell<FailedLogins>,
     /// The push rules in force, once they were read.
@@ -82,6 +85,7 @@ impl Object for UserSyncObject {
             context,
             in_flight: InFlight::default(),
             exists: Cell::new(false),
+            filled: Cell::new(false),
             decoy: RefCell::default(),
             rules: RefCell::default(),
             idle: Cell::new(false),
@@ -128,7 +132,14 @@ impl UserSyncObject {
             | UserCommand::SetPassword { .. }
             | UserCommand::Authenticate { .. }
             | UserCommand::Logout { .. } => self.handle_account(command).await,
-            UserCommand::Sync(request) => encode(&self.sync_completely(&request).await?),
+            UserCommand::Sync(request) => {
+                self.ensure_inbox(&request.caller).await?;
+                encode(&self.sync_completely(&request).await?)
+            }
+            UserCommand::JoinedRooms { caller } => {
+                self.check(&caller)?;
+                encode(&self.joined_rooms().await?)
+            }
             UserCommand::Deliver(delivery) => encode(&self.deliver(&delivery)?),
             UserCommand::CreateRoom { caller, intent } => {
                 self.check(&caller)?;
@@ -170,10 +181,6 @@ impl UserSyncObject {
             UserCommand::PushRules { caller, operation } => {
                 self.check(&caller)?;
                 encode(&self.push_rules(&operation)?)
-            }
-            UserCommand::JoinedRooms { caller } => {
-                self.check(&caller)?;
-                encode(&user::inbox::list_joined(self.query())?)
             }
             UserCommand::ForgetRoom { room_id } => encode(&self.forget_room(&room_id)?),
             UserCommand::SetFullyRead { room_id, event_id } => encode(&self.set_fully_read(&room_id, &event_id)?),
@@ -231,7 +238,8 @@ impl UserSyncObject {
             Ok(false) => return None,
             Err(_) => return Some(self.context.clock.now() + ALARM_DELAY_MS),
         }
-        let results = [self.mirror().await, self.resume_sagas().await, self.tell_rooms().await];
+        let results =
+            [self.mirror().await, self.gather_rooms().await, self.resume_sagas().await, self.tell_rooms().await];
         let failed = results.into_iter().find_map(Result::err)?;
         let now = self.context.clock.now();
         tracing::warn!(user.id = %self.user_id, "Work is left and is tried again: {failed}");
@@ -253,6 +261,6 @@ impl UserSyncObject {
         let jobs = user::jobs::list_profile_jobs(query)?;
         let oldest_saga = sagas.iter().map(|(_, since)| *since).min();
         let oldest_job = jobs.iter().map(|job| job.created_at).min();
-        Ok(oldest_saga.into_iter().chain(oldest_job).min())
+        Ok(oldest_saga.into_iter().chain(oldest_job).chain(self.gathering_since()?).min())
     }
 }

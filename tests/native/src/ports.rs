@@ -58,38 +58,44 @@ impl Random for SeededRandom {
     }
 }
 
-/// What the rest of the world answers.
-pub type Outside = dyn FnMut(http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, HttpError>;
+/// What the rest of the world answers, in its own time.
+pub type Outside = dyn FnMut(http::Request<Vec<u8>>) -> LocalBoxFuture<'static, Answer>;
+
+/// What comes of a request.
+pub type Answer = Result<http::Response<Vec<u8>>, HttpError>;
 
 /// Outgoing HTTP that a closure answers; at first nothing is reachable.
 pub struct FakeHttp(RefCell<Box<Outside>>);
 
 impl Default for FakeHttp {
     fn default() -> Self {
-        Self(RefCell::new(Box::new(|_| Err(HttpError::NotSent("nothing is reachable".to_owned())))))
+        let http = Self(RefCell::new(Box::new(|_| Box::pin(std::future::pending()))));
+        http.answer_by(|_| Err(HttpError::NotSent("nothing is reachable".to_owned())));
+        http
     }
 }
 
 impl FakeHttp {
     /// Answers all requests from now on by this closure.
-    pub fn answer_by(
+    pub fn answer_by(&self, mut outside: impl FnMut(http::Request<Vec<u8>>) -> Answer + 'static) {
+        self.answer_later_by(move |request| Box::pin(std::future::ready(outside(request))));
+    }
+
+    /// Answers all requests from now on by the closure's futures, which may themselves ask the server.
+    pub fn answer_later_by(
         &self,
-        outside: impl FnMut(http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, HttpError> + 'static,
+        outside: impl FnMut(http::Request<Vec<u8>>) -> LocalBoxFuture<'static, Answer> + 'static,
     ) {
         *self.0.borrow_mut() = Box::new(outside);
     }
 }
 
 impl Http for FakeHttp {
-    fn send(
-        &self,
-        request: http::Request<Vec<u8>>,
-        _: Egress,
-        _: u32,
-    ) -> LocalBoxFuture<'_, Result<http::Response<Vec<u8>>, HttpError>> {
+    fn send(&self, request: http::Request<Vec<u8>>, _: Egress, _: u32) -> LocalBoxFuture<'_, Answer> {
         Box::pin(async move {
             yield_now().await;
-            (self.0.borrow_mut())(request)
+            let answer = (self.0.borrow_mut())(request);
+            answer.await
         })
     }
 }

@@ -50,6 +50,19 @@ impl<N: Network> LoginObject<N> {
         Ok(ghosts)
     }
 
+    /// Makes the ghost of somebody whom the network knows; whether it does. The owner needs none.
+    pub(super) async fn introduce(&self, person: String) -> Result<bool> {
+        if self.row()?.remote_user.as_ref() == Some(&person) {
+            return Ok(false);
+        }
+        let person = RemotePerson { id: person, name: None };
+        let Some(name) = self.ask_name(&person).await else {
+            return Ok(false);
+        };
+        self.ghosts(vec![RemotePerson { name: Some(name), ..person }]).await?;
+        Ok(true)
+    }
+
     /// The ghost of one person, and its row when that has to be written.
     async fn ghost(&self, person: &RemotePerson) -> Result<(Ghost, Option<Refreshed>)> {
         let login = self.row()?;

@@ -61,6 +61,12 @@ pub enum RoomCommand {
         /// The user.
         user_id: OwnedUserId,
     },
+    /// Delivers to a local user from now on, beginning with a snapshot or with the invitation; nothing when it
+    /// does already, or the user is not there. Answers once the user's inbox holds it. → `()`
+    Follow {
+        /// An appservice's own user, who has synced for the first time.
+        user_id: OwnedUserId,
+    },
     /// One event that the reader may see. → client-format event with `room_id` as raw JSON
     Event {
         /// Who asks.

@@ -55,6 +55,11 @@ impl RoomObject {
     /// Sends what a client or appservice asked for.
     pub(super) async fn send(&self, send: SendEvent) -> Result<Sent> {
         let appservices = self.appservices().await?;
+        if let Some(target) = send.state_key.as_deref().filter(|_| send.event_type == "m.room.member")
+            && let Ok(target) = UserId::parse(target)
+        {
+            self.learn_inbox(&appservices, &target).await;
+        }
         let sent = self.append_in_transaction(&appservices, &send)?;
         self.context.failpoints.pass("room.after_append").await;
         if send.read_your_writes {

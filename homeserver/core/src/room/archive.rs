@@ -41,10 +41,16 @@ impl RoomObject {
                 Some(last) if full => last,
                 _ => opened.row.position,
             };
-            let statements = self.statements(query, &opened, &rows, (held.position, through))?;
+            let mut statements = self.statements(query, &opened, &rows, (held.position, through))?;
+            let question = self.question_about(&rows).await?;
+            let asks = question.is_some();
+            statements.extend(question);
             if !statements.is_empty() {
-                self.context.directory.batch(statements).await?;
+                let mut answers = self.context.directory.batch(statements).await?;
                 self.context.failpoints.pass("room.after_archive").await;
+                if let Some(answer) = answers.pop().filter(|_| asks) {
+                    self.follow_those(&answer)?;
+                }
             }
             self.advance(ARCHIVE, ARCHIVE_ID, Cursor { epoch: opened.row.epoch, position: through });
         }

@@ -84,6 +84,9 @@ impl RoomObject {
             tracing::warn!(room.id = %self.room_id, "A delivery failed and is tried again: {error}");
             return Ok(Some(now + ALARM_DELAY_MS));
         }
+        if self.inboxes.take_found() {
+            return Ok(Some(now));
+        }
         // What waits for the alarm that the append armed: the archive, and the cursors.
         let armed = Some(opened.row.alarm_at).filter(|_| !due);
         Ok(typing_ends.into_iter().chain(armed).min())
@@ -101,7 +104,7 @@ impl RoomObject {
         delivered
     }
 
-    async fn settle_follower(&self, kind: &str, id: &str, position: i64) -> Result<()> {
+    pub(super) async fn settle_follower(&self, kind: &str, id: &str, position: i64) -> Result<()> {
         let follower = self.follower(self.database.as_query(), kind, id)?;
         if follower.is_none_or(|follower| follower.position >= position) {
             return Ok(());
@@ -190,9 +193,10 @@ impl RoomObject {
                 Some(self.snapshot(query, opened, reader, LIVE + opened.row.position + 1, None)?)
             }
             Some(reader) if batch.span.snapshot && batch.start == batch.span.first - 1 => {
-                let join = batch.rows.first();
-                let below = join.map_or(0, |row| row.order_key);
-                let group = join.map(|row| (row.branch, row.state_before));
+                let first = batch.rows.first();
+                // Who is followed late starts from all that was before, perhaps with no event after it.
+                let below = first.map_or(LIVE + opened.row.position + 1, |row| row.order_key);
+                let group = first.map(|row| (row.branch, row.state_before));
                 Some(self.snapshot(query, opened, reader, below, group)?)
             }
             _ => None,

@@ -22,6 +22,7 @@ impl RoomObject {
     /// Carries out one of the membership endpoints.
     pub(super) async fn change_membership(&self, change: ChangeMembership) -> Result<Sent> {
         let appservices = self.appservices().await?;
+        self.learn_inbox(&appservices, &change.target).await;
         let sent = self.change_in_transaction(&appservices, &change)?;
         self.context.failpoints.pass("room.after_membership").await;
         if change.read_your_writes {

@@ -64,6 +64,7 @@ impl RoomObject {
         let count = archived.events.len();
         transaction(self.database.as_ref(), |transaction| self.replay(transaction, &appservices, &archived, epoch))?;
         self.cursors.forget();
+        self.follow_members_with_inbox(&appservices).await?;
         let position = self.ask_followers(epoch).await?;
         Ok(Rebuilt { epoch, events: u64::try_from(count).unwrap_or(u64::MAX), position })
     }

@@ -77,7 +77,7 @@ impl UserSyncObject {
         Ok(())
     }
 
-    /// The rooms of an appservice's own user, who has no inbox that would know them: D1 has the row
+    /// The rooms of an appservice's own user, who may have no inbox that would know them: D1 has the row
     /// of a join before the join is answered.
     async fn rooms_without_inbox(&self) -> Result<Vec<String>> {
         let of_appservice = self.account()?.is_some_and(|account| account.appservice_id.is_some());

@@ -1,7 +1,7 @@
 //! Who has an account here. Each UserSyncObject writes its own row; logins, invites and the owner
 //! page read it.
 
-use super::{Directory, run};
+use super::{Directory, Statement, run};
 use crate::database::{DatabaseError, Row};
 
 /// An account and the profile that others see.
@@ -61,4 +61,25 @@ pub async fn find_owner(directory: &dyn Directory) -> Result<Option<String>, Dat
         run(directory, "SELECT user_id FROM accounts WHERE owner = 1 ORDER BY created_at, user_id LIMIT 1", vec![])
             .await?;
     rows.first().map(|row| row.text(0)).transpose()
+}
+
+/// Which of these users have an inbox although an appservice owns their names: those who have synced, and
+/// humans whose names were taken into a namespace later. [`ids`] reads the rows.
+pub fn with_inbox(user_ids: &[String]) -> Result<Statement, DatabaseError> {
+    let ids = serde_json::to_string(user_ids).map_err(DatabaseError::new)?;
+    Ok(Statement::new(
+        "SELECT a.user_id FROM json_each(?) j JOIN accounts a ON a.user_id = j.value WHERE a.has_inbox = 1 OR a.appservice_id IS NULL",
+        vec![ids.into()],
+    ))
+}
+
+/// The user ids that [`with_inbox`] found.
+pub fn ids(rows: &[Row]) -> Result<Vec<String>, DatabaseError> {
+    rows.iter().map(|row| row.text(0)).collect()
+}
+
+/// Notes that an appservice's own user has an inbox from now on. The account must be listed.
+pub async fn set_has_inbox(directory: &dyn Directory, user_id: &str) -> Result<(), DatabaseError> {
+    run(directory, "UPDATE accounts SET has_inbox = 1 WHERE user_id = ?", vec![user_id.into()]).await?;
+    Ok(())
 }

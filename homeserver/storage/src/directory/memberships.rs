@@ -13,3 +13,14 @@ pub async fn joined_rooms(directory: &dyn Directory, user_id: &str) -> Result<Ve
     .await?;
     rows.iter().map(|row| row.text(0)).collect()
 }
+
+/// The rooms that a user is in, is invited to or knocks on, sorted.
+pub async fn present_rooms(directory: &dyn Directory, user_id: &str) -> Result<Vec<String>, DatabaseError> {
+    let rows = run(
+        directory,
+        "SELECT room_id FROM memberships WHERE user_id = ? AND membership IN ('join', 'invite', 'knock') ORDER BY room_id",
+        vec![user_id.into()],
+    )
+    .await?;
+    rows.iter().map(|row| row.text(0)).collect()
+}

@@ -23,14 +23,14 @@ impl Taking<'_> {
         let Some(snapshot) = &self.delivery.snapshot else {
             return Ok(());
         };
-        if new_epoch {
-            // A rebuilt room may have lost the newest events, the user's own membership among them.
-            for event in &snapshot.state {
-                if let Some(membership) = self.own_membership(event)?
-                    && membership != self.room.membership
-                {
-                    self.take_membership(&membership, event);
-                }
+        for event in &snapshot.state {
+            // A rebuilt room may have lost the newest events, the user's own membership among them; and who
+            // synced for the first time may have joined long before. Any other snapshot comes with the join.
+            if let Some(membership) = self.own_membership(event)?
+                && (new_epoch || membership == "join")
+                && membership != self.room.membership
+            {
+                self.take_membership(&membership, event);
             }
         }
         self.replace_state(snapshot)?;
