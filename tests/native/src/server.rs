@@ -39,7 +39,7 @@ pub const REGISTRATION_TOKEN: &str = "swordfish";
 
 /// The migrations of D1, in order.
 pub const MIGRATIONS: [&str; 2] =
-    [include_str!("../../../migrations/0001_server.sql"), include_str!("../../../migrations/0008_inboxes.sql")];
+    [include_str!("../../../migrations/0001_server.sql"), include_str!("../../../migrations/0002_inboxes.sql")];
 
 /// What differs between test servers.
 pub struct Options {
