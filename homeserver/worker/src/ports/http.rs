@@ -7,7 +7,10 @@ mod stranger;
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
-use hubbub_core::context::{Egress, Http, HttpError};
+use hubbub_core::{
+    context::{Egress, Http, HttpError},
+    egress,
+};
 use worker::{Env, Fetcher};
 
 use crate::operations::{Counts, count};
@@ -52,7 +55,7 @@ impl Http for PlatformHttp {
                 }
                 Egress::Stranger => {
                     if !self.private_addresses {
-                        stranger::check(request.uri())?;
+                        egress::check(request.uri())?;
                     }
                     count_one();
                     stranger::send(self.public.as_ref(), request, timeout).await
