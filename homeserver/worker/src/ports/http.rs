@@ -11,9 +11,12 @@ use hubbub_core::{
     context::{Egress, Http, HttpError},
     egress,
 };
-use worker::{Env, Fetcher};
+use worker::{Env, Fetcher, js_sys::Uint8Array};
 
-use crate::operations::{Counts, count};
+use crate::{
+    javascript,
+    operations::{Counts, count},
+};
 
 /// The largest answer that is read.
 const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
@@ -62,6 +65,10 @@ impl Http for PlatformHttp {
                 }
             }
         })
+    }
+
+    fn decode(&self, label: &str, bytes: &[u8]) -> Option<String> {
+        javascript::decode_text(label, &Uint8Array::from(bytes))
     }
 }
 
