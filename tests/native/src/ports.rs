@@ -146,6 +146,7 @@ impl Directory for YieldingDirectory {
 pub struct YieldingBlobs {
     blobs: NativeBlobs,
     fails: Cell<bool>,
+    read_only: Cell<bool>,
 }
 
 impl YieldingBlobs {
@@ -159,6 +160,11 @@ impl YieldingBlobs {
         self.fails.set(fails);
     }
 
+    /// Lets writes fail, or none.
+    pub fn set_read_only(&self, read_only: bool) {
+        self.read_only.set(read_only);
+    }
+
     async fn turn(&self) -> Result<(), BlobError> {
         yield_now().await;
         if self.fails.get() { Err(BlobError::Store("the store is down".to_owned())) } else { Ok(()) }
@@ -169,6 +175,9 @@ impl Blobs for YieldingBlobs {
     fn put(&self, key: String, body: Body, limit: u64) -> LocalBoxFuture<'_, Result<Stored, BlobError>> {
         Box::pin(async move {
             self.turn().await?;
+            if self.read_only.get() {
+                return Err(BlobError::Store("the store is full".to_owned()));
+            }
             self.blobs.put(key, body, limit).await
         })
     }
