@@ -254,7 +254,8 @@ fn cron_deletes_nothing_that_an_upload_still_adopts() {
     let description = Description::default();
     let whose = user_id!("@alice:hub.example");
     for steps in 1..20 {
-        let mut uploading = Box::pin(upload::upload(&context, whose, &description, Body::Bytes(steps.to_string().into())));
+        let mut uploading =
+            Box::pin(upload::upload(&context, whose, &description, Body::Bytes(steps.to_string().into())));
         let mut waker = std::task::Context::from_waker(std::task::Waker::noop());
         if (0..steps).any(|_| uploading.as_mut().poll(&mut waker).is_ready()) {
             break;

@@ -13,10 +13,7 @@ const PAGE: &str = "https://pages.example/article";
 type Fetched = Rc<RefCell<Vec<String>>>;
 
 /// Answers by this function and notes what was asked for.
-fn outside(
-    server: &TestServer,
-    answer: impl Fn(&str) -> Option<Response<Vec<u8>>> + 'static,
-) -> Fetched {
+fn outside(server: &TestServer, answer: impl Fn(&str) -> Option<Response<Vec<u8>>> + 'static) -> Fetched {
     let fetched = Fetched::default();
     let noted = Rc::clone(&fetched);
     server.http().answer_by(move |request: Request<Vec<u8>>| {
@@ -113,8 +110,15 @@ fn nothing_private_is_fetched_not_even_by_a_redirect_or_an_image() {
     let server = TestServer::new();
     let alice = server.account("alice");
     let private = [
-        "http://127.0.0.1/", "http://localhost:8787/", "http://10.0.0.1/", "http://[::1]/", "http://2130706433/",
-        "http://169.254.169.254/latest/meta-data", "http://[::ffff:192.168.1.1]/", "http://0x7f.1/", "http://router/",
+        "http://127.0.0.1/",
+        "http://localhost:8787/",
+        "http://10.0.0.1/",
+        "http://[::1]/",
+        "http://2130706433/",
+        "http://169.254.169.254/latest/meta-data",
+        "http://[::ffff:192.168.1.1]/",
+        "http://0x7f.1/",
+        "http://router/",
         "http://metadata.google.internal/",
     ];
     let fetched = outside(&server, |_| of_type("text/html", "<title>secret</title>"));
@@ -142,7 +146,9 @@ fn only_addresses_of_the_web_are_previewed() {
     let alice = server.account("alice");
     let fetched = outside(&server, |_| of_type("text/html", "<title>x</title>"));
     let long = format!("https://pages.example/{}", "x".repeat(5000));
-    for url in ["", "nonsense", "file:///etc/passwd", "ftp://pages.example/", "https://user:secret@pages.example/", &long] {
+    for url in
+        ["", "nonsense", "file:///etc/passwd", "ftp://pages.example/", "https://user:secret@pages.example/", &long]
+    {
         preview(&alice, url).refused(400, "M_INVALID_PARAM");
     }
     alice.ask(Method::GET, "/_matrix/client/v1/media/preview_url", None).refused(400, "M_MISSING_PARAM");
@@ -178,7 +184,10 @@ fn no_markup_comes_through() {
     let server = TestServer::new();
     let alice = server.account("alice");
     outside(&server, |_| {
-        of_type("text/html", "<title>a &lt;script&gt;alert(1)&lt;/script&gt; b</title><p>x<img src=y onerror=alert(1)>z")
+        of_type(
+            "text/html",
+            "<title>a &lt;script&gt;alert(1)&lt;/script&gt; b</title><p>x<img src=y onerror=alert(1)>z",
+        )
     });
     let found = preview(&alice, PAGE).ok();
     assert_eq!(found, json!({"og:title": "a b", "og:description": "x z"}));
