@@ -229,6 +229,7 @@ fn config() -> Config {
         registration_token: None,
         default_room_version: RoomVersionId::V12,
         rate_limits: false,
+        max_upload_bytes: 1_000_000,
         slack_api_url: String::new(),
         secrets: secrets(),
     }
@@ -259,6 +260,7 @@ impl World {
             random: Rc::new(SeededRandom::new(1)),
             objects: objects.clone(),
             directory: directory.clone(),
+            blobs: Rc::new(hubbub_storage::native_blobs::NativeBlobs::default()),
             http: http.clone(),
             homeserver: homeserver.clone(),
             failpoints: kills.clone(),

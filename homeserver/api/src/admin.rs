@@ -3,6 +3,7 @@
 
 mod appservices;
 mod bridges;
+mod media;
 mod owner_link;
 mod rebuild_room;
 
@@ -15,6 +16,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     let mut endpoints = vec![
         own(Method::POST, "/_hubbub/admin/v1/owner-link").raw(owner_link::handle),
         own(Method::POST, "/_hubbub/admin/v1/rebuild-room").raw(rebuild_room::handle),
+        own(Method::DELETE, "/_hubbub/admin/v1/media/{media_id}").raw(media::delete),
+        own(Method::POST, "/_hubbub/admin/v1/delete-media").raw(media::delete_many),
         own(Method::GET, "/_hubbub/admin/v1/appservices").raw(appservices::list),
         own(Method::POST, "/_hubbub/admin/v1/appservices").raw(appservices::register),
         own(Method::DELETE, "/_hubbub/admin/v1/appservices/{appservice_id}").raw(appservices::unregister),

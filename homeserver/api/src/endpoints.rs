@@ -4,8 +4,8 @@
 //! specification.
 
 use crate::{
-    account, admin, alias, appservice, config, context, discovery, endpoint::Endpoint, filter, membership, message,
-    pages, profile, push, read_marker, receipt, redact, room, session, state, sync, typing,
+    account, admin, alias, appservice, config, context, discovery, endpoint::Endpoint, filter, media, membership,
+    message, pages, profile, push, read_marker, receipt, redact, room, session, state, sync, typing,
 };
 
 /// All endpoints.
@@ -19,6 +19,7 @@ pub(crate) fn all() -> Vec<Endpoint> {
         context::endpoints(),
         discovery::endpoints(),
         filter::endpoints(),
+        media::endpoints(),
         membership::endpoints(),
         message::endpoints(),
         pages::endpoints(),

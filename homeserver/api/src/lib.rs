@@ -19,6 +19,7 @@ mod discovery;
 mod endpoint;
 mod endpoints;
 mod filter;
+mod media;
 mod membership;
 mod message;
 mod objects;
@@ -40,27 +41,28 @@ mod typing;
 
 use std::rc::Rc;
 
-pub use answer::{Answer, SyncCall, sync_response};
+pub use answer::{Answer, SyncCall, collected, sync_response};
 pub use bridge_routes::{BridgeRoutes, NoBridges};
-pub use call::MAX_BODY_BYTES;
+pub use call::{MAX_BODY_BYTES, STREAMED_PREFIX};
 pub use endpoints::operations;
 pub use peer::{Front, Peer, RateLimit, RateLimiter, Unlimited};
 
 use http::Method;
 use hubbub_core::{context::Context, error::Result};
+use hubbub_storage::blobs::Body;
 
 use crate::{answer::Outcome, call::Call};
 
-/// Answers one request.
+/// Answers one request. A body under [`STREAMED_PREFIX`] may be a stream; all others are read whole.
 ///
 /// Everything but a `/sync` that may wait is answered at once; [`Answer::Sync`] says what to ask
 /// the user's object while waiting, and [`sync_response`] turns its answer into the response.
-pub async fn handle(context: &Rc<Context>, request: http::Request<Vec<u8>>, peer: &Peer) -> Answer {
+pub async fn handle<B: Into<Body>>(context: &Rc<Context>, request: http::Request<B>, peer: &Peer) -> Answer {
     if request.method() == Method::OPTIONS {
         return Answer::Response(respond::preflight());
     }
     let is_head = request.method() == Method::HEAD;
-    match route(context, request, peer).await {
+    match route(context, request.map(Into::into), peer).await {
         Ok(Outcome::Sync(call)) => Answer::Sync(call),
         Ok(Outcome::Response(mut response)) => {
             if is_head {
@@ -68,6 +70,8 @@ pub async fn handle(context: &Rc<Context>, request: http::Request<Vec<u8>>, peer
             }
             Answer::Response(respond::with_cors(response))
         }
+        Ok(Outcome::Stream(response)) if is_head => Answer::Response(respond::with_cors(response.map(|_| Vec::new()))),
+        Ok(Outcome::Stream(response)) => Answer::Stream(respond::with_cors(response)),
         Err(error) => Answer::Response(respond::with_cors(respond::error(&error))),
     }
 }
@@ -86,11 +90,12 @@ where
 {
     match handle(context, request, peer).await {
         Answer::Response(response) => response,
+        Answer::Stream(response) => collected(response).await,
         Answer::Sync(call) => sync_response(wait(call).await),
     }
 }
 
-async fn route(context: &Rc<Context>, request: http::Request<Vec<u8>>, peer: &Peer) -> Result<Outcome> {
+async fn route(context: &Rc<Context>, request: http::Request<Body>, peer: &Peer) -> Result<Outcome> {
     let matched = router::find(request.method(), request.uri().path())?;
     let call = Call::new(Rc::clone(context), peer.clone(), request, matched.arguments)?;
     (matched.endpoint.run)(call).await

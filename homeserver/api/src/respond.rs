@@ -17,7 +17,7 @@ const CORS: [(HeaderName, &str); 3] = [
 ];
 
 /// Adds what every response has: CORS, and that nobody may guess another content type.
-pub(crate) fn with_cors(mut response: Response<Vec<u8>>) -> Response<Vec<u8>> {
+pub(crate) fn with_cors<B>(mut response: Response<B>) -> Response<B> {
     let headers = response.headers_mut();
     for (name, value) in CORS {
         headers.insert(name, HeaderValue::from_static(value));

@@ -6,8 +6,10 @@
 pub mod accounts;
 pub mod aliases;
 pub mod archive;
+pub mod media;
 pub mod memberships;
 pub mod owner_links;
+pub mod url_previews;
 
 pub mod appservices;
 pub mod bridges;

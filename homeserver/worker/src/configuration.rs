@@ -45,6 +45,9 @@ pub fn read(env: &Env) -> Result<(Config, Switches), Misconfigured> {
         default_room_version: RoomVersionId::try_from(variable(env, "DEFAULT_ROOM_VERSION")?.as_str())
             .map_err(|_| Misconfigured("DEFAULT_ROOM_VERSION is not a room version".to_owned()))?,
         rate_limits: optional(env, "RATE_LIMITS").as_deref() != Some("off"),
+        max_upload_bytes: variable(env, "MAX_UPLOAD_BYTES")?
+            .parse()
+            .map_err(|_| Misconfigured("MAX_UPLOAD_BYTES is not a number".to_owned()))?,
         slack_api_url: variable(env, "SLACK_API_URL")?,
         secrets: Secrets::parse(
             &variable(env, "SIGNING_KEY")?,

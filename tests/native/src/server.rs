@@ -27,7 +27,7 @@ use serde_json::Value as Json;
 use crate::{
     Reply,
     host::{Factory, Host, factory},
-    ports::{FakeHttp, ManualClock, SeededRandom, Yielding, YieldingDirectory},
+    ports::{FakeHttp, ManualClock, SeededRandom, WaitingClock, Yielding, YieldingBlobs, YieldingDirectory},
     scheduler::{Scheduler, Started},
 };
 
@@ -37,9 +37,15 @@ pub const ADMIN_TOKEN: &str = "the admin token of the tests";
 /// The registration token of servers that want one.
 pub const REGISTRATION_TOKEN: &str = "swordfish";
 
+/// The largest upload that test servers take.
+pub const MAX_UPLOAD_BYTES: u64 = 2_000_000;
+
 /// The migrations of D1, in order.
-pub const MIGRATIONS: [&str; 2] =
-    [include_str!("../../../migrations/0001_server.sql"), include_str!("../../../migrations/0002_inboxes.sql")];
+pub const MIGRATIONS: [&str; 3] = [
+    include_str!("../../../migrations/0001_server.sql"),
+    include_str!("../../../migrations/0002_inboxes.sql"),
+    include_str!("../../../migrations/0003_media.sql"),
+];
 
 /// What differs between test servers.
 pub struct Options {
@@ -91,6 +97,7 @@ struct Inner {
     front: Rc<Front>,
     context: Rc<Context>,
     directory: Rc<YieldingDirectory>,
+    blobs: Rc<YieldingBlobs>,
     http: Rc<FakeHttp>,
     settles: Cell<bool>,
 }
@@ -121,6 +128,7 @@ impl TestServer {
             .unwrap_or_else(|| NativeDirectory::with_migrations(MIGRATIONS).expect("the migrations apply"));
         let directory = Rc::new(YieldingDirectory(directory));
         let http = Rc::new(FakeHttp::default());
+        let blobs = Rc::new(YieldingBlobs::default());
         let homeserver = Rc::new(InProcess::default());
         let registry = Registry::new(
             &config(&options),
@@ -134,10 +142,11 @@ impl TestServer {
         let context = |objects: Rc<dyn Objects>, seed| {
             Rc::new(Context {
                 config: config(&options),
-                clock: Rc::clone(&clock) as _,
+                clock: Rc::new(WaitingClock { clock: Rc::clone(&clock), scheduler: Rc::clone(&scheduler) }),
                 random: Rc::new(SeededRandom::new(seed)),
                 objects,
                 directory: Rc::clone(&directory) as _,
+                blobs: Rc::clone(&blobs) as _,
                 http: Rc::clone(&http) as _,
                 homeserver: Rc::clone(&homeserver) as _,
                 failpoints: Rc::new(Yielding),
@@ -161,6 +170,7 @@ impl TestServer {
             front: Rc::new(front),
             context: front_context,
             directory,
+            blobs,
             http,
             settles: Cell::new(true),
         }));
@@ -194,6 +204,11 @@ impl TestServer {
     /// D1.
     pub fn directory(&self) -> &NativeDirectory {
         &self.0.directory.0
+    }
+
+    /// R2.
+    pub fn blobs(&self) -> &YieldingBlobs {
+        &self.0.blobs
     }
 
     /// The time.
@@ -316,6 +331,7 @@ fn config(options: &Options) -> Config {
         registration_token: (options.registration == Registration::Token).then(|| REGISTRATION_TOKEN.to_owned()),
         default_room_version: options.default_room_version.clone(),
         rate_limits: options.rate_limits,
+        max_upload_bytes: MAX_UPLOAD_BYTES,
         slack_api_url: "https://slack.example/api/".to_owned(),
         secrets: secrets.expect("the test keys are right"),
     }

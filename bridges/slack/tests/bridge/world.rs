@@ -209,6 +209,7 @@ impl World {
             registration_token: None,
             default_room_version: RoomVersionId::V12,
             rate_limits: false,
+            max_upload_bytes: 1_000_000,
             slack_api_url: "https://slack.test/api/".to_owned(),
             secrets: Secrets::parse(
                 "ed25519 1 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
@@ -223,6 +224,7 @@ impl World {
             random: ports(),
             objects: ports(),
             directory: ports(),
+            blobs: Rc::new(hubbub_storage::native_blobs::NativeBlobs::default()),
             http: ports(),
             homeserver: ports(),
             failpoints: ports(),

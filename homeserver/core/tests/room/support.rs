@@ -155,6 +155,7 @@ impl TestRoom {
                 registration_token: None,
                 default_room_version: RoomVersionId::V12,
                 rate_limits: true,
+                max_upload_bytes: 1_000_000,
                 slack_api_url: String::new(),
                 secrets: Secrets::parse(
                     "ed25519 a_test YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1",
@@ -167,6 +168,7 @@ impl TestRoom {
             random: Rc::new(Counter::default()),
             objects: inboxes.clone(),
             directory: directory.clone(),
+            blobs: Rc::new(hubbub_storage::native_blobs::NativeBlobs::default()),
             http: Rc::new(Nothing),
             homeserver: Rc::new(Nothing),
             failpoints: Rc::new(Nothing),

@@ -16,6 +16,7 @@ mod budgets;
 mod faults;
 mod holes;
 mod holes_in_sync;
+mod media;
 mod pages;
 mod rooms;
 mod sends;
