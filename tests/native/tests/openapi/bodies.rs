@@ -75,6 +75,7 @@ fn ours(id: &str, world: &World) -> Option<Json> {
             "pushkey": "APA91bHPRgkF3JUikC4ENAHEeMrd41Zxv3hVZjC9KtT8OvPVGJ",
         }),
         "pingAppservice" => json!({"transaction_id": "mautrix-go_1683636478256400935_123"}),
+        "uploadContent" | "uploadContentToMXC" => json!({"any": "bytes"}),
         "requestOpenIdToken" => json!({}),
         _ => return None,
     })

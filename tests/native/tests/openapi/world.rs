@@ -1,5 +1,6 @@
 //! A small world in which every operation has something to act on, new for each.
 
+use base64::Engine as _;
 use http::Method;
 use hubbub_native::{
     Client, Reply, TestServer,
@@ -20,6 +21,9 @@ protocols: [chirp]
 namespaces:
   users: [{exclusive: true, regex: '@_chirp_.*'}]
 ";
+
+/// A PNG of one pixel.
+const DOT: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
 /// The operations for which the caller needs a password, or another device.
 const PASSWORD_ASKED: [&str; 7] =
@@ -137,6 +141,15 @@ impl World {
             ("setRoomStateWithKey" | "getRoomStateWithKey", "eventType") => "m.room.name".to_owned(),
             ("setRoomStateWithKey" | "getRoomStateWithKey", "stateKey") => String::new(),
             ("deleteDevice", "deviceId") => self.other_device.clone(),
+            ("uploadContentToMXC", "mediaId") => {
+                let made = self.alice.ask(Method::POST, "/_matrix/media/v1/create", None).ok();
+                media_id(&made)
+            }
+            (_, "mediaId") => self.upload(),
+            (_, "serverName") => "hub.example".to_owned(),
+            (_, "fileName") => "dot.png".to_owned(),
+            (_, "width" | "height") => "64".to_owned(),
+            (_, "url") => "https://example.org/".to_owned(),
             ("getMutualRooms", _) => self.bob.user_id.clone(),
             ("queryUserByID", "userid") => "@_chirp_ana:hub.example".to_owned(),
             (_, "userId") => self.alice.user_id.clone(),
@@ -164,6 +177,14 @@ impl World {
         }
     }
 
+    /// The id of a picture that the caller uploaded.
+    fn upload(&self) -> String {
+        let mut request = self.alice.request(Method::POST, "/_matrix/media/v3/upload?filename=dot.png", None);
+        request.headers_mut().insert("content-type", http::HeaderValue::from_static("image/png"));
+        *request.body_mut() = base64::engine::general_purpose::STANDARD.decode(DOT).expect("it is base64");
+        media_id(&self.server.request(request).ok())
+    }
+
     /// A refresh token of the caller.
     pub fn refresh_token(&self) -> String {
         let body = json!({
@@ -175,6 +196,10 @@ impl World {
         let login = self.server.request(request(Method::POST, &path(["login"]), None, Some(&body))).ok();
         text(&login, "refresh_token")
     }
+}
+
+fn media_id(made: &Json) -> String {
+    text(made, "content_uri").rsplit('/').next().unwrap_or_default().to_owned()
 }
 
 fn text(of: &Json, name: &str) -> String {
