@@ -165,7 +165,6 @@ fn is_progressive_jpeg(format: ImageFormat, bytes: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-#[expect(clippy::panic, reason = "a test fails by a panic")]
 mod tests {
     use image::{Rgb, RgbImage, Rgba, RgbaImage};
 
