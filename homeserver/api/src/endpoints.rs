@@ -4,7 +4,7 @@
 //! specification.
 
 use crate::{
-    account, admin, alias, appservice, config, context, discovery, endpoint::Endpoint, filter, membership, message,
+    account, admin, alias, appservice, config, context, device, discovery, endpoint::Endpoint, filter, membership, message,
     pages, profile, push, read_marker, receipt, redact, room, session, state, sync, typing,
 };
 
@@ -17,6 +17,7 @@ pub(crate) fn all() -> Vec<Endpoint> {
         appservice::endpoints(),
         config::endpoints(),
         context::endpoints(),
+        device::endpoints(),
         discovery::endpoints(),
         filter::endpoints(),
         membership::endpoints(),

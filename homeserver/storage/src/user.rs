@@ -9,9 +9,12 @@
 
 pub mod account;
 pub mod account_data;
+pub mod credentials;
+pub mod devices;
 pub mod inbox;
 pub mod jobs;
 pub mod mirror;
+pub mod parting;
 pub mod receipts;
 pub mod sessions;
 pub mod state;
@@ -20,7 +23,9 @@ pub mod timeline;
 use crate::schema::Steps;
 
 /// The schema.
-pub const SCHEMA: Steps = &[&[
+pub const SCHEMA: Steps = &[FIRST, credentials::STEP];
+
+const FIRST: &[&str] = &[
     "CREATE TABLE account (
         only INTEGER PRIMARY KEY CHECK (only = 1),
         owner INTEGER NOT NULL,
@@ -140,4 +145,4 @@ pub const SCHEMA: Steps = &[&[
         step INTEGER NOT NULL,
         created_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID",
-]];
+];

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use hubbub_core::error::Result;
 use ruma::api::client::discovery::get_capabilities::v3::{
-    self, Capabilities, ChangePasswordCapability, RoomVersionStability, RoomVersionsCapability,
+    self, Capabilities, ChangePasswordCapability, GetLoginTokenCapability, RoomVersionStability, RoomVersionsCapability,
     ThirdPartyIdChangesCapability,
 };
 
@@ -21,7 +21,8 @@ pub(crate) async fn handle(call: Call<Authenticated>, _: v3::Request) -> Result<
     let default = call.context.config.default_room_version.clone();
     let mut capabilities = Capabilities::new();
     capabilities.room_versions = RoomVersionsCapability::new(default, available);
-    capabilities.change_password = ChangePasswordCapability::new(false);
+    capabilities.change_password = ChangePasswordCapability::new(true);
     capabilities.thirdparty_id_changes = ThirdPartyIdChangesCapability::new(false);
+    capabilities.get_login_token = GetLoginTokenCapability::new(true);
     Ok(v3::Response::new(capabilities))
 }

@@ -3,7 +3,6 @@
 use futures_util::{StreamExt as _, stream};
 use hubbub_storage::{
     database::transaction,
-    directory::memberships,
     user::{
         self,
         account::Account,
@@ -32,6 +31,7 @@ impl UserSyncObject {
     /// The profile; 404 `M_NOT_FOUND` when there is no such account.
     pub(super) fn profile(&self) -> Result<Profile> {
         self.account()?
+            .filter(|account| account.deactivated_at.is_none())
             .map(|account| profile_of(&account))
             .ok_or_else(|| MatrixError::not_found("There is no such user."))
     }
@@ -75,16 +75,6 @@ impl UserSyncObject {
             tracing::warn!(user.id = %self.user_id, "Some rooms do not know the profile yet: {error}");
         }
         Ok(())
-    }
-
-    /// The rooms of an appservice's own user, who has no inbox that would know them: D1 has the row
-    /// of a join before the join is answered.
-    async fn rooms_without_inbox(&self) -> Result<Vec<String>> {
-        let of_appservice = self.account()?.is_some_and(|account| account.appservice_id.is_some());
-        if !of_appservice {
-            return Ok(Vec::new());
-        }
-        Ok(memberships::joined_rooms(self.context.directory.as_ref(), self.user_id.as_str()).await?)
     }
 
     /// Writes the account's rows in D1 unless they are the newest.

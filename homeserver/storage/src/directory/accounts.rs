@@ -55,10 +55,14 @@ pub async fn list(directory: &dyn Directory, user_ids: &[String]) -> Result<Vec<
     rows.iter().map(Account::from_row).collect()
 }
 
-/// The user who owns the server: the first one who was made so.
+/// The user who owns the server: the first one who was made so and is not deactivated.
 pub async fn find_owner(directory: &dyn Directory) -> Result<Option<String>, DatabaseError> {
     let rows =
-        run(directory, "SELECT user_id FROM accounts WHERE owner = 1 ORDER BY created_at, user_id LIMIT 1", vec![])
-            .await?;
+        run(
+            directory,
+            "SELECT user_id FROM accounts a WHERE owner = 1 AND NOT EXISTS (SELECT 1 FROM deactivations d WHERE d.user_id = a.user_id) ORDER BY created_at, user_id LIMIT 1",
+            vec![],
+        )
+        .await?;
     rows.first().map(|row| row.text(0)).transpose()
 }
