@@ -27,8 +27,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![
         of::<account::register::v3::Request>().raw(register::handle),
         of::<account::get_username_availability::v3::Request>().raw(get_username_availability::handle),
-        of::<account::check_registration_token_validity::v1::Request>()
-            .raw(check_registration_token_validity::handle),
+        of::<account::check_registration_token_validity::v1::Request>().raw(check_registration_token_validity::handle),
         typed(whoami::handle),
         of::<account::change_password::v3::Request>().raw(change_password::handle),
         of::<account::deactivate::v3::Request>().raw(deactivate::handle),

@@ -9,5 +9,9 @@ use crate::endpoint::{Endpoint, of, typed};
 
 /// The endpoints of this area.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    vec![typed(discover_homeserver::handle), of::<ruma::api::client::discovery::get_capabilities::v3::Request>().raw(get_capabilities::handle), typed(get_supported_versions::handle)]
+    vec![
+        typed(discover_homeserver::handle),
+        of::<ruma::api::client::discovery::get_capabilities::v3::Request>().raw(get_capabilities::handle),
+        typed(get_supported_versions::handle),
+    ]
 }

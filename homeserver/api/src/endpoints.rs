@@ -4,8 +4,8 @@
 //! specification.
 
 use crate::{
-    account, admin, alias, appservice, config, context, device, discovery, endpoint::Endpoint, filter, membership, message,
-    pages, profile, push, read_marker, receipt, redact, room, session, state, sync, typing,
+    account, admin, alias, appservice, config, context, device, discovery, endpoint::Endpoint, filter, membership,
+    message, pages, profile, push, read_marker, receipt, redact, room, session, state, sync, typing,
 };
 
 /// All endpoints.

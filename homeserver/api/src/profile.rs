@@ -33,6 +33,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 /// `M_NOT_FOUND` when there is no such user.
 async fn read<A>(call: &Call<A>, user_id: &str) -> Result<Profile> {
     let account = accounts::get(&*call.context.directory, user_id).await?;
+    let account = account.filter(|account| !account.deactivated);
     let account = account.ok_or_else(|| MatrixError::not_found("There is no such user."))?;
     Ok(Profile { displayname: account.displayname, avatar_url: account.avatar_url })
 }

@@ -243,7 +243,8 @@ impl UserSyncObject {
             Ok(false) => return None,
             Err(_) => return Some(self.context.clock.now() + ALARM_DELAY_MS),
         }
-        let results = [self.mirror().await, self.resume_sagas().await, self.tell_rooms().await, self.leave_rooms().await];
+        let results =
+            [self.mirror().await, self.resume_sagas().await, self.tell_rooms().await, self.leave_rooms().await];
         let failed = results.into_iter().find_map(Result::err)?;
         let now = self.context.clock.now();
         tracing::warn!(user.id = %self.user_id, "Work is left and is tried again: {failed}");

@@ -18,8 +18,7 @@ use crate::{call::Call, credentials::Claim, device::timestamp, objects};
 pub(crate) async fn handle(call: Call<Claim>, request: v3::Request) -> Result<v3::Response> {
     call.auth.must_be(&request.user_id)?;
     let command = UserCommand::Account(AccountCommand::ListDevices { caller: call.auth.caller.clone() });
-    let devices: Vec<Device> =
-        objects::call_again(&*call.context.objects, call.auth.address(), &command).await?;
+    let devices: Vec<Device> = objects::call_again(&*call.context.objects, call.auth.address(), &command).await?;
     let mut response = v3::Response::new();
     response.user_id = Some(request.user_id);
     response.devices = devices.into_iter().map(|device| (device.device_id.clone(), info(device))).collect();

@@ -18,7 +18,6 @@ use crate::{call::Call, credentials::Claim, objects};
 
 pub(crate) async fn handle(call: Call<Claim>, _: v3::Request) -> Result<v3::Response> {
     let command = UserCommand::Account(AccountCommand::ListDevices { caller: call.auth.caller.clone() });
-    let devices: Vec<Device> =
-        objects::call_again(&*call.context.objects, call.auth.address(), &command).await?;
+    let devices: Vec<Device> = objects::call_again(&*call.context.objects, call.auth.address(), &command).await?;
     Ok(v3::Response::new(devices.into_iter().map(shown).collect()))
 }

@@ -3,10 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    uia::Guard,
-    user::Caller,
-};
+use super::{uia::Guard, user::Caller};
 
 /// What a user's object can be asked about the account.
 #[derive(Debug, Serialize, Deserialize)]

@@ -70,9 +70,7 @@ impl UserSyncObject {
             )));
         }
         if device.display_name.as_deref() != Some(display_name) {
-            transaction(self.database.as_ref(), |transaction| {
-                devices::rename(transaction, device_id, display_name)
-            })?;
+            transaction(self.database.as_ref(), |transaction| devices::rename(transaction, device_id, display_name))?;
         }
         Ok(())
     }
@@ -82,12 +80,7 @@ impl UserSyncObject {
         Ok(())
     }
 
-    fn change_password(
-        &self,
-        guard: &Guard,
-        new_password: &str,
-        logout_devices: bool,
-    ) -> Result<Guarded<()>> {
+    fn change_password(&self, guard: &Guard, new_password: &str, logout_devices: bool) -> Result<Guarded<()>> {
         // An appservice answers for the users that it made; others' passwords are not its to change.
         if self.is_own_appservice(&guard.caller)? {
             self.check(&guard.caller)?;

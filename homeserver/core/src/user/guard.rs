@@ -94,17 +94,11 @@ impl UserSyncObject {
     }
 
     /// Tries one stage: the inner error says what to tell the client beside the flows.
-    fn attempt(
-        &self,
-        stage: &str,
-        auth: &Auth,
-        flows: Flows<'_>,
-    ) -> Result<std::result::Result<(), MatrixError>> {
+    fn attempt(&self, stage: &str, auth: &Auth, flows: Flows<'_>) -> Result<std::result::Result<(), MatrixError>> {
         if !uia::has_stage(flows, stage) || stage != uia::PASSWORD {
             return Ok(Err(MatrixError::forbidden("This stage is part of none of the flows.")));
         }
-        let missing =
-            |key: &str| MatrixError::new(400, "M_MISSING_PARAM", format_args!("auth lacks {key}."));
+        let missing = |key: &str| MatrixError::new(400, "M_MISSING_PARAM", format_args!("auth lacks {key}."));
         let user = auth.user.as_deref().ok_or_else(|| missing("identifier"))?;
         let password = auth.password.as_deref().ok_or_else(|| missing("password"))?;
         // Not a matter of trying again: somebody else's password never authenticates this user.
@@ -124,12 +118,7 @@ impl UserSyncObject {
     }
 
     /// Asks the client to go on, which needs the authentication to be stored.
-    fn challenge(
-        &self,
-        under_way: &UnderWay,
-        flows: Flows<'_>,
-        refusal: Option<&MatrixError>,
-    ) -> Result<Permission> {
+    fn challenge(&self, under_way: &UnderWay, flows: Flows<'_>, refusal: Option<&MatrixError>) -> Result<Permission> {
         let uia = &under_way.uia;
         // A stored one only changes when a stage was completed, and then others are left.
         if !under_way.stored || !uia.completed.is_empty() {

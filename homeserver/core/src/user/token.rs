@@ -95,12 +95,7 @@ pub fn parse(secrets: &Secrets, server_name: &ServerName, token: &str) -> Option
 ///
 /// Compares the MAC in constant time. The parts are taken by their lengths, since base64's own
 /// alphabet has the separator in it.
-pub fn parse_for(
-    secrets: &Secrets,
-    purpose: Purpose,
-    server_name: &ServerName,
-    token: &str,
-) -> Option<PurposeToken> {
+pub fn parse_for(secrets: &Secrets, purpose: Purpose, server_name: &ServerName, token: &str) -> Option<PurposeToken> {
     let rest = token.strip_prefix(purpose.prefix())?;
     let (signed, mac) = split_from_end(rest, MAC_LENGTH)?;
     let mac = URL_SAFE_NO_PAD.decode(mac).ok()?;

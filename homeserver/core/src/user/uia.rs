@@ -65,7 +65,9 @@ impl Uia {
 
     /// Whether all stages of some flow are completed.
     pub fn is_complete(&self, flows: Flows<'_>) -> bool {
-        flows.iter().any(|flow| !flow.is_empty() && flow.iter().all(|stage| self.completed.iter().any(|done| done == stage)))
+        flows
+            .iter()
+            .any(|flow| !flow.is_empty() && flow.iter().all(|stage| self.completed.iter().any(|done| done == stage)))
     }
 
     /// The body of the 401 that asks the client to go on.

@@ -49,10 +49,8 @@ pub fn get(query: &dyn Query, device_id: &str) -> Result<Option<Device>, Databas
 
 /// Names a device.
 pub fn rename(transaction: &dyn Transaction, device_id: &str, display_name: &str) -> Result<(), DatabaseError> {
-    transaction.execute(
-        "UPDATE devices SET display_name = ? WHERE device_id = ?",
-        &[display_name.into(), device_id.into()],
-    )?;
+    transaction
+        .execute("UPDATE devices SET display_name = ? WHERE device_id = ?", &[display_name.into(), device_id.into()])?;
     Ok(())
 }
 

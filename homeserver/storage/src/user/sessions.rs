@@ -47,7 +47,10 @@ pub struct Refreshable {
 /// The session of a refresh token's secret; `None` when there is none.
 pub fn find_refreshable(query: &dyn Query, refresh_hash: &str) -> Result<Option<Refreshable>, DatabaseError> {
     query
-        .query_one("SELECT secret_hash, device_id, pending FROM sessions WHERE refresh_hash = ?", &[refresh_hash.into()])?
+        .query_one(
+            "SELECT secret_hash, device_id, pending FROM sessions WHERE refresh_hash = ?",
+            &[refresh_hash.into()],
+        )?
         .map(|row| Ok(Refreshable { secret_hash: row.text(0)?, device_id: row.text(1)?, pending: row.flag(2)? }))
         .transpose()
 }
