@@ -256,6 +256,86 @@ fn a_room_that_is_being_made_is_left_too() {
     assert_eq!(bob.state(&room, "m.room.member", &alice.user_id).ok()["membership"], "leave");
 }
 
+fn said(client: &Client, room: &str) -> Vec<Json> {
+    let page = client.query(["rooms", room, "messages"], &[("dir", "b"), ("limit", "100")]).ok();
+    let chunk = page["chunk"].as_array().unwrap().iter();
+    chunk.rev().filter(|event| event["type"] == "m.room.message").map(|event| event["content"].clone()).collect()
+}
+
+#[test]
+fn who_joins_after_an_erasure_gets_redacted_copies_and_who_was_there_keeps_reading() {
+    let server = TestServer::new();
+    let (alice, bob, carl) = (server.register("alice"), server.account("bob"), server.account("carl"));
+    alice.put(["profile", &alice.user_id, "displayname"], &json!({"displayname": "Alice W."})).ok();
+    let room = bob.public_room();
+    alice.join(&room);
+    let secret = alice.send_text(&room, "my secret");
+    bob.send_text(&room, "noted");
+    // Not there when it was said, but before it was erased.
+    let late = server.account("late");
+    late.join(&room);
+
+    let body = json!({"auth": auth("alice"), "erase": true});
+    alice.post(["account", "deactivate"], &body).ok();
+    server.host().crash_all();
+    carl.join(&room);
+
+    let whole = json!({"msgtype": "m.text", "body": "my secret"});
+    for client in [&bob, &late] {
+        assert_eq!(said(client, &room)[0], whole);
+        assert_eq!(client.get(["rooms", &room, "event", &secret]).ok()["content"], whole);
+    }
+    assert_eq!(said(&carl, &room)[0], json!({}));
+    assert_eq!(said(&carl, &room)[1]["body"], "noted");
+    let event = carl.get(["rooms", &room, "event", &secret]).ok();
+    assert_eq!((&event["content"], &event["sender"]), (&json!({}), &json!(alice.user_id)));
+    for answer in [
+        carl.sync(None).0,
+        carl.query(["rooms", &room, "messages"], &[("dir", "b"), ("limit", "100")]).ok(),
+        carl.get(["rooms", &room, "context", &secret]).ok(),
+        carl.get(["rooms", &room, "state"]).ok(),
+        carl.get(["rooms", &room, "members"]).ok(),
+    ] {
+        let text = answer.to_string();
+        assert!(!text.contains("my secret") && !text.contains("Alice W."), "{text}");
+    }
+}
+
+#[test]
+fn an_erasure_outlives_the_loss_and_rebuilding_of_the_room() {
+    let server = TestServer::new();
+    let (alice, bob) = (server.register("alice"), server.account("bob"));
+    let room = bob.public_room();
+    alice.join(&room);
+    alice.send_text(&room, "my secret");
+    alice.post(["account", "deactivate"], &json!({"auth": auth("alice"), "erase": true})).ok();
+    server.advance(60_000);
+    let address = Address::new(Class::Room, room.clone());
+    server.crash(&address);
+    let lost = hubbub_storage::native::NativeDatabase::in_memory().unwrap();
+    server.host().keep(address, lost);
+    server.admin(Method::POST, "rebuild-room", &json!({"room_id": room})).ok();
+    let carl = server.account("carl");
+    carl.join(&room);
+
+    assert_eq!(said(&carl, &room), [json!({})]);
+    assert_eq!(said(&bob, &room)[0]["body"], "my secret");
+}
+
+#[test]
+fn a_deactivation_without_erasure_leaves_what_was_said() {
+    let server = TestServer::new();
+    let (alice, bob, carl) = (server.register("alice"), server.account("bob"), server.account("carl"));
+    let room = bob.public_room();
+    alice.join(&room);
+    alice.send_text(&room, "still here");
+
+    deactivate(&alice, "alice");
+    carl.join(&room);
+
+    assert_eq!(said(&carl, &room)[0]["body"], "still here");
+}
+
 #[test]
 fn erasing_takes_what_the_user_kept_here() {
     let server = TestServer::new();

@@ -97,6 +97,7 @@ impl UserSyncObject {
             failures: 0,
             failed_at: 0,
             deactivated_at: None,
+            erased: false,
         })
     }
 

@@ -36,11 +36,12 @@ use crate::{
 const ROOMS_AT_ONCE: usize = 6;
 
 impl UserSyncObject {
-    /// Ends the account; with `erase` everything that the user kept here goes with it. An appservice
+    /// Ends the account; with `erase` everything that the user kept here goes with it, and who joins
+    /// a room from then on is served redacted copies of what the user said. An appservice
     /// needs no password for a user whom it registered itself.
     pub(super) async fn deactivate(&self, guard: &Guard, erase: bool) -> Result<Guarded<()>> {
         // Before the check: nothing is awaited between it and the commit.
-        let rooms_without_inbox = self.rooms_without_inbox().await?;
+        let rooms_without_inbox = self.all_rooms_without_inbox().await?;
         let run = || self.end_account(&rooms_without_inbox, erase);
         let outcome = if self.is_own_appservice(&guard.caller)? {
             self.check(&guard.caller)?;
@@ -67,6 +68,7 @@ impl UserSyncObject {
             avatar_url: None,
             revision: account.revision + 1,
             deactivated_at: Some(now),
+            erased: erase,
             ..account
         };
         transaction(self.database.as_ref(), |transaction| {
@@ -107,7 +109,9 @@ impl UserSyncObject {
         }));
         let objects = self.context.objects.as_ref();
         done(call::<Sent>(objects, Address::room(&room_id), &leave).await)?;
-        if job.forget {
+        if job.erase {
+            let erase = RoomCommand::Erase { user_id: self.user_id.clone() };
+            done(call::<()>(objects, Address::room(&room_id), &erase).await)?;
             let forget = RoomCommand::Forget { user_id: self.user_id.clone() };
             done(call::<()>(objects, Address::room(&room_id), &forget).await)?;
         }
@@ -124,6 +128,15 @@ impl UserSyncObject {
             return Ok(Vec::new());
         }
         Ok(memberships::joined_rooms(self.context.directory.as_ref(), self.user_id.as_str()).await?)
+    }
+
+    /// The same, with rooms that the user is only invited to, or left.
+    async fn all_rooms_without_inbox(&self) -> Result<Vec<String>> {
+        let of_appservice = self.account()?.is_some_and(|account| account.appservice_id.is_some());
+        if !of_appservice {
+            return Ok(Vec::new());
+        }
+        Ok(memberships::all_rooms(self.context.directory.as_ref(), self.user_id.as_str()).await?)
     }
 
     /// 403 `M_USER_DEACTIVATED` for an appservice that acts as a user who is deactivated.

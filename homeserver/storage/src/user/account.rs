@@ -27,9 +27,11 @@ pub struct Account {
     pub failed_at: i64,
     /// Since when it is deactivated, for ever.
     pub deactivated_at: Option<i64>,
+    /// Whether what the user said was to be erased then.
+    pub erased: bool,
 }
 
-const SELECT: &str = "SELECT owner, appservice_id, password_hash, created_at, displayname, avatar_url, revision, mirrored, failures, failed_at, deactivated_at FROM account";
+const SELECT: &str = "SELECT owner, appservice_id, password_hash, created_at, displayname, avatar_url, revision, mirrored, failures, failed_at, deactivated_at, erased FROM account";
 
 fn from_row(row: &Row) -> Result<Account, DatabaseError> {
     Ok(Account {
@@ -44,6 +46,7 @@ fn from_row(row: &Row) -> Result<Account, DatabaseError> {
         failures: row.integer(8)?,
         failed_at: row.integer(9)?,
         deactivated_at: row.optional_integer(10)?,
+        erased: row.flag(11)?,
     })
 }
 
@@ -55,7 +58,7 @@ pub fn get(query: &dyn Query) -> Result<Option<Account>, DatabaseError> {
 /// Writes the whole account.
 pub fn put(transaction: &dyn Transaction, account: &Account) -> Result<(), DatabaseError> {
     transaction.execute(
-        "INSERT INTO account (only, owner, appservice_id, password_hash, created_at, displayname, avatar_url, revision, mirrored, failures, failed_at, deactivated_at) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (only) DO UPDATE SET owner = excluded.owner, appservice_id = excluded.appservice_id, password_hash = excluded.password_hash, displayname = excluded.displayname, avatar_url = excluded.avatar_url, revision = excluded.revision, mirrored = excluded.mirrored, failures = excluded.failures, failed_at = excluded.failed_at, deactivated_at = excluded.deactivated_at",
+        "INSERT INTO account (only, owner, appservice_id, password_hash, created_at, displayname, avatar_url, revision, mirrored, failures, failed_at, deactivated_at, erased) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (only) DO UPDATE SET owner = excluded.owner, appservice_id = excluded.appservice_id, password_hash = excluded.password_hash, displayname = excluded.displayname, avatar_url = excluded.avatar_url, revision = excluded.revision, mirrored = excluded.mirrored, failures = excluded.failures, failed_at = excluded.failed_at, deactivated_at = excluded.deactivated_at, erased = excluded.erased",
         &[
             account.owner.into(),
             account.appservice_id.as_ref().into(),
@@ -68,6 +71,7 @@ pub fn put(transaction: &dyn Transaction, account: &Account) -> Result<(), Datab
             account.failures.into(),
             account.failed_at.into(),
             account.deactivated_at.into(),
+            account.erased.into(),
         ],
     )?;
     Ok(())

@@ -9,6 +9,7 @@ use crate::database::{DatabaseError, Query, Transaction};
 /// The schema step.
 pub(super) const STEP: &[&str] = &[
     "ALTER TABLE account ADD COLUMN deactivated_at INTEGER",
+    "ALTER TABLE account ADD COLUMN erased INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE devices ADD COLUMN last_seen_ts INTEGER",
     "ALTER TABLE devices ADD COLUMN last_seen_ip TEXT",
     "ALTER TABLE sessions ADD COLUMN expires_at INTEGER",
@@ -30,7 +31,7 @@ pub(super) const STEP: &[&str] = &[
     ) STRICT, WITHOUT ROWID",
     "CREATE TABLE parting_jobs (
         room_id TEXT PRIMARY KEY,
-        forget INTEGER NOT NULL,
+        erase INTEGER NOT NULL,
         created_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID",
 ];

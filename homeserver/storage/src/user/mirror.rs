@@ -28,8 +28,8 @@ pub fn statements(user_id: &str, account: &Account) -> Vec<Statement> {
     ];
     if let Some(deactivated_at) = account.deactivated_at {
         statements.push(Statement::new(
-            "INSERT INTO deactivations (user_id, deactivated_at) VALUES (?, ?) ON CONFLICT (user_id) DO NOTHING",
-            vec![user_id.into(), deactivated_at.into()],
+            "INSERT INTO deactivations (user_id, deactivated_at, erased) VALUES (?, ?, ?) ON CONFLICT (user_id) DO NOTHING",
+            vec![user_id.into(), deactivated_at.into(), account.erased.into()],
         ));
     }
     statements

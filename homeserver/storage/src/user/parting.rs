@@ -7,8 +7,8 @@ use crate::database::{DatabaseError, Query, Transaction};
 pub struct PartingJob {
     /// The room.
     pub room_id: String,
-    /// Whether the room is to be forgotten, too.
-    pub forget: bool,
+    /// Whether what the user said there is to be erased, and the room forgotten.
+    pub erase: bool,
     /// Since when.
     pub created_at: i64,
 }
@@ -16,31 +16,31 @@ pub struct PartingJob {
 /// The rooms to be left.
 pub fn list(query: &dyn Query) -> Result<Vec<PartingJob>, DatabaseError> {
     query
-        .query("SELECT room_id, forget, created_at FROM parting_jobs ORDER BY room_id", &[])?
+        .query("SELECT room_id, erase, created_at FROM parting_jobs ORDER BY room_id", &[])?
         .iter()
-        .map(|row| Ok(PartingJob { room_id: row.text(0)?, forget: row.flag(1)?, created_at: row.integer(2)? }))
+        .map(|row| Ok(PartingJob { room_id: row.text(0)?, erase: row.flag(1)?, created_at: row.integer(2)? }))
         .collect()
 }
 
 /// Every room that the inbox has the user in, or has an invite or a knock of, and every room that
-/// is being made, is to be left. With `forget`, those that were left before are listed too.
-pub fn add_all(transaction: &dyn Transaction, forget: bool, now: i64) -> Result<(), DatabaseError> {
+/// is being made, is to be left. With `erase`, those that were left before are listed too.
+pub fn add_all(transaction: &dyn Transaction, erase: bool, now: i64) -> Result<(), DatabaseError> {
     transaction.execute(
-        "INSERT INTO parting_jobs (room_id, forget, created_at) SELECT room_id, ?, ? FROM rooms WHERE membership IN ('join', 'invite', 'knock') OR (? AND NOT forgotten) ON CONFLICT (room_id) DO NOTHING",
-        &[forget.into(), now.into(), forget.into()],
+        "INSERT INTO parting_jobs (room_id, erase, created_at) SELECT room_id, ?, ? FROM rooms WHERE membership IN ('join', 'invite', 'knock') OR ? ON CONFLICT (room_id) DO NOTHING",
+        &[erase.into(), now.into(), erase.into()],
     )?;
     transaction.execute(
-        "INSERT INTO parting_jobs (room_id, forget, created_at) SELECT room_id, ?, ? FROM room_sagas WHERE true ON CONFLICT (room_id) DO NOTHING",
-        &[forget.into(), now.into()],
+        "INSERT INTO parting_jobs (room_id, erase, created_at) SELECT room_id, ?, ? FROM room_sagas WHERE true ON CONFLICT (room_id) DO NOTHING",
+        &[erase.into(), now.into()],
     )?;
     Ok(())
 }
 
 /// A room that the inbox does not know is to be left.
-pub fn add(transaction: &dyn Transaction, room_id: &str, forget: bool, now: i64) -> Result<(), DatabaseError> {
+pub fn add(transaction: &dyn Transaction, room_id: &str, erase: bool, now: i64) -> Result<(), DatabaseError> {
     transaction.execute(
-        "INSERT INTO parting_jobs (room_id, forget, created_at) VALUES (?, ?, ?) ON CONFLICT (room_id) DO NOTHING",
-        &[room_id.into(), forget.into(), now.into()],
+        "INSERT INTO parting_jobs (room_id, erase, created_at) VALUES (?, ?, ?) ON CONFLICT (room_id) DO NOTHING",
+        &[room_id.into(), erase.into(), now.into()],
     )?;
     Ok(())
 }
