@@ -365,7 +365,10 @@ fn an_appservice_deactivates_its_own_users_and_then_acts_as_them_no_more() {
 
     assert_eq!(bob.state(&room, "m.room.member", &ghost.user_id).ok()["membership"], "leave");
     ghost.get(["devices"]).refused(403, "M_USER_DEACTIVATED");
-    ghost.post(["join", &room], &json!({})).refused(403, "M_FORBIDDEN");
+    ghost.post(["join", &room], &json!({})).refused(403, "M_USER_DEACTIVATED");
+    ghost
+        .put(["profile", &ghost.user_id, "displayname"], &json!({"displayname": "One"}))
+        .refused(403, "M_USER_DEACTIVATED");
     let body = json!({"type": "m.login.application_service", "user": "_bridge_one"});
     server.send(Method::POST, LOGIN, Some(AS_TOKEN), Some(&body)).refused(403, "M_USER_DEACTIVATED");
     let body = json!({"type": "m.login.application_service", "username": "_bridge_one"});

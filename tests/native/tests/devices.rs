@@ -118,7 +118,7 @@ fn unknown_devices_and_other_peoples_are_not_found_and_stay() {
     let list = json!({"devices": [bob.device_id], "auth": password_of("alice")});
     alice.post(["delete_devices"], &list).ok();
 
-    assert_eq!(ids(&bob), [bob.device_id.clone()]);
+    assert_eq!(ids(&bob), [bob.device_id.as_str()]);
     assert_eq!(bob.get(["devices", &bob.device_id]).ok()["display_name"], Json::Null);
 }
 
@@ -140,7 +140,7 @@ fn without_a_token_or_with_a_dead_one_there_is_nothing() {
     }
     let body = json!({"devices": [phone.device_id], "auth": password_of("alice")});
     laptop.post(["delete_devices"], &body).refused(401, "M_UNKNOWN_TOKEN");
-    assert_eq!(ids(&phone), [phone.device_id.clone()]);
+    assert_eq!(ids(&phone), [phone.device_id.as_str()]);
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn a_device_is_deleted_once_its_user_gave_the_password_and_its_session_ends_at_o
 
     phone.get(["devices", "LAPTOP"]).refused(404, "M_NOT_FOUND");
     laptop.get(["sync"]).refused(401, "M_UNKNOWN_TOKEN");
-    assert_eq!(ids(&phone), [phone.device_id.clone()]);
+    assert_eq!(ids(&phone), [phone.device_id.as_str()]);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn the_password_in_the_first_request_is_enough() {
 
     delete_with(&phone, "LAPTOP", &auth).ok();
 
-    assert_eq!(ids(&phone), [phone.device_id.clone()]);
+    assert_eq!(ids(&phone), [phone.device_id.as_str()]);
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn several_devices_are_deleted_at_once() {
     body["devices"] = json!(["NOWHERE", "TWO", "ONE"]);
     phone.post(["delete_devices"], &body).ok();
 
-    assert_eq!(ids(&phone), [phone.device_id.clone()]);
+    assert_eq!(ids(&phone), [phone.device_id.as_str()]);
     for device in [one, two] {
         device.get(["account", "whoami"]).refused(401, "M_UNKNOWN_TOKEN");
     }

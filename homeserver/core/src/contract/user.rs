@@ -127,7 +127,7 @@ pub enum UserCommand {
         /// On whose behalf.
         caller: Caller,
     },
-    /// The profile. → [`Profile`]; 404 when there is no such account
+    /// The profile. → [`Profile`]; 404 when there is no such account, 403 when it was deactivated
     GetProfile,
     /// Sets name or avatar (`Some(None)` removes) and tells the rooms. Answers once D1 and the
     /// user's own rooms hold it. → `()`

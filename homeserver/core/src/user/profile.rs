@@ -12,7 +12,7 @@ use hubbub_storage::{
 };
 use ruma::OwnedRoomId;
 
-use super::UserSyncObject;
+use super::{UserSyncObject, deactivate::deactivated_user};
 use crate::{
     contract::{
         Address, call,
@@ -28,12 +28,14 @@ const MAX_PROFILE_BYTES: usize = 1_024;
 const ROOMS_AT_ONCE: usize = 6;
 
 impl UserSyncObject {
-    /// The profile; 404 `M_NOT_FOUND` when there is no such account.
+    /// The profile; 404 `M_NOT_FOUND` when there is no such account, 403 `M_USER_DEACTIVATED` when it
+    /// was deactivated.
     pub(super) fn profile(&self) -> Result<Profile> {
-        self.account()?
-            .filter(|account| account.deactivated_at.is_none())
-            .map(|account| profile_of(&account))
-            .ok_or_else(|| MatrixError::not_found("There is no such user."))
+        let account = self.account()?.ok_or_else(|| MatrixError::not_found("There is no such user."))?;
+        if account.deactivated_at.is_some() {
+            return Err(deactivated_user());
+        }
+        Ok(profile_of(&account))
     }
 
     /// Sets name or avatar. Answers once D1 and the user's rooms hold it; a room that is out of

@@ -27,9 +27,6 @@ pub(super) const ACCESS_TOKEN_LIFETIME_MS: i64 = 60 * 60 * 1_000;
 /// A device is noted as seen at most so often.
 const SEEN_EVERY_MS: i64 = 30 * 60 * 1_000;
 
-/// The most bytes of an address.
-const MAX_ADDRESS_BYTES: usize = 64;
-
 impl UserSyncObject {
     /// The device of a session. 401 `M_UNKNOWN_TOKEN` when it is not (or no longer) there, with
     /// `soft_logout` when only its access token expired.
@@ -136,7 +133,7 @@ impl Tokens {
     }
 }
 
-/// An address worth storing: what claims to be one and is longer is none.
+/// An address worth storing: not what a platform says that knows none.
 pub(super) fn storable(address: &str) -> Option<&str> {
-    (address.len() <= MAX_ADDRESS_BYTES).then_some(address)
+    address.parse::<std::net::IpAddr>().is_ok().then_some(address)
 }
