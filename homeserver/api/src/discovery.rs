@@ -5,9 +5,13 @@ mod discover_homeserver;
 mod get_capabilities;
 mod get_supported_versions;
 
-use crate::endpoint::{Endpoint, typed};
+use crate::endpoint::{Endpoint, of, typed};
 
 /// The endpoints of this area.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    vec![typed(discover_homeserver::handle), typed(get_capabilities::handle), typed(get_supported_versions::handle)]
+    vec![
+        typed(discover_homeserver::handle),
+        of::<ruma::api::client::discovery::get_capabilities::v3::Request>().raw(get_capabilities::handle),
+        typed(get_supported_versions::handle),
+    ]
 }

@@ -4,8 +4,8 @@
 //! specification.
 
 use crate::{
-    account, admin, alias, appservice, config, context, discovery, endpoint::Endpoint, filter, media, membership,
-    message, pages, profile, push, read_marker, receipt, redact, room, session, state, sync, typing,
+    account, admin, alias, appservice, config, context, device, discovery, endpoint::Endpoint, filter, media,
+    membership, message, pages, profile, push, read_marker, receipt, redact, room, session, state, sync, typing,
 };
 
 /// All endpoints.
@@ -17,6 +17,7 @@ pub(crate) fn all() -> Vec<Endpoint> {
         appservice::endpoints(),
         config::endpoints(),
         context::endpoints(),
+        device::endpoints(),
         discovery::endpoints(),
         filter::endpoints(),
         media::endpoints(),

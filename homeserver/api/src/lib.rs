@@ -15,6 +15,7 @@ mod call;
 mod config;
 mod context;
 mod credentials;
+mod device;
 mod discovery;
 mod endpoint;
 mod endpoints;
@@ -38,6 +39,7 @@ mod state;
 mod sync;
 mod tokens;
 mod typing;
+mod uia;
 
 use std::rc::Rc;
 

@@ -42,6 +42,7 @@ async fn read(call: &Call, user_id: &UserId) -> Result<Profile> {
     {
         account = accounts::get(directory, user_id.as_str()).await?;
     }
+    let account = account.filter(|account| !account.deactivated);
     let account = account.ok_or_else(|| MatrixError::not_found("There is no such user."))?;
     Ok(Profile { displayname: account.displayname, avatar_url: account.avatar_url })
 }

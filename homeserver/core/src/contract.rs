@@ -4,9 +4,11 @@
 //! A command travels as JSON with a version, since a new Worker may call an old object during a
 //! deploy; a reply is `{"Ok": …}` or `{"Err": MatrixError}`.
 
+pub mod account;
 pub mod appservice;
 pub mod delivery;
 pub mod room;
+pub mod uia;
 pub mod user;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};

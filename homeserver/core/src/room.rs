@@ -1,7 +1,8 @@
 //! The RoomObject: the only writer of a room.
 //!
 //! One function, [`append`], authorises and appends for clients, appservices, bridges and admins.
-//! [`deliver`] sends what was appended to followers; [`visibility`] decides who may read what;
+//! [`deliver`] sends what was appended to followers; [`visibility`] decides who may read what,
+//! [`erasure`] what of it is pruned;
 //! [`paging`] and [`read`] answer questions; [`rebuild`] makes a lost room anew from D1's archive.
 
 mod append;
@@ -11,6 +12,7 @@ pub mod create;
 mod cursors;
 mod deliver;
 mod ephemeral;
+mod erasure;
 pub mod event;
 mod inboxes;
 mod initial;
@@ -54,6 +56,8 @@ pub struct RoomObject {
     exists: Cell<bool>,
     /// The row as it is stored, once it was read; emptied by whoever writes it.
     row: RefCell<Option<RoomRow>>,
+    /// Who had what they said erased, once it was read.
+    erased: RefCell<Option<erasure::Erased>>,
     /// Since when deliveries fail; in memory only.
     failing_since: Cell<Option<i64>>,
 }
@@ -81,6 +85,7 @@ impl Object for RoomObject {
             inboxes: Inboxes::default(),
             exists: Cell::new(false),
             row: RefCell::default(),
+            erased: RefCell::default(),
             failing_since: Cell::new(None),
         })
     }
@@ -100,6 +105,7 @@ impl Object for RoomObject {
                 RoomCommand::SetTyping { user_id, timeout_ms } => encode(&self.set_typing(&user_id, timeout_ms)?),
                 RoomCommand::Forget { user_id } => encode(&self.forget(&user_id)?),
                 RoomCommand::Follow { user_id } => encode(&self.follow_from_now(&user_id).await?),
+                RoomCommand::Erase { user_id } => encode(&self.erase(&user_id)?),
                 RoomCommand::Event { reader, event_id } => encode(&self.event(&reader, &event_id)?),
                 RoomCommand::Context { reader, event_id, limit, filter } => {
                     encode(&self.event_context(&reader, &event_id, limit, filter.as_deref())?)

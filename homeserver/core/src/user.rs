@@ -1,22 +1,29 @@
 //! The UserSyncObject: one local user's account, sessions and inbox.
 //!
-//! `account` makes accounts and opens sessions, `token` is the form of access tokens.
+//! `account` makes accounts and opens sessions, `refresh` checks and renews them, `token` is the form
+//! of tokens. `devices` has what else is about the account, `deactivate` ends it.
 //! `deliver` takes what rooms send, `sync` answers from it; `unread` counts what was not read,
 //! by the rules of `push_rules`. `create_room` and `profile` are what spans other objects.
 
 mod account;
 mod account_data;
 mod create_room;
+mod deactivate;
 mod deliver;
+mod devices;
 mod filters;
 mod first_sync;
+mod grants;
+mod guard;
 mod notify;
 mod password;
 mod profile;
 mod push_rules;
+mod refresh;
 mod stored_event;
 mod sync;
 pub mod token;
+pub mod uia;
 mod unread;
 
 use std::{
@@ -132,6 +139,7 @@ impl UserSyncObject {
             | UserCommand::SetPassword { .. }
             | UserCommand::Authenticate { .. }
             | UserCommand::Logout { .. } => self.handle_account(command).await,
+            UserCommand::Account(command) => self.handle_account_command(command).await,
             UserCommand::Sync(request) => {
                 self.ensure_inbox(&request.caller).await?;
                 encode(&self.sync_completely(&request).await?)
@@ -215,12 +223,16 @@ impl UserSyncObject {
     fn check(&self, caller: &Caller) -> Result<Acting> {
         match caller {
             Caller::Session(session) => Ok(Acting { device: self.session_device(session)? }),
-            Caller::Appservice(id) if self.exists()? => Ok(Acting { device: format!("appservice:{id}") }),
+            Caller::Appservice(id) if self.exists()? => {
+                self.must_be_active(caller)?;
+                Ok(Acting { device: format!("appservice:{id}") })
+            }
             Caller::Appservice(_) => Err(MatrixError::forbidden("The appservice has not registered this user.")),
         }
     }
 
-    /// Mirrors the account, goes on with rooms that are being made, and tells rooms the profile.
+    /// Mirrors the account, goes on with rooms that are being made, tells rooms the profile, and
+    /// leaves those of a deactivated user.
     async fn do_work(&self) -> Option<i64> {
         if self.idle.replace(true) {
             return None;
@@ -238,8 +250,13 @@ impl UserSyncObject {
             Ok(false) => return None,
             Err(_) => return Some(self.context.clock.now() + ALARM_DELAY_MS),
         }
-        let results =
-            [self.mirror().await, self.gather_rooms().await, self.resume_sagas().await, self.tell_rooms().await];
+        let results = [
+            self.mirror().await,
+            self.gather_rooms().await,
+            self.resume_sagas().await,
+            self.tell_rooms().await,
+            self.leave_rooms().await,
+        ];
         let failed = results.into_iter().find_map(Result::err)?;
         let now = self.context.clock.now();
         tracing::warn!(user.id = %self.user_id, "Work is left and is tried again: {failed}");
@@ -261,6 +278,8 @@ impl UserSyncObject {
         let jobs = user::jobs::list_profile_jobs(query)?;
         let oldest_saga = sagas.iter().map(|(_, since)| *since).min();
         let oldest_job = jobs.iter().map(|job| job.created_at).min();
-        Ok(oldest_saga.into_iter().chain(oldest_job).chain(self.gathering_since()?).min())
+        let oldest_parting = user::parting::list(query)?.iter().map(|job| job.created_at).min();
+        let oldest = [oldest_saga, oldest_job, oldest_parting, self.gathering_since()?];
+        Ok(oldest.into_iter().flatten().min())
     }
 }

@@ -9,6 +9,7 @@
 //! with `seq` at or below it, or else what the parent branch holds. A linear room has one branch
 //! and one row a state change; a fork opens a branch, a resolution writes its difference.
 
+pub mod erasures;
 pub mod events;
 pub mod followers;
 pub mod receipts;
@@ -37,7 +38,9 @@ pub fn position_of(order_key: i64) -> Option<i64> {
 pub const MAX_INITIAL: i64 = 1 << 20;
 
 /// The schema.
-pub const SCHEMA: Steps = &[&[
+pub const SCHEMA: Steps = &[FIRST, erasures::STEP];
+
+const FIRST: &[&str] = &[
     "CREATE TABLE room (
         only INTEGER PRIMARY KEY CHECK (only = 1),
         room_id TEXT NOT NULL,
@@ -127,7 +130,7 @@ pub const SCHEMA: Steps = &[&[
     "CREATE TABLE forgotten (
         user_id TEXT PRIMARY KEY
     ) STRICT, WITHOUT ROWID",
-]];
+];
 
 /// The room's one row: what each append reads and writes.
 #[derive(Clone, Debug, PartialEq)]
@@ -221,7 +224,7 @@ pub fn put(transaction: &dyn Transaction, room: &RoomRow) -> Result<(), Database
     Ok(())
 }
 
-/// Empties every table, before a rebuild.
+/// Empties every table but the erasures, before a rebuild.
 pub fn wipe(transaction: &dyn Transaction) -> Result<(), DatabaseError> {
     for statement in [
         "DELETE FROM room",

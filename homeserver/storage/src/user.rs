@@ -9,10 +9,13 @@
 
 pub mod account;
 pub mod account_data;
+pub mod credentials;
+pub mod devices;
 pub mod first_sync;
 pub mod inbox;
 pub mod jobs;
 pub mod mirror;
+pub mod parting;
 pub mod receipts;
 pub mod sessions;
 pub mod state;
@@ -21,9 +24,10 @@ pub mod timeline;
 use crate::schema::Steps;
 
 /// The schema.
-pub const SCHEMA: Steps = &[
-    &[
-        "CREATE TABLE account (
+pub const SCHEMA: Steps = &[FIRST, first_sync::STEP, credentials::STEP];
+
+const FIRST: &[&str] = &[
+    "CREATE TABLE account (
         only INTEGER PRIMARY KEY CHECK (only = 1),
         owner INTEGER NOT NULL,
         appservice_id TEXT,
@@ -36,27 +40,27 @@ pub const SCHEMA: Steps = &[
         failures INTEGER NOT NULL,
         failed_at INTEGER NOT NULL
     ) STRICT",
-        "CREATE TABLE sessions (
+    "CREATE TABLE sessions (
         secret_hash TEXT PRIMARY KEY,
         device_id TEXT NOT NULL,
         created_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID",
-        "CREATE TABLE devices (
+    "CREATE TABLE devices (
         device_id TEXT PRIMARY KEY,
         display_name TEXT,
         created_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID",
-        "CREATE TABLE filters (
+    "CREATE TABLE filters (
         filter_id TEXT PRIMARY KEY,
         filter TEXT NOT NULL,
         created_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID",
-        "CREATE TABLE inbox (
+    "CREATE TABLE inbox (
         only INTEGER PRIMARY KEY CHECK (only = 1),
         epoch INTEGER NOT NULL,
         position INTEGER NOT NULL
     ) STRICT",
-        "CREATE TABLE rooms (
+    "CREATE TABLE rooms (
         room_id TEXT PRIMARY KEY,
         epoch INTEGER NOT NULL,
         position INTEGER NOT NULL,
@@ -80,8 +84,8 @@ pub const SCHEMA: Steps = &[
         heroes TEXT NOT NULL,
         unread TEXT NOT NULL
     ) STRICT, WITHOUT ROWID",
-        "CREATE INDEX rooms_by_change ON rooms (changed_pos)",
-        "CREATE TABLE timeline (
+    "CREATE INDEX rooms_by_change ON rooms (changed_pos)",
+    "CREATE TABLE timeline (
         room_id TEXT NOT NULL,
         order_key INTEGER NOT NULL,
         position INTEGER,
@@ -100,7 +104,7 @@ pub const SCHEMA: Steps = &[
         unsigned TEXT,
         PRIMARY KEY (room_id, order_key)
     ) STRICT, WITHOUT ROWID",
-        "CREATE TABLE state (
+    "CREATE TABLE state (
         room_id TEXT NOT NULL,
         event_type TEXT NOT NULL,
         state_key TEXT NOT NULL,
@@ -113,7 +117,7 @@ pub const SCHEMA: Steps = &[
         unsigned TEXT,
         PRIMARY KEY (room_id, event_type, state_key)
     ) STRICT, WITHOUT ROWID",
-        "CREATE TABLE receipts (
+    "CREATE TABLE receipts (
         room_id TEXT NOT NULL,
         user_id TEXT NOT NULL,
         receipt_type TEXT NOT NULL,
@@ -124,24 +128,22 @@ pub const SCHEMA: Steps = &[
         ts INTEGER NOT NULL,
         PRIMARY KEY (room_id, user_id, receipt_type, thread_id)
     ) STRICT, WITHOUT ROWID",
-        "CREATE TABLE account_data (
+    "CREATE TABLE account_data (
         room_id TEXT NOT NULL,
         event_type TEXT NOT NULL,
         changed_pos INTEGER NOT NULL,
         content TEXT NOT NULL,
         PRIMARY KEY (room_id, event_type)
     ) STRICT, WITHOUT ROWID",
-        "CREATE TABLE profile_jobs (
+    "CREATE TABLE profile_jobs (
         room_id TEXT PRIMARY KEY,
         revision INTEGER NOT NULL,
         created_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID",
-        "CREATE TABLE room_sagas (
+    "CREATE TABLE room_sagas (
         room_id TEXT PRIMARY KEY,
         intent TEXT NOT NULL,
         step INTEGER NOT NULL,
         created_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID",
-    ],
-    first_sync::STEP,
 ];

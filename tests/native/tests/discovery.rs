@@ -30,7 +30,8 @@ fn capabilities_name_the_room_versions_and_what_of_an_account_can_change() {
     let available = capabilities["m.room_versions"]["available"].as_object().expect("versions");
     assert_eq!(available.len(), 11);
     assert!((2..=12).all(|version| available[&version.to_string()] == "stable"));
-    assert_eq!(capabilities["m.change_password"], json!({"enabled": false}));
+    assert_eq!(capabilities["m.change_password"], json!({"enabled": true}));
+    assert_eq!(capabilities["m.get_login_token"], json!({"enabled": true}));
 }
 
 #[test]

@@ -67,6 +67,12 @@ pub enum RoomCommand {
         /// An appservice's own user, who has synced for the first time.
         user_id: OwnedUserId,
     },
+    /// From now on, who joins is served redacted copies of what a user who left said; refuses members
+    /// (400 `M_UNKNOWN`). → `()`
+    Erase {
+        /// The user.
+        user_id: OwnedUserId,
+    },
     /// One event that the reader may see. → client-format event with `room_id` as raw JSON
     Event {
         /// Who asks.

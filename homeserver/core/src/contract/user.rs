@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
+    account::AccountCommand,
     delivery::RoomDelivery,
     room::{CreateRoom, Profile},
 };
@@ -14,6 +15,9 @@ use super::{
 pub struct SessionProof {
     /// The session's random secret, as it stands in the token.
     pub secret: String,
+    /// The address that the request came from, as far as it is known.
+    #[serde(default)]
+    pub address: Option<String>,
 }
 
 /// On whose behalf an inbox is used.
@@ -123,7 +127,7 @@ pub enum UserCommand {
         /// On whose behalf.
         caller: Caller,
     },
-    /// The profile. → [`Profile`]; 404 when there is no such account
+    /// The profile. → [`Profile`]; 404 when there is no such account, 403 when it was deactivated
     GetProfile,
     /// Sets name or avatar (`Some(None)` removes) and tells the rooms. Answers once D1 and the
     /// user's own rooms hold it. → `()`
@@ -160,6 +164,8 @@ pub enum UserCommand {
         /// The token.
         token: String,
     },
+    /// What is about the account itself.
+    Account(AccountCommand),
     /// Does outstanding work; from Cron. → `()`
     Poke,
 }
@@ -176,6 +182,8 @@ pub enum LoginWith {
     Password(String),
     /// By an appservice for a user in its namespace (`m.login.application_service`).
     Appservice(String),
+    /// With a login token, whose MAC was checked: its secret (`m.login.token`).
+    Token(String),
 }
 
 impl std::fmt::Debug for LoginWith {
@@ -183,6 +191,7 @@ impl std::fmt::Debug for LoginWith {
         formatter.write_str(match self {
             Self::Password(_) => "Password",
             Self::Appservice(_) => "Appservice",
+            Self::Token(_) => "Token",
         })
     }
 }
@@ -194,6 +203,12 @@ pub struct NewDevice {
     pub device_id: Option<String>,
     /// The name of a new device.
     pub display_name: Option<String>,
+    /// Whether the session is to be renewed by a refresh token.
+    #[serde(default)]
+    pub refreshable: bool,
+    /// The address that the request came from, as far as it is known.
+    #[serde(default)]
+    pub address: Option<String>,
 }
 
 /// A session that was opened.
@@ -203,6 +218,12 @@ pub struct NewSession {
     pub access_token: String,
     /// The device.
     pub device_id: String,
+    /// The whole refresh token, if one was asked for.
+    #[serde(default)]
+    pub refresh_token: Option<String>,
+    /// How long the access token lives; `None`: until the session ends.
+    #[serde(default)]
+    pub expires_in_ms: Option<i64>,
 }
 
 /// Who is behind a session.

@@ -3,6 +3,8 @@
 //! At most one delivery a follower is in flight. Whoever holds a follower's lock goes on until the
 //! follower has caught up, so a second caller may leave at once.
 
+use std::borrow::Cow;
+
 use futures_util::future::join_all;
 use hubbub_storage::{
     database::Query,
@@ -231,6 +233,10 @@ impl RoomObject {
         reader: Option<&Reader<'_>>,
     ) -> Result<DeliveredEvent> {
         let viewer = Viewer { actor: None, membership: None, with_room_id: false, with_age: false };
+        let shown = match reader {
+            Some(reader) => self.unless_erased(query, opened, row, reader)?,
+            None => Cow::Borrowed(row),
+        };
         let own = reader.is_some_and(|reader| reader.user_id.as_str() == row.sender);
         let sender_member = match reader {
             Some(_) if !own => self.member_shown(query, opened, &row.sender)?,
@@ -244,7 +250,7 @@ impl RoomObject {
             event_id: OwnedEventId::try_from(row.event_id.as_str()).map_err(MatrixError::internal)?,
             position: row.position(),
             order_key: row.order_key,
-            event: self.show(query, opened, row, &viewer)?,
+            event: self.show(query, opened, &shown, &viewer)?,
             is_state: row.state_key.is_some(),
             event_type: row.event_type.clone(),
             state_key: row.state_key.clone(),

@@ -195,7 +195,8 @@ impl RoomObject {
                     with_room_id: true,
                     with_age: true,
                 };
-                self.show(query, opened, row, &viewer)
+                let row = self.unless_erased(query, opened, row, reader)?;
+                self.show(query, opened, &row, &viewer)
             })
             .collect()
     }

@@ -43,6 +43,7 @@ impl RoomObject {
             with_room_id: true,
             with_age: true,
         };
+        let row = self.unless_erased(query, &opened, &row, &reader)?;
         self.show(query, &opened, &row, &viewer)
     }
 
@@ -145,7 +146,10 @@ impl RoomObject {
         rows: &[StateRow],
     ) -> Result<Vec<Box<RawValue>>> {
         let viewer = Viewer { actor: None, membership: None, with_room_id: true, with_age: true };
-        self.events_of(query, rows)?.iter().map(|row| self.show(query, opened, row, &viewer)).collect()
+        self.events_of(query, rows)?
+            .iter()
+            .map(|row| self.show(query, opened, &*self.state_unless_erased(query, opened, row)?, &viewer))
+            .collect()
     }
 
     /// All events above an order_key with what the room knows of them.

@@ -6,7 +6,10 @@
 
 use hubbub_storage::{
     database::{Transaction, transaction},
-    directory::archive::{self, ArchivedEvent, DirectoryRoom},
+    directory::{
+        archive::{self, ArchivedEvent, DirectoryRoom},
+        deactivations,
+    },
     room::{
         self, MAX_INITIAL, RoomRow,
         events::{self, EventRow},
@@ -52,6 +55,8 @@ struct Archived {
     room: DirectoryRoom,
     events: Vec<ArchivedEvent>,
     receipts: Vec<ReceiptRow>,
+    /// Users who had what they said erased.
+    erased: Vec<String>,
 }
 
 impl RoomObject {
@@ -109,7 +114,9 @@ impl RoomObject {
             }
             events.extend(page);
         }
-        Ok(Archived { room, events, receipts: archive::list_receipts(directory, room_id).await? })
+        let receipts = archive::list_receipts(directory, room_id).await?;
+        let erased = deactivations::erased_in(directory, room_id).await?;
+        Ok(Archived { room, events, receipts, erased })
     }
 
     fn replay(
@@ -126,6 +133,7 @@ impl RoomObject {
         for event in &archived.events {
             self.replay_event(transaction, &mut opened, appservices, event)?;
         }
+        self.restore_erasures(transaction, &opened, &archived.erased)?;
         let row = &mut opened.row;
         let initial = archived.events.iter().filter(|event| event.order_key < MAX_INITIAL);
         row.initial = initial.map(|event| event.order_key).max().unwrap_or_default();

@@ -63,7 +63,10 @@ impl RoomObject {
         let mut unsigned = Map::new();
         if let Some(replaced) = row.replaces {
             let replaced = events::at(query, replaced)?;
-            if let Some(replaced) = replaced {
+            // What was erased is in nobody's `prev_content` any more.
+            if let Some(replaced) = replaced
+                && !self.erased_users(query)?.contains_key(&replaced.sender)
+            {
                 let pdu: CanonicalJsonObject = serde_json::from_str(&replaced.pdu)?;
                 let content = pdu.get("content").cloned();
                 let content = content.map(Json::from).unwrap_or_default();

@@ -142,9 +142,11 @@ impl TestRoom {
     }
 
     pub fn with(version: RoomVersionId, join_rule: &str, visibility: &str) -> Self {
-        let directory = Rc::new(
-            NativeDirectory::with_migrations([include_str!("../../../../migrations/0001_server.sql")]).unwrap(),
-        );
+        let migrations = [
+            include_str!("../../../../migrations/0001_server.sql"),
+            include_str!("../../../../migrations/0002_deactivations.sql"),
+        ];
+        let directory = Rc::new(NativeDirectory::with_migrations(migrations).unwrap());
         let inboxes = Rc::new(Inboxes::default());
         let clock = Rc::new(TestClock(Cell::new(START)));
         let context = Rc::new(Context {

@@ -85,7 +85,7 @@ fn impossible_account_data_is_refused() {
     let refused = put(&user, &caller, None, "one more", &json!({}));
     assert_eq!(refusal(refused), (413, "M_TOO_LARGE".to_owned()));
     put(&user, &caller, None, "7", &json!({"replaced": true})).unwrap();
-    let stranger = Caller::Session(SessionProof { secret: "x".repeat(24) });
+    let stranger = Caller::Session(SessionProof { secret: "x".repeat(24), address: None });
     assert_eq!(refusal(get(&user, &stranger, None, "7")), (401, "M_UNKNOWN_TOKEN".to_owned()));
 }
 

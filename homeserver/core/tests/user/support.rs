@@ -137,8 +137,11 @@ impl World {
             calls: RefCell::default(),
             answer: RefCell::new(Box::new(|_, _| Ok(Ok(Json::Null)))),
         });
-        let migration = include_str!("../../../../migrations/0001_server.sql");
-        let directory = Rc::new(NativeDirectory::with_migrations([migration]).unwrap());
+        let migrations = [
+            include_str!("../../../../migrations/0001_server.sql"),
+            include_str!("../../../../migrations/0002_deactivations.sql"),
+        ];
+        let directory = Rc::new(NativeDirectory::with_migrations(migrations).unwrap());
         let clock = Rc::new(FakeClock(Cell::new(1_000_000)));
         let zeros = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
         let context = Context {
@@ -274,7 +277,11 @@ pub fn request(caller: &Caller, since: Option<&str>, filter: Option<&str>) -> Sy
 }
 
 pub fn device(device_id: &str) -> NewDevice {
-    NewDevice { device_id: Some(device_id.to_owned()), display_name: Some("A device".to_owned()) }
+    NewDevice {
+        device_id: Some(device_id.to_owned()),
+        display_name: Some("A device".to_owned()),
+        ..NewDevice::default()
+    }
 }
 
 /// The token to go on from.

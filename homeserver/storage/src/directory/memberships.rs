@@ -3,6 +3,14 @@
 use super::{Directory, run};
 use crate::database::DatabaseError;
 
+/// The rooms that a user ever was in, or was invited to, sorted.
+pub async fn all_rooms(directory: &dyn Directory, user_id: &str) -> Result<Vec<String>, DatabaseError> {
+    let rows =
+        run(directory, "SELECT room_id FROM memberships WHERE user_id = ? ORDER BY room_id", vec![user_id.into()])
+            .await?;
+    rows.iter().map(|row| row.text(0)).collect()
+}
+
 /// The rooms that a user is joined to, sorted; for appservice users, who have no inbox.
 pub async fn joined_rooms(directory: &dyn Directory, user_id: &str) -> Result<Vec<String>, DatabaseError> {
     let rows = run(

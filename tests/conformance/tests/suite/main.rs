@@ -5,12 +5,14 @@
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
+mod account;
 mod account_data;
 mod aliases;
 mod ban_and_kick;
 mod canonical_alias;
 mod capabilities;
 mod departed_rooms;
+mod devices;
 mod event_size;
 mod event_visibility;
 mod filters;
