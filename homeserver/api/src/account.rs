@@ -17,7 +17,7 @@ pub(crate) use username::{local_user_id, new_user_id};
 use http::Method;
 use ruma::api::client::account;
 
-use crate::endpoint::{Endpoint, of, own, typed};
+use crate::endpoint::{Endpoint, of, own, typed, typed_sparse};
 
 /// Longer passwords are refused before they are hashed.
 pub(crate) const MAX_PASSWORD_BYTES: usize = 512;
@@ -32,7 +32,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         of::<account::change_password::v3::Request>().raw(change_password::handle),
         of::<account::deactivate::v3::Request>().raw(deactivate::handle),
         of::<account::get_3pids::v3::Request>().raw(get_3pids::handle),
-        typed(get_user_info::handle),
+        typed_sparse(get_user_info::handle),
         typed(request_openid_token::handle),
         own(Method::GET, "/_matrix/federation/v1/openid/userinfo").raw(get_openid_userinfo::handle),
     ]

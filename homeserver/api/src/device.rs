@@ -9,13 +9,13 @@ mod update_device;
 use hubbub_core::contract::account;
 use ruma::{MilliSecondsSinceUnixEpoch, UInt, api::client::device::Device};
 
-use crate::endpoint::{Endpoint, of, typed};
+use crate::endpoint::{Endpoint, of, typed, typed_sparse};
 
 /// The endpoints of this area.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![
-        typed(get_devices::handle),
-        typed(get_device::handle),
+        typed_sparse(get_devices::handle),
+        typed_sparse(get_device::handle),
         typed(update_device::handle),
         of::<ruma::api::client::device::delete_device::v3::Request>().raw(delete_device::handle),
         of::<ruma::api::client::device::delete_devices::v3::Request>().raw(delete_devices::handle),

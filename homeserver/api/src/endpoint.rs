@@ -84,6 +84,20 @@ where
     })
 }
 
+/// As [`typed`], for a response in which ruma writes `null` for what the specification leaves out.
+pub(crate) fn typed_sparse<A, R, F, Fut>(handle: F) -> Endpoint
+where
+    A: Credentials + 'static,
+    R: IncomingRequest + 'static,
+    F: Fn(Call<A>, R) -> Fut + Copy + 'static,
+    Fut: Future<Output = Result<R::OutgoingResponse>> + 'static,
+{
+    of::<R>().raw(move |call: Call<A>| async move {
+        let request = parse::<A, R>(&call)?;
+        respond::without_nulls(respond::typed(handle(call, request).await?)?)
+    })
+}
+
 /// Parses the request as ruma's type, after the checks of [`Call::object`] for one with a body.
 fn parse<A, R: IncomingRequest>(call: &Call<A>) -> Result<R> {
     let request = call.request();

@@ -73,3 +73,25 @@ pub(crate) fn typed(response: impl OutgoingResponse) -> Result<Outcome> {
     let response = response.try_into_http_response::<Vec<u8>>().map_err(MatrixError::internal)?;
     Ok(Outcome::Response(response))
 }
+
+/// The same JSON answer without members that are `null`.
+pub(crate) fn without_nulls(outcome: Outcome) -> Result<Outcome> {
+    let Outcome::Response(response) = outcome else {
+        return Ok(outcome);
+    };
+    let (parts, body) = response.into_parts();
+    let mut answer = serde_json::from_slice(&body)?;
+    drop_nulls(&mut answer);
+    Ok(Outcome::Response(Response::from_parts(parts, serde_json::to_vec(&answer)?)))
+}
+
+fn drop_nulls(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(members) => {
+            members.retain(|_, member| !member.is_null());
+            members.values_mut().for_each(drop_nulls);
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
+}
