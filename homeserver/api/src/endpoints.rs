@@ -5,7 +5,7 @@
 
 use crate::{
     account, admin, alias, appservice, config, context, discovery, endpoint::Endpoint, filter, membership, message,
-    pages, profile, push, read_marker, receipt, redact, room, session, state, sync, typing,
+    pages, profile, push, read_marker, receipt, redact, relations, room, session, state, sync, typing,
 };
 
 /// All endpoints.
@@ -27,6 +27,7 @@ pub(crate) fn all() -> Vec<Endpoint> {
         read_marker::endpoints(),
         receipt::endpoints(),
         redact::endpoints(),
+        relations::endpoints(),
         room::endpoints(),
         session::endpoints(),
         state::endpoints(),

@@ -29,6 +29,7 @@ mod push;
 mod read_marker;
 mod receipt;
 mod redact;
+mod relations;
 mod respond;
 mod room;
 mod router;

@@ -6,6 +6,8 @@
 
 pub mod appservice;
 pub mod delivery;
+pub mod notifications;
+pub mod relation;
 pub mod room;
 pub mod user;
 

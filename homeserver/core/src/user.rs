@@ -9,6 +9,7 @@ mod account_data;
 mod create_room;
 mod deliver;
 mod filters;
+mod notifications;
 mod notify;
 mod password;
 mod profile;
@@ -175,6 +176,7 @@ impl UserSyncObject {
                 self.check(&caller)?;
                 encode(&user::inbox::list_joined(self.query())?)
             }
+            UserCommand::Notifications(request) => encode(&self.notifications(&request)?),
             UserCommand::ForgetRoom { room_id } => encode(&self.forget_room(&room_id)?),
             UserCommand::SetFullyRead { room_id, event_id } => encode(&self.set_fully_read(&room_id, &event_id)?),
             UserCommand::ResolveToken { caller, room_id, token } => {

@@ -12,7 +12,9 @@
 pub mod events;
 pub mod followers;
 pub mod receipts;
+pub mod relations;
 pub mod state;
+pub mod times;
 
 use crate::{
     database::{DatabaseError, Query, Transaction, Value},
@@ -37,8 +39,9 @@ pub fn position_of(order_key: i64) -> Option<i64> {
 pub const MAX_INITIAL: i64 = 1 << 20;
 
 /// The schema.
-pub const SCHEMA: Steps = &[&[
-    "CREATE TABLE room (
+pub const SCHEMA: Steps = &[
+    &[
+        "CREATE TABLE room (
         only INTEGER PRIMARY KEY CHECK (only = 1),
         room_id TEXT NOT NULL,
         version TEXT NOT NULL,
@@ -56,7 +59,7 @@ pub const SCHEMA: Steps = &[&[
         alarm_at INTEGER NOT NULL,
         listed INTEGER NOT NULL
     ) STRICT",
-    "CREATE TABLE events (
+        "CREATE TABLE events (
         order_key INTEGER PRIMARY KEY,
         event_id TEXT NOT NULL,
         type TEXT NOT NULL,
@@ -71,14 +74,14 @@ pub const SCHEMA: Steps = &[&[
         visibility TEXT NOT NULL,
         transaction_key TEXT
     ) STRICT",
-    "CREATE UNIQUE INDEX events_by_id ON events (event_id)",
-    "CREATE UNIQUE INDEX events_by_transaction ON events (sender, transaction_key) WHERE transaction_key IS NOT NULL",
-    "CREATE TABLE branches (
+        "CREATE UNIQUE INDEX events_by_id ON events (event_id)",
+        "CREATE UNIQUE INDEX events_by_transaction ON events (sender, transaction_key) WHERE transaction_key IS NOT NULL",
+        "CREATE TABLE branches (
         branch INTEGER PRIMARY KEY,
         parent INTEGER,
         parent_seq INTEGER
     ) STRICT",
-    "CREATE TABLE state_deltas (
+        "CREATE TABLE state_deltas (
         branch INTEGER NOT NULL,
         type TEXT NOT NULL,
         state_key TEXT NOT NULL,
@@ -87,14 +90,14 @@ pub const SCHEMA: Steps = &[&[
         membership TEXT,
         PRIMARY KEY (branch, type, state_key, seq)
     ) STRICT, WITHOUT ROWID",
-    "CREATE TABLE current_state (
+        "CREATE TABLE current_state (
         type TEXT NOT NULL,
         state_key TEXT NOT NULL,
         event_key INTEGER NOT NULL,
         membership TEXT,
         PRIMARY KEY (type, state_key)
     ) STRICT, WITHOUT ROWID",
-    "CREATE TABLE followers (
+        "CREATE TABLE followers (
         kind TEXT NOT NULL,
         id TEXT NOT NULL,
         epoch INTEGER NOT NULL,
@@ -102,7 +105,7 @@ pub const SCHEMA: Steps = &[&[
         members INTEGER NOT NULL,
         PRIMARY KEY (kind, id)
     ) STRICT, WITHOUT ROWID",
-    "CREATE TABLE follower_spans (
+        "CREATE TABLE follower_spans (
         kind TEXT NOT NULL,
         id TEXT NOT NULL,
         first INTEGER NOT NULL,
@@ -110,7 +113,7 @@ pub const SCHEMA: Steps = &[&[
         snapshot INTEGER NOT NULL,
         PRIMARY KEY (kind, id, first)
     ) STRICT, WITHOUT ROWID",
-    "CREATE TABLE receipts (
+        "CREATE TABLE receipts (
         user_id TEXT NOT NULL,
         receipt_type TEXT NOT NULL,
         thread_id TEXT NOT NULL,
@@ -120,14 +123,16 @@ pub const SCHEMA: Steps = &[&[
         position INTEGER NOT NULL,
         PRIMARY KEY (user_id, receipt_type, thread_id)
     ) STRICT, WITHOUT ROWID",
-    "CREATE TABLE typing (
+        "CREATE TABLE typing (
         user_id TEXT PRIMARY KEY,
         expires_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID",
-    "CREATE TABLE forgotten (
+        "CREATE TABLE forgotten (
         user_id TEXT PRIMARY KEY
     ) STRICT, WITHOUT ROWID",
-]];
+    ],
+    relations::STEP,
+];
 
 /// The room's one row: what each append reads and writes.
 #[derive(Clone, Debug, PartialEq)]
@@ -234,7 +239,10 @@ pub fn wipe(transaction: &dyn Transaction) -> Result<(), DatabaseError> {
         "DELETE FROM receipts",
         "DELETE FROM typing",
         "DELETE FROM forgotten",
-    ] {
+    ]
+    .into_iter()
+    .chain(relations::WIPE)
+    {
         transaction.execute(statement, &[])?;
     }
     Ok(())

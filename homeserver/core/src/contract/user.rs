@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{
     delivery::RoomDelivery,
+    notifications::GetNotifications,
     room::{CreateRoom, Profile},
 };
 
@@ -123,6 +124,8 @@ pub enum UserCommand {
         /// On whose behalf.
         caller: Caller,
     },
+    /// Past notifications. → [`super::notifications::NotificationPage`]
+    Notifications(GetNotifications),
     /// The profile. → [`Profile`]; 404 when there is no such account
     GetProfile,
     /// Sets name or avatar (`Some(None)` removes) and tells the rooms. Answers once D1 and the

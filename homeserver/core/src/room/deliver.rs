@@ -226,7 +226,7 @@ impl RoomObject {
         row: &EventRow,
         reader: Option<&Reader<'_>>,
     ) -> Result<DeliveredEvent> {
-        let viewer = Viewer { actor: None, membership: None, with_room_id: false, with_age: false };
+        let viewer = Viewer { actor: None, membership: None, with_room_id: false, with_age: false, relations: None };
         let own = reader.is_some_and(|reader| reader.user_id.as_str() == row.sender);
         let sender_member = match reader {
             Some(_) if !own => self.member_shown(query, opened, &row.sender)?,
@@ -256,7 +256,7 @@ impl RoomObject {
 
     fn member_shown(&self, query: &dyn Query, opened: &Opened, user_id: &str) -> Result<Option<Box<RawValue>>> {
         let row = events::current(query, "m.room.member", user_id)?;
-        let viewer = Viewer { actor: None, membership: None, with_room_id: false, with_age: false };
+        let viewer = Viewer { actor: None, membership: None, with_room_id: false, with_age: false, relations: None };
         row.map(|row| self.show(query, opened, &row, &viewer)).transpose()
     }
 
