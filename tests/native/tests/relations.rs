@@ -1,14 +1,10 @@
 //! Relations: paging them, what is refused, and what a redaction or a leaving takes away.
 
-use http::Method;
 use hubbub_core::contract::{
     Address,
     room::{Rebuilt, RoomCommand},
 };
-use hubbub_native::{
-    Client, Reply, TestServer,
-    client::{path, with_query},
-};
+use hubbub_native::{Client, Reply, TestServer};
 use hubbub_storage::database::Database as _;
 use serde_json::{Value as Json, json};
 
@@ -54,9 +50,7 @@ fn react(client: &Client, room: &str, parent: &str, key: &str) -> String {
 
 /// `GET` below `/v1/rooms/<room>/relations/`.
 fn relations(client: &Client, room: &str, rest: &[&str], query: &[(&str, &str)]) -> Reply {
-    let segments = ["rooms", room, "relations"].into_iter().chain(rest.iter().copied());
-    let uri = with_query(path(segments).replace("/v3/", "/v1/"), query);
-    client.ask(Method::GET, &uri, None)
+    client.query_v1(["rooms", room, "relations"].into_iter().chain(rest.iter().copied()), query)
 }
 
 fn ids(page: &Json) -> Vec<String> {
@@ -248,7 +242,7 @@ fn a_relation_needs_an_event_of_the_room_and_a_thread_an_unrelated_one() {
 fn a_message_that_relates_to_nothing_leaves_no_row() {
     let (server, alice, _, room) = two_in_a_room();
     let count = || {
-        let database = server.host().database(&Address::new(hubbub_core::contract::Class::Room, room.clone())).unwrap();
+        let database = server.host().database(&Address::room(room.as_str().try_into().unwrap())).unwrap();
         let tables = ["relations", "aggregations", "thread_participants"];
         tables.map(|table| {
             let sql: &'static str = match table {
