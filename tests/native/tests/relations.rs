@@ -5,7 +5,12 @@ use hubbub_core::contract::{
     room::{Rebuilt, RoomCommand},
 };
 use hubbub_native::{Client, Reply, TestServer};
-use hubbub_storage::database::Database as _;
+use hubbub_storage::{
+    database::{Database as _, Row},
+    native::NativeDatabase,
+    room::SCHEMA,
+    schema,
+};
 use serde_json::{Value as Json, json};
 
 fn two_in_a_room() -> (TestServer, Client, Client, String) {
@@ -283,4 +288,53 @@ fn a_rebuilt_room_has_its_relations() {
     assert_eq!(after["m.replace"]["event_id"], before["m.replace"]["event_id"]);
     assert_eq!(after["m.thread"]["count"], 1);
     assert_eq!(after["m.thread"]["latest_event"]["event_id"], before["m.thread"]["latest_event"]["event_id"]);
+}
+
+/// What the tables of relations hold.
+fn accounts(database: &NativeDatabase) -> Vec<Vec<Row>> {
+    [
+        "SELECT * FROM relations ORDER BY parent, rel_type, order_key",
+        "SELECT * FROM aggregations ORDER BY parent",
+        "SELECT * FROM thread_participants ORDER BY root, user_id",
+    ]
+    .map(|sql| database.as_query().query(sql, &[]).unwrap())
+    .into()
+}
+
+#[test]
+fn a_room_from_before_relations_were_kept_gets_them_as_if_they_always_had_been() {
+    let (server, alice, bob, room) = two_in_a_room();
+    let root = alice.send_text(&room, "root");
+    let reply = say(&bob, &room, &related(&root, "m.thread", "reply"));
+    say(&alice, &room, &edit(&root, "edited"));
+    say(&alice, &room, &edit(&root, "edited again"));
+    say(&bob, &room, &edit(&root, "by somebody else"));
+    say(&alice, &room, &related(&root, "m.replace", "without m.new_content"));
+    let only_edited = say(&bob, &room, &json!({"msgtype": "m.text", "body": "a text"}));
+    let of = say(&bob, &room, &edit(&only_edited, "edited"));
+    say(&bob, &room, &edit(&of, "an edit of an edit"));
+    react(&bob, &room, &root, "+1");
+    say(&bob, &room, &related(&reply, "m.reference", "about the reply"));
+    let gone = say(&alice, &room, &related(&reply, "m.reference", "gone"));
+    redact(&alice, &room, &gone);
+    let odd = json!({"body": "x", "m.relates_to": {"rel_type": 7, "event_id": [root]}});
+    say(&alice, &room, &odd);
+    let live = server.host().database(&Address::room(room.as_str().try_into().unwrap())).unwrap();
+
+    let dump: String = live
+        .dump()
+        .unwrap()
+        .split_inclusive(";\n")
+        .filter(|statement| {
+            let of = |table: &str| statement.contains(table);
+            let later = ["relations", "aggregations", "thread_participants", "time_blocks"];
+            !statement.starts_with("INSERT INTO schema_version")
+                && (statement.starts_with("INSERT INTO events") || !later.into_iter().any(of))
+        })
+        .collect();
+    let old = NativeDatabase::from_dump(&format!("{dump}INSERT INTO schema_version VALUES (1, 1);\n")).unwrap();
+    schema::migrate(&old, SCHEMA).unwrap();
+
+    assert!(accounts(&live).iter().all(|rows| !rows.is_empty()));
+    assert_eq!(accounts(&old), accounts(&live));
 }
