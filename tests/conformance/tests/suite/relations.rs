@@ -123,7 +123,8 @@ async fn an_edit_and_a_thread_come_bundled_with_the_event_wherever_it_is_read() 
     };
     let messages = alice.get(["rooms", room, "messages"]).query("dir", "b").await.ok();
     let context = alice.get(["rooms", room, "context", &replies[0]]).await.ok();
-    let sync = alice.sync().await;
+    // Some servers bundle in a timeline only if it is limited: a client that has all events can do it itself.
+    let sync = alice.sync().filter(r#"{"room":{"timeline":{"limit":4}}}"#).await;
     for event in [
         alice.event(room, root).await.ok(),
         of(&messages["chunk"]),
