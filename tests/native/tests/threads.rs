@@ -120,6 +120,8 @@ fn threads_begun_before_one_joined_or_after_one_left_are_not_shown() {
     let before = alice.send_text(&room, "before");
     bob.join(&room);
     let during = alice.send_text(&room, "during");
+    // It becomes a thread when bob is gone.
+    let quiet = alice.send_text(&room, "quiet");
     reply(&alice, &room, &before, "a");
     reply(&alice, &room, &during, "b");
     assert_eq!(threads(&bob, &room, &[]).0, std::slice::from_ref(&during));
@@ -127,6 +129,7 @@ fn threads_begun_before_one_joined_or_after_one_left_are_not_shown() {
     bob.leave(&room);
     let after = alice.send_text(&room, "after");
     reply(&alice, &room, &after, "c");
+    reply(&alice, &room, &quiet, "d");
     assert_eq!(threads(&bob, &room, &[]).0, [during]);
 }
 

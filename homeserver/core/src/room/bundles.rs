@@ -80,6 +80,25 @@ impl RoomObject {
         rows.iter().map(|row| self.look_at(&look, row, bundles.get(&row.event_id))).collect()
     }
 
+    /// The same, but only of those rows that are the root of a thread which the reader may see.
+    pub(super) fn shown_threads(
+        &self,
+        query: &dyn Query,
+        opened: &Opened,
+        roots: &[EventRow],
+        actor: &Actor,
+        reader: &Reader<'_>,
+    ) -> Result<Vec<Box<RawValue>>> {
+        let look = Look { query, opened, actor, reader };
+        let bundles = self.bundles(&look, roots)?;
+        roots
+            .iter()
+            .filter_map(|row| Some((row, bundles.get(&row.event_id)?)))
+            .filter(|(_, bundle)| bundle.get(relations::THREAD).is_some())
+            .map(|(row, bundle)| self.look_at(&look, row, Some(bundle)))
+            .collect()
+    }
+
     fn look_at(&self, look: &Look<'_>, row: &EventRow, relations: Option<&Json>) -> Result<Box<RawValue>> {
         let viewer = Viewer {
             actor: Some(look.actor),

@@ -103,7 +103,7 @@ impl RoomObject {
             }
         }
         Ok(Threads {
-            chunk: self.shown(query, &opened, &roots, &request.reader, &reader)?,
+            chunk: self.shown_threads(query, &opened, &roots, &request.reader, &reader)?,
             next_batch: more.then(|| self.token(&opened, below)),
         })
     }
