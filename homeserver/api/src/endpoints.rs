@@ -5,7 +5,8 @@
 
 use crate::{
     account, admin, alias, appservice, config, context, device, discovery, endpoint::Endpoint, filter, media,
-    membership, message, pages, profile, push, read_marker, receipt, redact, room, session, state, sync, typing,
+    membership, message, pages, profile, push, read_marker, receipt, redact, relations, room, session, state, sync,
+    typing,
 };
 
 /// All endpoints.
@@ -29,6 +30,7 @@ pub(crate) fn all() -> Vec<Endpoint> {
         read_marker::endpoints(),
         receipt::endpoints(),
         redact::endpoints(),
+        relations::endpoints(),
         room::endpoints(),
         session::endpoints(),
         state::endpoints(),

@@ -31,6 +31,7 @@ mod push;
 mod read_marker;
 mod receipt;
 mod redact;
+mod relations;
 mod respond;
 mod room;
 mod router;

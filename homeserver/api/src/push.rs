@@ -4,6 +4,7 @@
 //! given.
 
 mod delete_pushrule;
+mod get_notifications;
 mod get_pushrule;
 mod get_pushrule_actions;
 mod get_pushrule_enabled;
@@ -24,13 +25,14 @@ use crate::{
     answer::Outcome,
     call::Call,
     credentials::Claim,
-    endpoint::{Endpoint, of},
+    endpoint::{Endpoint, of, typed},
     objects, respond,
 };
 
 /// The endpoints of this area.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![
+        typed(get_notifications::handle),
         of::<push::delete_pushrule::v3::Request>().raw(delete_pushrule::handle),
         of::<push::get_pushrule::v3::Request>().raw(get_pushrule::handle),
         of::<push::get_pushrule_actions::v3::Request>().raw(get_pushrule_actions::handle),

@@ -3,6 +3,7 @@
 
 mod aliases;
 mod create_room;
+mod get_event_by_timestamp;
 mod get_room_event;
 
 use ruma::{RoomVersionId, api::client::room};
@@ -29,6 +30,7 @@ pub(crate) const SUPPORTED_VERSIONS: [RoomVersionId; 11] = [
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![
         typed(aliases::handle),
+        typed(get_event_by_timestamp::handle),
         of::<room::create_room::v3::Request>().raw(create_room::handle),
         of::<room::get_room_event::v3::Request>().raw(get_room_event::handle),
     ]

@@ -7,6 +7,8 @@
 pub mod account;
 pub mod appservice;
 pub mod delivery;
+pub mod notifications;
+pub mod relation;
 pub mod room;
 pub mod uia;
 pub mod user;

@@ -2,12 +2,13 @@
 //!
 //! One function, [`append`], authorises and appends for clients, appservices, bridges and admins.
 //! [`deliver`] sends what was appended to followers; [`visibility`] decides who may read what,
-//! [`erasure`] what of it is pruned;
-//! [`paging`] and [`read`] answer questions; [`rebuild`] makes a lost room anew from D1's archive.
+//! [`erasure`] what of it is pruned; [`paging`], [`related`] and [`read`] answer questions, [`bundles`] shows
+//! aggregations; [`rebuild`] makes a lost room anew from D1's archive.
 
 mod append;
 mod archive;
 mod bridged;
+mod bundles;
 pub mod create;
 mod cursors;
 mod deliver;
@@ -20,6 +21,9 @@ mod membership;
 mod paging;
 mod read;
 mod rebuild;
+mod relate;
+mod related;
+mod times;
 mod view;
 pub mod visibility;
 
@@ -111,6 +115,7 @@ impl Object for RoomObject {
                     encode(&self.event_context(&reader, &event_id, limit, filter.as_deref())?)
                 }
                 RoomCommand::Messages(request) => encode(&self.messages(&request)?),
+                RoomCommand::Relation(command) => self.handle_relation(&command),
                 RoomCommand::State { reader } => encode(&self.state(&reader)?),
                 RoomCommand::StateEvent { reader, event_type, state_key } => {
                     encode(&self.state_event(&reader, &event_type, &state_key)?)

@@ -15,6 +15,7 @@ mod filters;
 mod first_sync;
 mod grants;
 mod guard;
+mod notifications;
 mod notify;
 mod password;
 mod profile;
@@ -190,6 +191,7 @@ impl UserSyncObject {
                 self.check(&caller)?;
                 encode(&self.push_rules(&operation)?)
             }
+            UserCommand::Notifications(request) => encode(&self.notifications(&request)?),
             UserCommand::ForgetRoom { room_id } => encode(&self.forget_room(&room_id)?),
             UserCommand::SetFullyRead { room_id, event_id } => encode(&self.set_fully_read(&room_id, &event_id)?),
             UserCommand::ResolveToken { caller, room_id, token } => {

@@ -13,7 +13,9 @@ pub mod erasures;
 pub mod events;
 pub mod followers;
 pub mod receipts;
+pub mod relations;
 pub mod state;
+pub mod times;
 
 use crate::{
     database::{DatabaseError, Query, Transaction, Value},
@@ -38,7 +40,7 @@ pub fn position_of(order_key: i64) -> Option<i64> {
 pub const MAX_INITIAL: i64 = 1 << 20;
 
 /// The schema.
-pub const SCHEMA: Steps = &[FIRST, erasures::STEP];
+pub const SCHEMA: Steps = &[FIRST, erasures::STEP, relations::STEP];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE room (
@@ -237,7 +239,10 @@ pub fn wipe(transaction: &dyn Transaction) -> Result<(), DatabaseError> {
         "DELETE FROM receipts",
         "DELETE FROM typing",
         "DELETE FROM forgotten",
-    ] {
+    ]
+    .into_iter()
+    .chain(relations::WIPE)
+    {
         transaction.execute(statement, &[])?;
     }
     Ok(())

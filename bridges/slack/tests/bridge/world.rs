@@ -185,7 +185,7 @@ impl World {
         crate::log::start();
         let migrations = [
             include_str!("../../../../migrations/0001_server.sql"),
-            include_str!("../../../../migrations/0002_deactivations.sql"),
+            include_str!("../../../../migrations/0004_deactivations.sql"),
         ];
         let world = Rc::new(Self {
             now: Cell::new(START),

@@ -4,6 +4,8 @@ use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, value::RawValue};
 
+use super::relation::RelationCommand;
+
 /// Who acts, as the session or the appservice token proved it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Actor {
@@ -93,6 +95,8 @@ pub enum RoomCommand {
     },
     /// A page of events. → [`MessagesAnswer`]
     Messages(Box<Messages>),
+    /// What concerns relations, threads and times.
+    Relation(RelationCommand),
     /// The state that the reader may see (as of leaving, for a former member). → `Vec` of
     /// client-format events with `room_id` as raw JSON
     State {

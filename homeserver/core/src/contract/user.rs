@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::{
     account::AccountCommand,
     delivery::RoomDelivery,
+    notifications::GetNotifications,
     room::{CreateRoom, Profile},
 };
 
@@ -127,6 +128,8 @@ pub enum UserCommand {
         /// On whose behalf.
         caller: Caller,
     },
+    /// Past notifications. → [`super::notifications::NotificationPage`]
+    Notifications(GetNotifications),
     /// The profile. → [`Profile`]; 404 when there is no such account, 403 when it was deactivated
     GetProfile,
     /// Sets name or avatar (`Some(None)` removes) and tells the rooms. Answers once D1 and the

@@ -145,6 +145,7 @@ impl RoomObject {
             return Ok(first);
         }
         let redacted = self.check_redaction(query, opened, &new)?;
+        self.check_relation(query, &new)?;
         let auth_events = self.auth_events(query, opened, &new)?;
         let signed = self.build(query, opened, &new, &auth_events)?;
         let pdu = Pdu::parse(signed.event_id.clone(), &signed.json, false)?;
@@ -153,6 +154,7 @@ impl RoomObject {
         if let Some(target) = redacted {
             let pdu = pruned(&target.pdu, &opened.rules)?;
             events::redact(transaction, target.order_key, &pdu, sent.event_id.as_str())?;
+            self.unrelate(transaction, &target)?;
         }
         self.follow(transaction, opened, appservices, &new, sent.position)?;
         Ok(sent)
@@ -326,6 +328,7 @@ impl RoomObject {
         };
         event.replaces = replaced.as_ref().map(|replaced| replaced.event_key);
         events::insert(transaction, &event)?;
+        self.relate(transaction, &event, &new.content)?;
         if let Some(state_key) = new.state_key.filter(|_| !event.rejected) {
             let entry = StateRow {
                 event_type: new.event_type.to_owned(),

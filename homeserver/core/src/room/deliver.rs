@@ -232,7 +232,7 @@ impl RoomObject {
         row: &EventRow,
         reader: Option<&Reader<'_>>,
     ) -> Result<DeliveredEvent> {
-        let viewer = Viewer { actor: None, membership: None, with_room_id: false, with_age: false };
+        let viewer = Viewer { actor: None, membership: None, with_room_id: false, with_age: false, relations: None };
         let shown = match reader {
             Some(reader) => self.unless_erased(query, opened, row, reader)?,
             None => Cow::Borrowed(row),
@@ -266,7 +266,7 @@ impl RoomObject {
 
     fn member_shown(&self, query: &dyn Query, opened: &Opened, user_id: &str) -> Result<Option<Box<RawValue>>> {
         let row = events::current(query, "m.room.member", user_id)?;
-        let viewer = Viewer { actor: None, membership: None, with_room_id: false, with_age: false };
+        let viewer = Viewer { actor: None, membership: None, with_room_id: false, with_age: false, relations: None };
         row.map(|row| self.show(query, opened, &row, &viewer)).transpose()
     }
 

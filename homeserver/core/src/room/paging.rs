@@ -10,7 +10,7 @@ use hubbub_storage::{
 use ruma::{EventId, api::client::filter::RoomEventFilter};
 use serde_json::value::RawValue;
 
-use super::{Opened, RoomObject, view::Viewer, visibility::Reader};
+use super::{Opened, RoomObject, visibility::Reader};
 use crate::{
     contract::room::{Actor, ContextAnswer, Messages, MessagesAnswer},
     error::{MatrixError, Result},
@@ -177,28 +177,6 @@ impl RoomObject {
                     },
                 )
             })
-    }
-
-    fn shown(
-        &self,
-        query: &dyn Query,
-        opened: &Opened,
-        rows: &[EventRow],
-        actor: &Actor,
-        reader: &Reader<'_>,
-    ) -> Result<Vec<Box<RawValue>>> {
-        rows.iter()
-            .map(|row| {
-                let viewer = Viewer {
-                    actor: Some(actor),
-                    membership: Some(reader.memberships.after(row.order_key)),
-                    with_room_id: true,
-                    with_age: true,
-                };
-                let row = self.unless_erased(query, opened, row, reader)?;
-                self.show(query, opened, &row, &viewer)
-            })
-            .collect()
     }
 
     fn lazy_members(

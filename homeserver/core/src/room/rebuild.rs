@@ -186,7 +186,8 @@ impl RoomObject {
             transaction_key: event.transaction_key.clone(),
         };
         let Some(position) = event.position else {
-            return Ok(events::insert(transaction, &row)?);
+            events::insert(transaction, &row)?;
+            return self.relate(transaction, &row, &new.content);
         };
         opened.row.position = position;
         self.place(transaction, &mut opened.row, row, &new)?;

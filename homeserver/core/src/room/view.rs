@@ -24,6 +24,8 @@ pub(super) struct Viewer<'a> {
     pub with_room_id: bool,
     /// Whether `age` is shown.
     pub with_age: bool,
+    /// `m.relations`, the bundled aggregations.
+    pub relations: Option<&'a Json>,
 }
 
 impl RoomObject {
@@ -50,6 +52,9 @@ impl RoomObject {
             && device == actor.device
         {
             unsigned.insert("transaction_id".to_owned(), id.into());
+        }
+        if let Some(relations) = viewer.relations {
+            unsigned.insert("m.relations".to_owned(), relations.clone());
         }
         to_client(
             &pdu,

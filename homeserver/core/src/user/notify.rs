@@ -67,11 +67,9 @@ impl Notifications {
         } else {
             Notify::Notify
         };
-        let thread = match relation(&event.event) {
-            Some(relation) if relation.rel_type.as_deref() == Some("m.thread") => relation.event_id,
-            Some(Relation { event_id: Some(target), .. }) if notify != Notify::Silent => {
-                self.thread_of(query, kept_from, &target)?
-            }
+        let thread = match thread_in(&event.event) {
+            Threading::Reply(root) => Some(root),
+            Threading::About(target) if notify != Notify::Silent => self.thread_of(query, kept_from, &target)?,
             _ => None,
         };
         Ok(Verdict { notify, thread })
@@ -93,24 +91,54 @@ impl Notifications {
     }
 }
 
-#[derive(Deserialize)]
-struct Relation {
-    rel_type: Option<String>,
-    event_id: Option<String>,
+impl Verdict {
+    /// Of an event that never notifies: an own one, whose thread matters to what refers to it.
+    pub fn silent(event: &RawValue) -> Self {
+        let thread = match thread_in(event) {
+            Threading::Reply(root) => Some(root),
+            Threading::About(_) | Threading::None => None,
+        };
+        Self { notify: Notify::Silent, thread }
+    }
 }
 
-/// `content.m.relates_to` of an event.
-fn relation(event: &RawValue) -> Option<Relation> {
+/// How an event belongs to a thread.
+enum Threading {
+    /// It is a reply in the thread with this root.
+    Reply(String),
+    /// It relates in another way to this event.
+    About(String),
+    /// It relates to nothing.
+    None,
+}
+
+/// What `content.m.relates_to` of an event says.
+fn thread_in(event: &RawValue) -> Threading {
     #[derive(Deserialize)]
     struct Event {
         content: Content,
+    }
+    #[derive(Deserialize)]
+    struct Relation {
+        rel_type: Option<String>,
+        event_id: Option<String>,
     }
     #[derive(Deserialize)]
     struct Content {
         #[serde(rename = "m.relates_to")]
         relates_to: Option<Relation>,
     }
-    serde_json::from_str::<Event>(event.get()).ok()?.content.relates_to
+    if !event.get().contains("\"m.relates_to\"") {
+        return Threading::None;
+    }
+    let relation = serde_json::from_str::<Event>(event.get()).ok().and_then(|event| event.content.relates_to);
+    match relation {
+        Some(Relation { rel_type: Some(rel_type), event_id: Some(root) }) if rel_type == "m.thread" => {
+            Threading::Reply(root)
+        }
+        Some(Relation { event_id: Some(target), .. }) => Threading::About(target),
+        _ => Threading::None,
+    }
 }
 
 /// The user's name in the room, as the member event has it.

@@ -2,9 +2,11 @@
 //! ([spec](https://spec.matrix.org/v1.11/client-server-api/#get_matrixclientv3sync)).
 //!
 //! A token is (inbox epoch, inbox position) and never expires: a row changed since if its position
-//! is higher. [`room`] makes the entry of one room, [`timeline`] and [`state`] its largest parts.
+//! is higher. [`room`] makes the entry of one room, [`timeline`] and [`state`] its largest parts;
+//! [`relations`] bundles aggregations.
 
 mod body;
+mod relations;
 mod room;
 mod state;
 mod timeline;

@@ -144,7 +144,7 @@ impl TestRoom {
     pub fn with(version: RoomVersionId, join_rule: &str, visibility: &str) -> Self {
         let migrations = [
             include_str!("../../../../migrations/0001_server.sql"),
-            include_str!("../../../../migrations/0002_deactivations.sql"),
+            include_str!("../../../../migrations/0004_deactivations.sql"),
         ];
         let directory = Rc::new(NativeDirectory::with_migrations(migrations).unwrap());
         let inboxes = Rc::new(Inboxes::default());

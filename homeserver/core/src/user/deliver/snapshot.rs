@@ -81,7 +81,7 @@ impl Taking<'_> {
             timeline::delete_from(self.transaction, &room_id, restart)?;
         }
         for event in &snapshot.history {
-            let kept = self.kept(event, silent())?;
+            let kept = self.kept(event, Verdict::silent(&event.event))?;
             match known.get(&event.order_key) {
                 Some((event_id, inbox_pos, notify, thread)) if *event_id == kept.event_id => {
                     let kept = KeptEvent { inbox_pos: *inbox_pos, notify: *notify, thread: thread.clone(), ..kept };
@@ -104,8 +104,4 @@ impl Taking<'_> {
     fn start_of_timeline(&self, history: &[DeliveredEvent]) -> Option<i64> {
         history.first().or_else(|| self.delivery.events.first()).map(|event| event.order_key)
     }
-}
-
-fn silent() -> Verdict {
-    Verdict { notify: Notify::Silent, thread: None }
 }
