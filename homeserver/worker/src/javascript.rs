@@ -31,7 +31,7 @@ extern "C" {
     pub fn read_stream(stream: &JsValue, limit: f64) -> Promise;
 
     /// Text in any encoding.
-    #[wasm_bindgen(js_name = decodeText)]
+    #[wasm_bindgen(js_name = decodeAs)]
     pub fn decode_text(label: &str, bytes: &Uint8Array) -> Option<String>;
 
     /// Sends a command to an object and reads the whole reply.

@@ -51,7 +51,7 @@ export async function readStream(stream, limit) {
 }
 
 /** Text in any encoding of the Encoding Standard; undefined for a label that it does not know. */
-export function decodeText(label, bytes) {
+export function decodeAs(label, bytes) {
   try {
     return new TextDecoder(label).decode(bytes);
   } catch {
