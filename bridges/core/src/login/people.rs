@@ -55,11 +55,16 @@ impl<N: Network> LoginObject<N> {
         if self.row()?.remote_user.as_ref() == Some(&person) {
             return Ok(false);
         }
+        if ghosts::find(self.database.as_query(), &person)?.is_some() {
+            return Ok(true);
+        }
         let person = RemotePerson { id: person, name: None };
-        let Some(name) = self.ask_name(&person).await else {
+        let Some(profile) = self.ask_profile(&person).await else {
             return Ok(false);
         };
-        self.ghosts(vec![RemotePerson { name: Some(name), ..person }]).await?;
+        let user_id = self.ghost_id(&person)?;
+        let made = self.show(&person, &user_id, None, (profile, self.now())).await?;
+        self.keep(std::iter::once(&made)).await?;
         Ok(true)
     }
 
@@ -84,9 +89,7 @@ impl<N: Network> LoginObject<N> {
     }
 
     async fn refresh(&self, person: &RemotePerson, known: Option<GhostRow>) -> Result<Refreshed> {
-        let team = self.row()?.team.unwrap_or_default();
-        let localpart = self.network.ghost_localpart(&team, &person.id);
-        let user_id = self.matrix.user_id(&localpart)?;
+        let user_id = self.ghost_id(person)?;
         let now = self.now();
         let (profile, refreshed_at) = match self.ask_profile(person).await {
             Some(profile) => (profile, now),
@@ -101,14 +104,16 @@ impl<N: Network> LoginObject<N> {
                 (RemoteProfile { name: name.unwrap_or_else(|| person.id.clone()), picture: None }, retry)
             }
         };
-        if known.is_none() {
-            self.matrix.bot().ensure_registered(&localpart).await?;
-        }
         self.show(person, &user_id, known, (profile, refreshed_at)).await
     }
 
-    /// Gives a ghost the name that its person has at the network, and at first the picture too: one that comes later is
-    /// a change that every room shows.
+    fn ghost_id(&self, person: &RemotePerson) -> Result<OwnedUserId> {
+        let team = self.row()?.team.unwrap_or_default();
+        self.matrix.user_id(&self.network.ghost_localpart(&team, &person.id))
+    }
+
+    /// Gives a ghost, which is made where it is not known, the name that its person has at the network, and at first the
+    /// picture too: one that comes later is a change that every room shows.
     async fn show(
         &self,
         person: &RemotePerson,
@@ -116,6 +121,9 @@ impl<N: Network> LoginObject<N> {
         known: Option<GhostRow>,
         (profile, refreshed_at): (RemoteProfile, i64),
     ) -> Result<Refreshed> {
+        if known.is_none() {
+            self.matrix.bot().ensure_registered(user_id.localpart()).await?;
+        }
         if known.as_ref().map(|known| &known.name) != Some(&profile.name) {
             self.matrix.ghost(user_id).set_displayname(Some(&profile.name)).await?;
         }
