@@ -5,7 +5,7 @@
 
 use crate::{
     account, admin, alias, appservice, config, context, discovery, endpoint::Endpoint, filter, membership, message,
-    pages, profile, push, read_marker, receipt, redact, room, session, state, sync, typing,
+    pages, profile, push, read_marker, receipt, redact, room, session, state, sync, tag, typing,
 };
 
 /// All endpoints.
@@ -31,6 +31,7 @@ pub(crate) fn all() -> Vec<Endpoint> {
         session::endpoints(),
         state::endpoints(),
         sync::endpoints(),
+        tag::endpoints(),
         typing::endpoints(),
     ]
     .into_iter()

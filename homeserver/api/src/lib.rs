@@ -24,6 +24,7 @@ mod message;
 mod objects;
 mod pages;
 mod peer;
+mod people;
 mod profile;
 mod push;
 mod read_marker;
@@ -35,6 +36,7 @@ mod router;
 mod session;
 mod state;
 mod sync;
+mod tag;
 mod tokens;
 mod typing;
 

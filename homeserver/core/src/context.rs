@@ -103,6 +103,8 @@ pub struct Config {
     pub default_room_version: RoomVersionId,
     /// Whether rate limits are enforced.
     pub rate_limits: bool,
+    /// Whether push gateways may be called without TLS, for tests on one machine.
+    pub insecure_gateways: bool,
     /// The base URL of Slack's Web API, with a trailing slash.
     pub slack_api_url: String,
     /// The keys.

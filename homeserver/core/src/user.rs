@@ -11,10 +11,13 @@ mod deliver;
 mod filters;
 mod notify;
 mod password;
+mod people;
 mod profile;
 mod push_rules;
+mod pushers;
 mod stored_event;
 mod sync;
+mod tags;
 pub mod token;
 mod unread;
 
@@ -139,6 +142,7 @@ impl UserSyncObject {
                 encode(&self.set_profile(displayname, avatar_url).await?)
             }
             UserCommand::GetProfile => encode(&self.profile()?),
+            UserCommand::People(command) => self.handle_people(*command).await,
             UserCommand::Poke => {
                 self.idle.set(false);
                 self.work().await;
@@ -232,7 +236,10 @@ impl UserSyncObject {
             Err(_) => return Some(self.context.clock.now() + ALARM_DELAY_MS),
         }
         let results = [self.mirror().await, self.resume_sagas().await, self.tell_rooms().await];
-        let failed = results.into_iter().find_map(Result::err)?;
+        let (later, people) = self.work_for_people().await;
+        let Some(failed) = results.into_iter().chain([people]).find_map(Result::err) else {
+            return later;
+        };
         let now = self.context.clock.now();
         tracing::warn!(user.id = %self.user_id, "Work is left and is tried again: {failed}");
         if let Ok(Some(since)) = self.waiting_since()

@@ -8,6 +8,8 @@ pub mod aliases;
 pub mod archive;
 pub mod memberships;
 pub mod owner_links;
+pub mod profile_fields;
+pub mod pushkeys;
 
 pub mod appservices;
 pub mod bridges;

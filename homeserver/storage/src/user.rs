@@ -12,6 +12,10 @@ pub mod account_data;
 pub mod inbox;
 pub mod jobs;
 pub mod mirror;
+mod people;
+pub mod presence;
+pub mod profile_fields;
+pub mod pushers;
 pub mod receipts;
 pub mod sessions;
 pub mod state;
@@ -20,8 +24,9 @@ pub mod timeline;
 use crate::schema::Steps;
 
 /// The schema.
-pub const SCHEMA: Steps = &[&[
-    "CREATE TABLE account (
+pub const SCHEMA: Steps = &[
+    &[
+        "CREATE TABLE account (
         only INTEGER PRIMARY KEY CHECK (only = 1),
         owner INTEGER NOT NULL,
         appservice_id TEXT,
@@ -34,27 +39,27 @@ pub const SCHEMA: Steps = &[&[
         failures INTEGER NOT NULL,
         failed_at INTEGER NOT NULL
     ) STRICT",
-    "CREATE TABLE sessions (
+        "CREATE TABLE sessions (
         secret_hash TEXT PRIMARY KEY,
         device_id TEXT NOT NULL,
         created_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID",
-    "CREATE TABLE devices (
+        "CREATE TABLE devices (
         device_id TEXT PRIMARY KEY,
         display_name TEXT,
         created_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID",
-    "CREATE TABLE filters (
+        "CREATE TABLE filters (
         filter_id TEXT PRIMARY KEY,
         filter TEXT NOT NULL,
         created_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID",
-    "CREATE TABLE inbox (
+        "CREATE TABLE inbox (
         only INTEGER PRIMARY KEY CHECK (only = 1),
         epoch INTEGER NOT NULL,
         position INTEGER NOT NULL
     ) STRICT",
-    "CREATE TABLE rooms (
+        "CREATE TABLE rooms (
         room_id TEXT PRIMARY KEY,
         epoch INTEGER NOT NULL,
         position INTEGER NOT NULL,
@@ -78,8 +83,8 @@ pub const SCHEMA: Steps = &[&[
         heroes TEXT NOT NULL,
         unread TEXT NOT NULL
     ) STRICT, WITHOUT ROWID",
-    "CREATE INDEX rooms_by_change ON rooms (changed_pos)",
-    "CREATE TABLE timeline (
+        "CREATE INDEX rooms_by_change ON rooms (changed_pos)",
+        "CREATE TABLE timeline (
         room_id TEXT NOT NULL,
         order_key INTEGER NOT NULL,
         position INTEGER,
@@ -98,7 +103,7 @@ pub const SCHEMA: Steps = &[&[
         unsigned TEXT,
         PRIMARY KEY (room_id, order_key)
     ) STRICT, WITHOUT ROWID",
-    "CREATE TABLE state (
+        "CREATE TABLE state (
         room_id TEXT NOT NULL,
         event_type TEXT NOT NULL,
         state_key TEXT NOT NULL,
@@ -111,7 +116,7 @@ pub const SCHEMA: Steps = &[&[
         unsigned TEXT,
         PRIMARY KEY (room_id, event_type, state_key)
     ) STRICT, WITHOUT ROWID",
-    "CREATE TABLE receipts (
+        "CREATE TABLE receipts (
         room_id TEXT NOT NULL,
         user_id TEXT NOT NULL,
         receipt_type TEXT NOT NULL,
@@ -122,22 +127,24 @@ pub const SCHEMA: Steps = &[&[
         ts INTEGER NOT NULL,
         PRIMARY KEY (room_id, user_id, receipt_type, thread_id)
     ) STRICT, WITHOUT ROWID",
-    "CREATE TABLE account_data (
+        "CREATE TABLE account_data (
         room_id TEXT NOT NULL,
         event_type TEXT NOT NULL,
         changed_pos INTEGER NOT NULL,
         content TEXT NOT NULL,
         PRIMARY KEY (room_id, event_type)
     ) STRICT, WITHOUT ROWID",
-    "CREATE TABLE profile_jobs (
+        "CREATE TABLE profile_jobs (
         room_id TEXT PRIMARY KEY,
         revision INTEGER NOT NULL,
         created_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID",
-    "CREATE TABLE room_sagas (
+        "CREATE TABLE room_sagas (
         room_id TEXT PRIMARY KEY,
         intent TEXT NOT NULL,
         step INTEGER NOT NULL,
         created_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID",
-]];
+    ],
+    people::STEP,
+];

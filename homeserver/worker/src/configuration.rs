@@ -36,6 +36,7 @@ pub fn read(env: &Env) -> Result<(Config, Switches), Misconfigured> {
         "open" => Registration::Open,
         _ => return Err(Misconfigured("REGISTRATION must be closed, token or open".to_owned())),
     };
+    let private_addresses = optional(env, "ALLOW_PRIVATE_ADDRESSES").as_deref() == Some("on");
     let config = Config {
         server_name: ServerName::parse(server_name)
             .map_err(|_| Misconfigured("SERVER_NAME is not a server name".to_owned()))?,
@@ -45,6 +46,7 @@ pub fn read(env: &Env) -> Result<(Config, Switches), Misconfigured> {
         default_room_version: RoomVersionId::try_from(variable(env, "DEFAULT_ROOM_VERSION")?.as_str())
             .map_err(|_| Misconfigured("DEFAULT_ROOM_VERSION is not a room version".to_owned()))?,
         rate_limits: optional(env, "RATE_LIMITS").as_deref() != Some("off"),
+        insecure_gateways: private_addresses,
         slack_api_url: variable(env, "SLACK_API_URL")?,
         secrets: Secrets::parse(
             &variable(env, "SIGNING_KEY")?,
@@ -55,7 +57,7 @@ pub fn read(env: &Env) -> Result<(Config, Switches), Misconfigured> {
     };
     let switches = Switches {
         location_hint: optional(env, "LOCATION_HINT"),
-        private_addresses: optional(env, "ALLOW_PRIVATE_ADDRESSES").as_deref() == Some("on"),
+        private_addresses,
         failpoints: optional(env, "FAILPOINTS").as_deref() == Some("on"),
     };
     Ok((config, switches))

@@ -38,7 +38,8 @@ pub const ADMIN_TOKEN: &str = "the admin token of the tests";
 pub const REGISTRATION_TOKEN: &str = "swordfish";
 
 /// The migrations of D1, in order.
-pub const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/0001_server.sql")];
+pub const MIGRATIONS: [&str; 2] =
+    [include_str!("../../../migrations/0001_server.sql"), include_str!("../../../migrations/0007_people.sql")];
 
 /// What differs between test servers.
 pub struct Options {
@@ -315,6 +316,7 @@ fn config(options: &Options) -> Config {
         registration_token: (options.registration == Registration::Token).then(|| REGISTRATION_TOKEN.to_owned()),
         default_room_version: options.default_room_version.clone(),
         rate_limits: options.rate_limits,
+        insecure_gateways: false,
         slack_api_url: "https://slack.example/api/".to_owned(),
         secrets: secrets.expect("the test keys are right"),
     }

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{
     delivery::RoomDelivery,
+    people::PeopleCommand,
     room::{CreateRoom, Profile},
 };
 
@@ -160,6 +161,8 @@ pub enum UserCommand {
         /// The token.
         token: String,
     },
+    /// Pushers, tags, presence, profile fields.
+    People(Box<PeopleCommand>),
     /// Does outstanding work; from Cron. → `()`
     Poke,
 }

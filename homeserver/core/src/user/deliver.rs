@@ -107,6 +107,10 @@ impl Taking<'_> {
             self.room.unread = self.unread.to_text()?;
             self.room.unread_pos = self.inbox_pos;
             self.changed = true;
+            self.object.queue_push(self.transaction)?;
+        }
+        if self.room.membership == "invite" && self.room.membership_pos == self.inbox_pos {
+            self.object.queue_push(self.transaction)?;
         }
         self.evict()?;
         self.room.epoch = self.delivery.epoch;

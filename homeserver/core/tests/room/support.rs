@@ -155,6 +155,7 @@ impl TestRoom {
                 registration_token: None,
                 default_room_version: RoomVersionId::V12,
                 rate_limits: true,
+                insecure_gateways: false,
                 slack_api_url: String::new(),
                 secrets: Secrets::parse(
                     "ed25519 a_test YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1",
