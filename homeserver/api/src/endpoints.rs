@@ -5,7 +5,7 @@
 
 use crate::{
     account, admin, alias, appservice, config, context, discovery, endpoint::Endpoint, filter, membership, message,
-    pages, profile, push, read_marker, receipt, redact, room, session, state, sync, tag, typing,
+    pages, presence, profile, push, read_marker, receipt, redact, room, session, state, sync, tag, typing,
 };
 
 /// All endpoints.
@@ -22,6 +22,7 @@ pub(crate) fn all() -> Vec<Endpoint> {
         membership::endpoints(),
         message::endpoints(),
         pages::endpoints(),
+        presence::endpoints(),
         profile::endpoints(),
         push::endpoints(),
         read_marker::endpoints(),

@@ -25,6 +25,7 @@ mod objects;
 mod pages;
 mod peer;
 mod people;
+mod presence;
 mod profile;
 mod push;
 mod read_marker;

@@ -15,6 +15,7 @@ pub mod event;
 mod initial;
 mod membership;
 mod paging;
+mod presence;
 mod read;
 mod rebuild;
 mod view;
@@ -95,6 +96,7 @@ impl Object for RoomObject {
                     encode(&self.set_receipt(&user_id, &receipt_type, thread_id, &event_id)?)
                 }
                 RoomCommand::SetTyping { user_id, timeout_ms } => encode(&self.set_typing(&user_id, timeout_ms)?),
+                RoomCommand::Presence { user_id, presence } => encode(&self.show_presence(&user_id, presence).await?),
                 RoomCommand::Forget { user_id } => encode(&self.forget(&user_id)?),
                 RoomCommand::Event { reader, event_id } => encode(&self.event(&reader, &event_id)?),
                 RoomCommand::Context { reader, event_id, limit, filter } => {

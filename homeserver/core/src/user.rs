@@ -12,7 +12,9 @@ mod filters;
 mod notify;
 mod password;
 mod people;
+mod presence;
 mod profile;
+mod profile_fields;
 mod push_rules;
 mod pushers;
 mod stored_event;
@@ -63,6 +65,10 @@ pub struct UserSyncObject {
     rules: RefCell<Option<Rc<Ruleset>>>,
     /// Whether all work is known to be done: deliveries, the most frequent of commands, leave none.
     idle: Cell<bool>,
+    /// When work that waits is due.
+    due: Cell<Option<i64>>,
+    /// Presence on its way, in memory only.
+    presence: presence::Pending,
 }
 
 /// Who uses the inbox.
@@ -88,6 +94,8 @@ impl Object for UserSyncObject {
             decoy: RefCell::default(),
             rules: RefCell::default(),
             idle: Cell::new(false),
+            due: Cell::new(None),
+            presence: presence::Pending::default(),
         })
     }
 
@@ -219,13 +227,12 @@ impl UserSyncObject {
 
     /// Mirrors the account, goes on with rooms that are being made, and tells rooms the profile.
     async fn do_work(&self) -> Option<i64> {
-        if self.idle.replace(true) {
-            return None;
+        let now = self.context.clock.now();
+        if self.idle.replace(true) && self.due.get().is_none_or(|due| due > now) {
+            return self.due.get();
         }
         let next = self.do_what_is_left().await;
-        if next.is_some() {
-            self.idle.set(false);
-        }
+        self.due.set(next);
         next
     }
 
@@ -240,6 +247,8 @@ impl UserSyncObject {
         let Some(failed) = results.into_iter().chain([people]).find_map(Result::err) else {
             return later;
         };
+        // Whoever comes next tries again, without waiting for the alarm.
+        self.idle.set(false);
         let now = self.context.clock.now();
         tracing::warn!(user.id = %self.user_id, "Work is left and is tried again: {failed}");
         if let Ok(Some(since)) = self.waiting_since()

@@ -55,13 +55,19 @@ pub enum PeopleCommand {
         /// The status message; `None`: none.
         status_msg: Option<String>,
     },
-    /// The presence of a user with whom the caller shares a room, or the caller's own; 403
-    /// `M_FORBIDDEN` for anybody else. → [`Presence`]
+    /// The presence of a user with whom the caller shares a room, or the caller's own (offline while
+    /// never set); 403 `M_FORBIDDEN` for anybody else. → [`Presence`]
     GetPresence {
         /// On whose behalf.
         caller: Caller,
         /// Whose.
         user_id: OwnedUserId,
+    },
+    /// The user's presence for somebody who is joined to these rooms; 403 `M_FORBIDDEN` unless the
+    /// user is joined to one of them. → [`Presence`], offline while never set
+    ShowPresence {
+        /// The rooms.
+        rooms: Vec<OwnedRoomId>,
     },
     /// A room-mate's presence, from a room. → the user's own [`Presence`], `None` while never set
     TakePresence {
@@ -69,6 +75,13 @@ pub enum PeopleCommand {
         user_id: OwnedUserId,
         /// The presence; `None`: never set, the user only asks.
         presence: Option<Presence>,
+    },
+    /// Those of these rooms that the user is joined to. → `Vec<OwnedRoomId>`
+    JoinedAmong {
+        /// On whose behalf.
+        caller: Caller,
+        /// The rooms.
+        rooms: Vec<String>,
     },
     /// Sets a profile field beyond name and avatar; `None` removes it. Answers once D1 knows. → `()`
     SetProfileField {

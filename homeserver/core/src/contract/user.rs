@@ -232,6 +232,25 @@ pub struct SyncRequest {
     pub filter: Option<String>,
     /// `full_state`.
     pub full_state: bool,
+    /// `set_presence`, if it was there.
+    #[serde(default)]
+    pub set_presence: Option<String>,
+    /// `use_state_after`.
+    #[serde(default)]
+    pub state_after: StateAfter,
+}
+
+/// Which state a `/sync` is to show
+/// ([MSC4222](https://github.com/matrix-org/matrix-spec-proposals/pull/4222)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StateAfter {
+    /// `state`: as it is before the timeline.
+    #[default]
+    No,
+    /// `state_after`: as it is after the timeline.
+    Stable,
+    /// The same under its unstable name.
+    Unstable,
 }
 
 /// The answer to a `/sync`.

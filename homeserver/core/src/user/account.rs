@@ -189,6 +189,7 @@ impl UserSyncObject {
     fn authenticate(&self, session: &SessionProof) -> Result<Authenticated> {
         let device_id = self.session_device(session)?;
         let account = self.account()?.ok_or_else(MatrixError::unknown_token)?;
+        self.seen_active(&device_id)?;
         Ok(Authenticated {
             user_id: self.user_id.clone(),
             device_id,

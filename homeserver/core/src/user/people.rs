@@ -20,15 +20,36 @@ impl UserSyncObject {
                 self.check(&caller)?;
                 encode(&self.tags(&room_id, &operation)?)
             }
-            _ => Err(crate::error::MatrixError::internal("not there yet")),
+            PeopleCommand::SetPresence { caller, presence, status_msg } => {
+                encode(&self.set_presence(&caller, &presence, status_msg)?)
+            }
+            PeopleCommand::GetPresence { caller, user_id } => encode(&self.get_presence(&caller, &user_id).await?),
+            PeopleCommand::ShowPresence { rooms } => encode(&self.presence_for(&rooms)?),
+            PeopleCommand::TakePresence { user_id, presence } => {
+                encode(&self.take_presence(&user_id, presence.as_ref())?)
+            }
+            PeopleCommand::JoinedAmong { caller, rooms } => {
+                self.check(&caller)?;
+                encode(&self.joined_among(&rooms)?)
+            }
+            PeopleCommand::SetProfileField { caller, name, value } => {
+                self.check(&caller)?;
+                encode(&self.set_profile_field(name, value).await?)
+            }
         }
     }
 
     /// Does what is left for pushers, presence and profile fields; returns when to go on.
     pub(super) async fn work_for_people(&self) -> (Option<i64>, Result<()>) {
-        match self.push_all().await {
-            Ok(later) => (later, Ok(())),
-            Err(error) => (None, Err(error)),
+        let fields = self.mirror_profile_fields().await;
+        let mut later = Vec::new();
+        let mut outcome = fields;
+        for done in [self.spread_presence().await, self.push_all().await] {
+            match done {
+                Ok(at) => later.extend(at),
+                Err(error) => outcome = Err(error),
+            }
         }
+        (later.into_iter().min(), outcome)
     }
 }

@@ -269,6 +269,8 @@ pub fn request(caller: &Caller, since: Option<&str>, filter: Option<&str>) -> Sy
         since: since.map(str::to_owned),
         filter: filter.map(str::to_owned),
         full_state: false,
+        set_presence: Some("offline".to_owned()),
+        state_after: hubbub_core::contract::user::StateAfter::No,
     }
 }
 

@@ -25,6 +25,7 @@ pub(super) const STEP: &[&str] = &[
         only INTEGER PRIMARY KEY CHECK (only = 1),
         chosen TEXT NOT NULL,
         status_msg TEXT,
+        device TEXT NOT NULL,
         seen_at INTEGER NOT NULL,
         active_at INTEGER NOT NULL,
         told TEXT NOT NULL,
@@ -41,4 +42,6 @@ pub(super) const STEP: &[&str] = &[
     "CREATE TABLE presence_rooms (
         room_id TEXT PRIMARY KEY
     ) STRICT, WITHOUT ROWID",
+    // Too many, perhaps: a room says so when it is told something.
+    "INSERT INTO presence_rooms (room_id) SELECT room_id FROM rooms WHERE membership = 'join' AND joined > 1",
 ];

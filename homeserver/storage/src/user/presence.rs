@@ -9,6 +9,8 @@ pub struct OwnPresence {
     pub chosen: String,
     /// The status message.
     pub status_msg: Option<String>,
+    /// The device that asked for it: only another that asks for more has a say while this one is there.
+    pub device: String,
     /// When a client was last seen; at most some minutes old while one is there.
     pub seen_at: i64,
     /// When the user was last active, likewise.
@@ -21,16 +23,17 @@ pub struct OwnPresence {
 
 /// The user's own presence; `None` while none was ever set.
 pub fn get_own(query: &dyn Query) -> Result<Option<OwnPresence>, DatabaseError> {
-    let row =
-        query.query_one("SELECT chosen, status_msg, seen_at, active_at, told, revision FROM own_presence", &[])?;
+    let row = query
+        .query_one("SELECT chosen, status_msg, device, seen_at, active_at, told, revision FROM own_presence", &[])?;
     row.map(|row| {
         Ok(OwnPresence {
             chosen: row.text(0)?,
             status_msg: row.optional_text(1)?,
-            seen_at: row.integer(2)?,
-            active_at: row.integer(3)?,
-            told: row.text(4)?,
-            revision: row.integer(5)?,
+            device: row.text(2)?,
+            seen_at: row.integer(3)?,
+            active_at: row.integer(4)?,
+            told: row.text(5)?,
+            revision: row.integer(6)?,
         })
     })
     .transpose()
@@ -39,10 +42,11 @@ pub fn get_own(query: &dyn Query) -> Result<Option<OwnPresence>, DatabaseError> 
 /// Writes the user's own presence.
 pub fn put_own(transaction: &dyn Transaction, own: &OwnPresence) -> Result<(), DatabaseError> {
     transaction.execute(
-        "INSERT INTO own_presence (only, chosen, status_msg, seen_at, active_at, told, revision) VALUES (1, ?, ?, ?, ?, ?, ?) ON CONFLICT (only) DO UPDATE SET chosen = excluded.chosen, status_msg = excluded.status_msg, seen_at = excluded.seen_at, active_at = excluded.active_at, told = excluded.told, revision = excluded.revision",
+        "INSERT INTO own_presence (only, chosen, status_msg, device, seen_at, active_at, told, revision) VALUES (1, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (only) DO UPDATE SET chosen = excluded.chosen, status_msg = excluded.status_msg, device = excluded.device, seen_at = excluded.seen_at, active_at = excluded.active_at, told = excluded.told, revision = excluded.revision",
         &[
             (&own.chosen).into(),
             own.status_msg.as_ref().into(),
+            (&own.device).into(),
             own.seen_at.into(),
             own.active_at.into(),
             (&own.told).into(),
@@ -140,6 +144,8 @@ pub fn set_room(transaction: &dyn Transaction, room_id: &str, shared: bool) -> R
         )?;
     } else {
         transaction.execute("DELETE FROM presence_rooms WHERE room_id = ?", &[room_id.into()])?;
+        // Who shares no room with anybody has no room-mates.
+        transaction.execute("DELETE FROM presence WHERE NOT EXISTS (SELECT 1 FROM presence_rooms)", &[])?;
     }
     Ok(())
 }
