@@ -224,6 +224,7 @@ fn config() -> Config {
         registration_token: None,
         default_room_version: RoomVersionId::V12,
         rate_limits: false,
+        support: hubbub_core::context::Support::default(),
         insecure_gateways: false,
         slack_api_url: String::new(),
         secrets: secrets(),

@@ -2,6 +2,7 @@
 //! ([spec](https://spec.matrix.org/v1.11/client-server-api/#server-discovery)).
 
 mod discover_homeserver;
+mod discover_support;
 mod get_capabilities;
 mod get_supported_versions;
 
@@ -9,5 +10,5 @@ use crate::endpoint::{Endpoint, typed};
 
 /// The endpoints of this area.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    vec![typed(discover_homeserver::handle), typed(get_capabilities::handle), typed(get_supported_versions::handle)]
+    vec![typed(discover_homeserver::handle), typed(discover_support::handle), typed(get_capabilities::handle), typed(get_supported_versions::handle)]
 }

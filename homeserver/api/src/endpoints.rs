@@ -5,7 +5,7 @@
 
 use crate::{
     account, admin, alias, appservice, config, context, discovery, endpoint::Endpoint, filter, membership, message,
-    pages, presence, profile, push, read_marker, receipt, redact, room, session, state, sync, tag, typing,
+    pages, presence, profile, push, read_marker, receipt, redact, room, session, state, sync, tag, typing, voip,
 };
 
 /// All endpoints.
@@ -34,6 +34,7 @@ pub(crate) fn all() -> Vec<Endpoint> {
         sync::endpoints(),
         tag::endpoints(),
         typing::endpoints(),
+        voip::endpoints(),
     ]
     .into_iter()
     .flatten()

@@ -40,6 +40,7 @@ mod sync;
 mod tag;
 mod tokens;
 mod typing;
+mod voip;
 
 use std::rc::Rc;
 

@@ -1,10 +1,10 @@
 //! The server's configuration, from the variables and secrets of `wrangler.toml`.
 
 use hubbub_core::{
-    context::{Config, Registration},
+    context::{Config, Registration, Support},
     secrets::Secrets,
 };
-use ruma::{RoomVersionId, ServerName};
+use ruma::{RoomVersionId, ServerName, UserId};
 use worker::Env;
 
 /// Why the server cannot run. Names the variable, never its value.
@@ -46,6 +46,7 @@ pub fn read(env: &Env) -> Result<(Config, Switches), Misconfigured> {
         default_room_version: RoomVersionId::try_from(variable(env, "DEFAULT_ROOM_VERSION")?.as_str())
             .map_err(|_| Misconfigured("DEFAULT_ROOM_VERSION is not a room version".to_owned()))?,
         rate_limits: optional(env, "RATE_LIMITS").as_deref() != Some("off"),
+        support: support(env)?,
         insecure_gateways: private_addresses,
         slack_api_url: variable(env, "SLACK_API_URL")?,
         secrets: Secrets::parse(
@@ -61,6 +62,16 @@ pub fn read(env: &Env) -> Result<(Config, Switches), Misconfigured> {
         failpoints: optional(env, "FAILPOINTS").as_deref() == Some("on"),
     };
     Ok((config, switches))
+}
+
+/// Whom to ask for help: nobody unless the operator says so.
+fn support(env: &Env) -> Result<Support, Misconfigured> {
+    let matrix_id = optional(env, "SUPPORT_MATRIX_ID").map(UserId::parse).transpose();
+    Ok(Support {
+        email: optional(env, "SUPPORT_EMAIL"),
+        matrix_id: matrix_id.map_err(|_| Misconfigured("SUPPORT_MATRIX_ID is not a user id".to_owned()))?,
+        page: optional(env, "SUPPORT_PAGE"),
+    })
 }
 
 /// A variable or secret (they are read alike) that must be there.

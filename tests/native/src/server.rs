@@ -59,6 +59,8 @@ pub struct Options {
     pub builtins: Vec<Builtin>,
     /// How further classes of objects are made, or the usual ones otherwise.
     pub factories: Vec<(Class, Factory)>,
+    /// Whom the server names for support.
+    pub support: hubbub_core::context::Support,
     /// D1 as an earlier server left it.
     pub directory: Option<NativeDirectory>,
 }
@@ -74,6 +76,7 @@ impl Default for Options {
             bridges: None,
             builtins: Vec::new(),
             factories: Vec::new(),
+            support: hubbub_core::context::Support::default(),
             directory: None,
         }
     }
@@ -316,6 +319,7 @@ fn config(options: &Options) -> Config {
         registration_token: (options.registration == Registration::Token).then(|| REGISTRATION_TOKEN.to_owned()),
         default_room_version: options.default_room_version.clone(),
         rate_limits: options.rate_limits,
+        support: options.support.clone(),
         insecure_gateways: false,
         slack_api_url: "https://slack.example/api/".to_owned(),
         secrets: secrets.expect("the test keys are right"),

@@ -209,6 +209,7 @@ impl World {
             registration_token: None,
             default_room_version: RoomVersionId::V12,
             rate_limits: false,
+            support: hubbub_core::context::Support::default(),
             insecure_gateways: false,
             slack_api_url: "https://slack.test/api/".to_owned(),
             secrets: Secrets::parse(

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use hubbub_core::error::Result;
 use ruma::api::client::discovery::get_capabilities::v3::{
-    self, Capabilities, ChangePasswordCapability, RoomVersionStability, RoomVersionsCapability,
+    self, Capabilities, ChangePasswordCapability, ProfileFieldsCapability, RoomVersionStability, RoomVersionsCapability,
     ThirdPartyIdChangesCapability,
 };
 
@@ -23,5 +23,6 @@ pub(crate) async fn handle(call: Call<Authenticated>, _: v3::Request) -> Result<
     capabilities.room_versions = RoomVersionsCapability::new(default, available);
     capabilities.change_password = ChangePasswordCapability::new(false);
     capabilities.thirdparty_id_changes = ThirdPartyIdChangesCapability::new(false);
+    capabilities.profile_fields = Some(ProfileFieldsCapability::new(true));
     Ok(v3::Response::new(capabilities))
 }

@@ -29,11 +29,14 @@ impl UserSyncObject {
             }
             if let Some(value) = &field.value {
                 let others = profile_fields::list(query)?;
+                let account = self.account()?.ok_or_else(|| MatrixError::not_found("There is no such user."))?;
+                let names = [account.displayname, account.avatar_url];
                 let size = others
                     .iter()
                     .filter(|(name, _)| *name != field.name)
                     .map(|(name, value)| name.len() + value.len())
                     .chain([field.name.len() + value.len()])
+                    .chain(names.into_iter().flatten().map(|name| name.len()))
                     .sum::<usize>();
                 if size > MAX_PROFILE_BYTES {
                     return Err(MatrixError::new(400, "M_PROFILE_TOO_LARGE", "A profile may have at most 64 KiB."));

@@ -149,6 +149,7 @@ impl World {
                 registration_token: None,
                 default_room_version: RoomVersionId::V12,
                 rate_limits: true,
+                support: hubbub_core::context::Support::default(),
                 insecure_gateways: false,
                 slack_api_url: String::new(),
                 secrets: Secrets::parse(&format!("ed25519 a {zeros}"), zeros, "admin token of tests").unwrap(),
