@@ -76,6 +76,11 @@ pub async fn handle(context: &Rc<Context>, request: http::Request<Vec<u8>>, peer
     }
 }
 
+/// The answer to a request that is refused before it can be read: with all headers that answers have.
+pub fn refusal(error: &hubbub_core::error::MatrixError) -> http::Response<Vec<u8>> {
+    respond::with_cors(respond::error(error))
+}
+
 /// Answers one request and waits natively, where the Worker would park a socket: `wait` resolves
 /// when the user's object may have something new, or after the given milliseconds.
 pub async fn handle_and_wait<W, F>(

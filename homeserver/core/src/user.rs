@@ -9,6 +9,7 @@ mod account_data;
 mod create_room;
 mod deliver;
 mod filters;
+mod limits;
 mod notify;
 mod password;
 mod people;
@@ -67,6 +68,8 @@ pub struct UserSyncObject {
     idle: Cell<bool>,
     /// When work that waits is due.
     due: Cell<Option<i64>>,
+    /// How much its sessions wrote lately.
+    writes: limits::Writes,
     /// Presence on its way, in memory only.
     presence: presence::Pending,
 }
@@ -95,12 +98,14 @@ impl Object for UserSyncObject {
             rules: RefCell::default(),
             idle: Cell::new(false),
             due: Cell::new(None),
+            writes: limits::Writes::default(),
             presence: presence::Pending::default(),
         })
     }
 
     fn handle(&self, command: UserCommand) -> LocalBoxFuture<'_, Result<Vec<u8>>> {
         Box::pin(async move {
+            self.limit(&command)?;
             let leaves_work = !matches!(command, UserCommand::Deliver(_));
             let reply = self.carry_out(command).await;
             if leaves_work {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use http::{HeaderValue, header};
+use http::HeaderValue;
 use hubbub_api::{Answer, Peer};
 use hubbub_core::error::MatrixError;
 use worker::{Env, Result, web_sys};
@@ -23,13 +23,13 @@ const ADDRESS_HEADER: &str = "cf-connecting-ip";
 pub async fn answer(request: web_sys::Request, env: &Env) -> Result<web_sys::Response> {
     let Ok(isolate) = isolate::get(env) else {
         let error = "This server is not configured; its log says what is missing.";
-        return http_message::write(refused(&MatrixError::new(500, "M_UNKNOWN", error)));
+        return http_message::write(hubbub_api::refusal(&MatrixError::new(500, "M_UNKNOWN", error)));
     };
     let response = match http_message::read(&request).await {
         Ok(request) => answer_read(&isolate, env, request).await,
-        Err(Unreadable::TooLarge) => refused(&MatrixError::too_large("The body is larger than 1 MiB.")),
+        Err(Unreadable::TooLarge) => hubbub_api::refusal(&MatrixError::too_large("The body is larger than 1 MiB.")),
         Err(Unreadable::Malformed) => {
-            refused(&MatrixError::invalid_param("The request's URL or a header is malformed."))
+            hubbub_api::refusal(&MatrixError::invalid_param("The request's URL or a header is malformed."))
         }
         Err(Unreadable::Broken(error)) => return Err(error.into()),
     };
@@ -63,15 +63,4 @@ async fn respond(isolate: &Isolate, request: http::Request<Vec<u8>>) -> http::Re
 fn wants_bill(isolate: &Isolate, request: &http::Request<Vec<u8>>) -> bool {
     let token = request.headers().get(BILL_HEADER).and_then(|token| token.to_str().ok());
     token.is_some_and(|token| isolate.context.config.secrets.is_admin_token(token))
-}
-
-/// What a request gets that never reaches the API.
-fn refused(error: &MatrixError) -> http::Response<Vec<u8>> {
-    let mut response = http::Response::new(error.body().to_string().into_bytes());
-    *response.status_mut() =
-        http::StatusCode::from_u16(error.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    response
 }

@@ -54,10 +54,14 @@ pub enum UserCommand {
         /// The new password.
         password: String,
     },
-    /// Who is behind a session. → [`Authenticated`]
+    /// Who is behind a session; 429 `M_LIMIT_EXCEEDED` when its user wrote too much. →
+    /// [`Authenticated`]
     Authenticate {
         /// The session.
         session: SessionProof,
+        /// Whether the request writes something.
+        #[serde(default)]
+        writes: bool,
     },
     /// Ends a session, or all of them. → `()`
     Logout {
