@@ -17,6 +17,7 @@ mod faults;
 mod holes;
 mod holes_in_sync;
 mod pages;
+mod push;
 mod rooms;
 mod sends;
 mod slack;
