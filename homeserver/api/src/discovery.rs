@@ -10,5 +10,10 @@ use crate::endpoint::{Endpoint, typed};
 
 /// The endpoints of this area.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    vec![typed(discover_homeserver::handle), typed(discover_support::handle), typed(get_capabilities::handle), typed(get_supported_versions::handle)]
+    vec![
+        typed(discover_homeserver::handle),
+        typed(discover_support::handle),
+        typed(get_capabilities::handle),
+        typed(get_supported_versions::handle),
+    ]
 }

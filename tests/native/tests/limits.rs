@@ -30,31 +30,53 @@ fn every_endpoint_that_writes_is_limited_and_says_how_long_to_wait() {
     let writes: Vec<(&str, Write<'_>)> = vec![
         ("send", Box::new(|client, number| client.send_with(&room_of(client), &number.to_string(), "hello"))),
         ("state", Box::new(|client, _| client.set_state(&room_of(client), "m.room.topic", "", &json!({"topic": "t"})))),
-        ("typing", Box::new(|client, _| {
-            client.put(["rooms", &room_of(client), "typing", &me(client)], &json!({"typing": false}))
-        })),
-        ("receipt", Box::new(|client, _| client.post(["rooms", &room_of(client), "receipt", "m.read", "$x"], &json!({})))),
+        (
+            "typing",
+            Box::new(|client, _| {
+                client.put(["rooms", &room_of(client), "typing", &me(client)], &json!({"typing": false}))
+            }),
+        ),
+        (
+            "receipt",
+            Box::new(|client, _| client.post(["rooms", &room_of(client), "receipt", "m.read", "$x"], &json!({}))),
+        ),
         ("markers", Box::new(|client, _| client.post(["rooms", &room_of(client), "read_markers"], &json!({})))),
         ("join", Box::new(|client, _| client.post(["join", &room_of(client)], &json!({})))),
         ("createRoom", Box::new(|client, _| client.post(["createRoom"], &json!({"room_version": "none"})))),
-        ("alias", Box::new(|client, _| {
-            client.put(["directory", "room", "#x:hub.example"], &json!({"room_id": room_of(client)}))
-        })),
+        (
+            "alias",
+            Box::new(|client, _| {
+                client.put(["directory", "room", "#x:hub.example"], &json!({"room_id": room_of(client)}))
+            }),
+        ),
         ("filter", Box::new(|client, _| client.post(["user", &me(client), "filter"], &json!({})))),
         ("account data", Box::new(|client, _| client.put(["user", &me(client), "account_data", "x"], &json!({})))),
-        ("tags", Box::new(|client, _| {
-            client.put(["user", &me(client), "rooms", &room_of(client), "tags", "u.x"], &json!({}))
-        })),
-        ("push rules", Box::new(|client, _| {
-            client.put(["pushrules", "global", "room", &room_of(client)], &json!({"actions": ["notify"]}))
-        })),
-        ("pushers", Box::new(|client, _| {
-            client.post(["pushers", "set"], &json!({"kind": null, "app_id": "a", "pushkey": "k"}))
-        })),
-        ("presence", Box::new(|client, _| {
-            client.put(["presence", &me(client), "status"], &json!({"presence": "online"}))
-        })),
-        ("name", Box::new(|client, _| client.put(["profile", &me(client), "displayname"], &json!({"displayname": "x"})))),
+        (
+            "tags",
+            Box::new(|client, _| {
+                client.put(["user", &me(client), "rooms", &room_of(client), "tags", "u.x"], &json!({}))
+            }),
+        ),
+        (
+            "push rules",
+            Box::new(|client, _| {
+                client.put(["pushrules", "global", "room", &room_of(client)], &json!({"actions": ["notify"]}))
+            }),
+        ),
+        (
+            "pushers",
+            Box::new(|client, _| {
+                client.post(["pushers", "set"], &json!({"kind": null, "app_id": "a", "pushkey": "k"}))
+            }),
+        ),
+        (
+            "presence",
+            Box::new(|client, _| client.put(["presence", &me(client), "status"], &json!({"presence": "online"}))),
+        ),
+        (
+            "name",
+            Box::new(|client, _| client.put(["profile", &me(client), "displayname"], &json!({"displayname": "x"}))),
+        ),
         ("field", Box::new(|client, _| client.put(["profile", &me(client), "m.tz"], &json!({"m.tz": "UTC"})))),
         ("field's end", Box::new(|client, _| client.delete(["profile", &me(client), "m.tz"]))),
     ];

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use hubbub_core::error::Result;
 use ruma::api::client::discovery::get_capabilities::v3::{
-    self, Capabilities, ChangePasswordCapability, ProfileFieldsCapability, RoomVersionStability, RoomVersionsCapability,
-    ThirdPartyIdChangesCapability,
+    self, Capabilities, ChangePasswordCapability, ProfileFieldsCapability, RoomVersionStability,
+    RoomVersionsCapability, ThirdPartyIdChangesCapability,
 };
 
 use crate::{call::Call, credentials::Authenticated, room::SUPPORTED_VERSIONS};

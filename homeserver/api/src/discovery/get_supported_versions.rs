@@ -11,12 +11,8 @@ use ruma::api::client::discovery::get_supported_versions::{Request, Response};
 use crate::{call::Call, credentials::Public};
 
 /// Mutual rooms, profile fields, and the state after the timeline.
-const FEATURES: [&str; 4] = [
-    "uk.half-shot.msc2666.query_mutual_rooms",
-    "uk.tcpip.msc4133",
-    "uk.tcpip.msc4133.stable",
-    "org.matrix.msc4222",
-];
+const FEATURES: [&str; 4] =
+    ["uk.half-shot.msc2666.query_mutual_rooms", "uk.tcpip.msc4133", "uk.tcpip.msc4133.stable", "org.matrix.msc4222"];
 
 pub(crate) async fn handle(_: Call<Public>, _: Request) -> Result<Response> {
     let versions = (1..=11).map(|minor| format!("v1.{minor}")).collect();

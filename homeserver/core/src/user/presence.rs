@@ -6,7 +6,10 @@
 //! with another local person. A change costs its row here and two at each room-mate. What is on its
 //! way to the rooms is in memory only: a crash loses at most one change, until the next.
 
-use std::{cell::RefCell, collections::BTreeSet};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+};
 
 use futures_util::{StreamExt as _, stream};
 use hubbub_storage::{
@@ -45,18 +48,24 @@ const ONLINE: &str = "online";
 const UNAVAILABLE: &str = "unavailable";
 const OFFLINE: &str = "offline";
 
-/// The rooms that do not know the newest presence yet.
+/// What is in memory only.
 #[derive(Default)]
-pub(super) struct Pending(RefCell<BTreeSet<String>>);
+pub(super) struct Pending {
+    /// The rooms that do not know the newest presence yet.
+    rooms: RefCell<BTreeSet<String>>,
+    /// When a client last polled for a user who was alone and has no row: for whoever comes to
+    /// share a room just then.
+    seen_alone: Cell<Option<i64>>,
+}
 
 impl Pending {
     /// These rooms are to be told.
     pub fn add(&self, rooms: impl IntoIterator<Item = String>) {
-        self.0.borrow_mut().extend(rooms);
+        self.rooms.borrow_mut().extend(rooms);
     }
 
     fn take(&self) -> BTreeSet<String> {
-        self.0.take()
+        self.rooms.take()
     }
 }
 
@@ -140,6 +149,7 @@ impl UserSyncObject {
         let now = self.context.clock.now();
         let Some(held) = presence::get_own(self.query())? else {
             if !explicit && presence::list_rooms(self.query())?.is_empty() {
+                self.presence.seen_alone.set(Some(now));
                 return Ok(());
             }
             let own = OwnPresence {
@@ -307,7 +317,16 @@ impl UserSyncObject {
 
     fn own_presence(&self) -> Result<Option<Presence>> {
         let now = self.context.clock.now();
-        Ok(presence::get_own(self.query())?.map(|own| Presence {
+        let Some(own) = presence::get_own(self.query())? else {
+            let seen = self.presence.seen_alone.get().filter(|seen| now - seen <= OFFLINE_AFTER_MS);
+            return Ok(seen.map(|seen| Presence {
+                revision: seen,
+                presence: ONLINE.to_owned(),
+                status_msg: None,
+                active_at: seen,
+            }));
+        };
+        Ok(Some(Presence {
             revision: own.revision,
             presence: shown(&own, now).to_owned(),
             status_msg: own.status_msg.clone(),

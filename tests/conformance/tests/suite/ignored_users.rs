@@ -19,9 +19,8 @@ async fn an_invite_of_an_ignored_user_does_not_come_down_sync() {
     let of_chris = chris.create_room(invite).await;
 
     let what = "the other invite";
-    let sync = alice.sync().since(&since).timeout(0).until_from_same_token(what, |sync| {
-        !sync.invited(&of_chris).is_null()
-    });
+    let sync =
+        alice.sync().since(&since).timeout(0).until_from_same_token(what, |sync| !sync.invited(&of_chris).is_null());
     assert!(sync.await.invited(&of_bob).is_null());
     let first = alice.sync().until(what, |sync| !sync.invited(&of_chris).is_null()).await;
     assert!(first.invited(&of_bob).is_null());
