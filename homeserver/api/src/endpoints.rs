@@ -5,7 +5,8 @@
 
 use crate::{
     account, admin, alias, appservice, config, context, discovery, endpoint::Endpoint, filter, membership, message,
-    pages, presence, profile, push, read_marker, receipt, redact, room, session, state, sync, tag, typing, voip,
+    pages, presence, profile, push, read_marker, receipt, redact, room, session, state, sync, tag, thirdparty, typing,
+    voip,
 };
 
 /// All endpoints.
@@ -33,6 +34,7 @@ pub(crate) fn all() -> Vec<Endpoint> {
         state::endpoints(),
         sync::endpoints(),
         tag::endpoints(),
+        thirdparty::endpoints(),
         typing::endpoints(),
         voip::endpoints(),
     ]

@@ -38,6 +38,7 @@ mod session;
 mod state;
 mod sync;
 mod tag;
+mod thirdparty;
 mod tokens;
 mod typing;
 mod voip;
