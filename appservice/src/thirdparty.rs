@@ -38,7 +38,14 @@ const MOST_RESULTS: usize = 100;
 
 /// The descriptions that were fetched: by appservice and protocol, with the time of their end.
 #[derive(Default)]
-pub struct Descriptions(RefCell<BTreeMap<(String, String), (i64, Option<Protocol>)>>);
+pub struct Descriptions(RefCell<BTreeMap<(String, String), Described>>);
+
+/// One that was fetched; `None`: the appservice had none to give.
+#[derive(Clone)]
+struct Described {
+    until: i64,
+    protocol: Option<Protocol>,
+}
 
 /// An appservice that registered for some protocols.
 struct Bridge {
@@ -98,10 +105,10 @@ fn bundled_protocol(id: &str, desc: &str) -> Protocol {
 async fn description(context: &Context, known: &Descriptions, bridge: &Bridge, protocol: &str) -> Option<Protocol> {
     let key = (bridge.id.clone(), protocol.to_owned());
     let now = context.clock.now();
-    if let Some((until, kept)) = known.0.borrow().get(&key)
-        && *until > now
+    if let Some(kept) = known.0.borrow().get(&key)
+        && kept.until > now
     {
-        return kept.clone();
+        return kept.protocol.clone();
     }
     let answer = ask(context, bridge, api::get_protocol::v1::Request::new(protocol.to_owned())).await;
     let fetched = answer.map(|answer| {
@@ -113,7 +120,7 @@ async fn description(context: &Context, known: &Descriptions, bridge: &Bridge, p
         protocol
     });
     let until = now + if fetched.is_some() { CACHE_MS } else { FAILED_MS };
-    known.0.borrow_mut().insert(key, (until, fetched.clone()));
+    known.0.borrow_mut().insert(key, Described { until, protocol: fetched.clone() });
     fetched
 }
 

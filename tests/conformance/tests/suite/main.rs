@@ -15,7 +15,6 @@ mod event_size;
 mod event_visibility;
 mod filters;
 mod forgetting;
-mod ignored_users;
 mod invites;
 mod login;
 mod logout;
