@@ -230,6 +230,8 @@ fn config() -> Config {
         default_room_version: RoomVersionId::V12,
         rate_limits: false,
         max_upload_bytes: 1_000_000,
+        support: hubbub_core::context::Support::default(),
+        insecure_gateways: false,
         slack_api_url: String::new(),
         secrets: secrets(),
     }

@@ -11,7 +11,7 @@ use crate::{
     objects,
     peer::RateLimit,
 };
-use http::header;
+use http::{Method, header};
 use hubbub_core::{
     context::Appservice,
     contract::{
@@ -160,7 +160,10 @@ impl Credentials for Authenticated {
         let Caller::Session(session) = &claim.caller else {
             return Ok(Self { claim, device_id: None, profile: None });
         };
-        let command = UserCommand::Authenticate { session: session.clone() };
+        let command = UserCommand::Authenticate {
+            session: session.clone(),
+            writes: !matches!(*call.request().method(), Method::GET | Method::HEAD),
+        };
         let answer: user::Authenticated = objects::call(&*call.context.objects, claim.address(), &command).await?;
         Ok(Self { claim, device_id: Some(answer.device_id), profile: Some(answer.profile) })
     }

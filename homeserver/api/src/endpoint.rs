@@ -41,6 +41,12 @@ pub(crate) fn of<R: Metadata>() -> Route {
     Route { method: R::METHOD, paths, in_spec: true }
 }
 
+/// A route of the specification where ruma's metadata would not do (one type for several
+/// endpoints, or a newer path).
+pub(crate) fn of_path(method: Method, path: &'static str) -> Route {
+    Route { method, paths: vec![path], in_spec: true }
+}
+
 /// A route of our own.
 pub(crate) fn own(method: Method, path: &'static str) -> Route {
     Route { method, paths: vec![path], in_spec: false }

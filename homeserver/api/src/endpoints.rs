@@ -5,8 +5,8 @@
 
 use crate::{
     account, admin, alias, appservice, config, context, device, discovery, endpoint::Endpoint, filter, media,
-    membership, message, pages, profile, push, read_marker, receipt, redact, relations, room, session, state, sync,
-    typing,
+    membership, message, pages, presence, profile, push, read_marker, receipt, redact, relations, room, session, state,
+    sync, tag, thirdparty, typing, voip,
 };
 
 /// All endpoints.
@@ -25,6 +25,7 @@ pub(crate) fn all() -> Vec<Endpoint> {
         membership::endpoints(),
         message::endpoints(),
         pages::endpoints(),
+        presence::endpoints(),
         profile::endpoints(),
         push::endpoints(),
         read_marker::endpoints(),
@@ -35,7 +36,10 @@ pub(crate) fn all() -> Vec<Endpoint> {
         session::endpoints(),
         state::endpoints(),
         sync::endpoints(),
+        tag::endpoints(),
+        thirdparty::endpoints(),
         typing::endpoints(),
+        voip::endpoints(),
     ]
     .into_iter()
     .flatten()

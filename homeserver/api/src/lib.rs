@@ -26,6 +26,8 @@ mod message;
 mod objects;
 mod pages;
 mod peer;
+mod people;
+mod presence;
 mod profile;
 mod push;
 mod read_marker;
@@ -38,9 +40,12 @@ mod router;
 mod session;
 mod state;
 mod sync;
+mod tag;
+mod thirdparty;
 mod tokens;
 mod typing;
 mod uia;
+mod voip;
 
 use std::rc::Rc;
 
@@ -77,6 +82,11 @@ pub async fn handle<B: Into<Body>>(context: &Rc<Context>, request: http::Request
         Ok(Outcome::Stream(response)) => Answer::Stream(respond::with_cors(response)),
         Err(error) => Answer::Response(respond::with_cors(respond::error(&error))),
     }
+}
+
+/// The answer to a request that is refused before it can be read: with all headers that answers have.
+pub fn refusal(error: &hubbub_core::error::MatrixError) -> http::Response<Vec<u8>> {
+    respond::with_cors(respond::error(error))
 }
 
 /// Answers one request and waits natively, where the Worker would park a socket: `wait` resolves

@@ -1,11 +1,13 @@
-//! Names and avatars ([spec](https://spec.matrix.org/v1.11/client-server-api/#profiles)).
+//! Names, avatars and other profile fields ([spec](https://spec.matrix.org/v1.11/client-server-api/#profiles)).
 
+mod field;
 mod get_avatar_url;
 mod get_display_name;
 mod get_profile;
 mod set_avatar_url;
 mod set_display_name;
 
+use http::Method;
 use hubbub_core::{
     contract::room::Profile,
     error::{MatrixError, Result},
@@ -17,12 +19,25 @@ use crate::{
     appservice::query,
     call::Call,
     credentials::{Authenticated, Claim, Credentials as _},
-    endpoint::{Endpoint, of, typed},
+    endpoint::{Endpoint, of, of_path, own, typed},
 };
 
 /// The endpoints of this area.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
+    const UNSTABLE: &str = "/_matrix/client/unstable/uk.tcpip.msc4133/profile/{user_id}/{field}";
     vec![
+        of_path(Method::GET, "/_matrix/client/v3/profile/{user_id}/{field}").raw(field::get),
+        of_path(Method::PUT, "/_matrix/client/v3/profile/{user_id}/{field}").raw(field::put),
+        own(Method::DELETE, "/_matrix/client/v3/profile/{user_id}/{field}")
+            .also(&[
+                "/_matrix/client/v3/profile/{user_id}/displayname",
+                "/_matrix/client/v3/profile/{user_id}/avatar_url",
+            ])
+            .raw(field::delete),
+        own(Method::GET, UNSTABLE).raw(field::get),
+        own(Method::PUT, UNSTABLE).raw(field::put),
+        own(Method::DELETE, UNSTABLE).raw(field::delete),
+        own(Method::GET, "/_matrix/client/unstable/uk.tcpip.msc4133/profile/{user_id}").raw(get_profile::handle),
         of::<profile::get_profile::v3::Request>().raw(get_profile::handle),
         typed(get_display_name::handle),
         typed(get_avatar_url::handle),

@@ -101,6 +101,17 @@ pub enum Registration {
     Open,
 }
 
+/// Whom `/.well-known/matrix/support` names; nothing by default.
+#[derive(Clone, Debug, Default)]
+pub struct Support {
+    /// The operator's email address.
+    pub email: Option<String>,
+    /// The operator's Matrix id.
+    pub matrix_id: Option<ruma::OwnedUserId>,
+    /// A page with help.
+    pub page: Option<String>,
+}
+
 /// The server's configuration, fixed while it runs.
 pub struct Config {
     /// The name in user ids; fixed at first start.
@@ -117,6 +128,10 @@ pub struct Config {
     pub rate_limits: bool,
     /// The largest file that may be uploaded, in bytes.
     pub max_upload_bytes: u64,
+    /// Whom to ask for help.
+    pub support: Support,
+    /// Whether push gateways may be called without TLS, for tests on one machine.
+    pub insecure_gateways: bool,
     /// The base URL of Slack's Web API, with a trailing slash.
     pub slack_api_url: String,
     /// The keys.

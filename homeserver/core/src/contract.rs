@@ -8,6 +8,7 @@ pub mod account;
 pub mod appservice;
 pub mod delivery;
 pub mod notifications;
+pub mod people;
 pub mod relation;
 pub mod room;
 pub mod uia;

@@ -19,6 +19,7 @@ mod inboxes;
 mod initial;
 mod membership;
 mod paging;
+mod presence;
 mod read;
 mod rebuild;
 mod relate;
@@ -107,6 +108,7 @@ impl Object for RoomObject {
                     encode(&self.set_receipt(&user_id, &receipt_type, thread_id, &event_id)?)
                 }
                 RoomCommand::SetTyping { user_id, timeout_ms } => encode(&self.set_typing(&user_id, timeout_ms)?),
+                RoomCommand::Presence { user_id, presence } => encode(&self.show_presence(&user_id, presence).await?),
                 RoomCommand::Forget { user_id } => encode(&self.forget(&user_id)?),
                 RoomCommand::Follow { user_id } => encode(&self.follow_from_now(&user_id).await?),
                 RoomCommand::Erase { user_id } => encode(&self.erase(&user_id)?),

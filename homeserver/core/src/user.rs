@@ -15,14 +15,20 @@ mod filters;
 mod first_sync;
 mod grants;
 mod guard;
+mod limits;
 mod notifications;
 mod notify;
 mod password;
+mod people;
+mod presence;
 mod profile;
+mod profile_fields;
 mod push_rules;
+mod pushers;
 mod refresh;
 mod stored_event;
 mod sync;
+mod tags;
 pub mod token;
 pub mod uia;
 mod unread;
@@ -71,6 +77,12 @@ pub struct UserSyncObject {
     rules: RefCell<Option<Rc<Ruleset>>>,
     /// Whether all work is known to be done: deliveries, the most frequent of commands, leave none.
     idle: Cell<bool>,
+    /// When work that waits is due.
+    due: Cell<Option<i64>>,
+    /// How much its sessions wrote lately.
+    writes: limits::Writes,
+    /// Presence on its way, in memory only.
+    presence: presence::Pending,
 }
 
 /// Who uses the inbox.
@@ -97,11 +109,15 @@ impl Object for UserSyncObject {
             decoy: RefCell::default(),
             rules: RefCell::default(),
             idle: Cell::new(false),
+            due: Cell::new(None),
+            writes: limits::Writes::default(),
+            presence: presence::Pending::default(),
         })
     }
 
     fn handle(&self, command: UserCommand) -> LocalBoxFuture<'_, Result<Vec<u8>>> {
         Box::pin(async move {
+            self.limit(&command)?;
             let leaves_work = !matches!(command, UserCommand::Deliver(_));
             let reply = self.carry_out(command).await;
             if leaves_work {
@@ -159,6 +175,7 @@ impl UserSyncObject {
                 encode(&self.set_profile(displayname, avatar_url).await?)
             }
             UserCommand::GetProfile => encode(&self.profile()?),
+            UserCommand::People(command) => self.handle_people(*command).await,
             UserCommand::Poke => {
                 self.idle.set(false);
                 self.work().await;
@@ -236,13 +253,12 @@ impl UserSyncObject {
     /// Mirrors the account, goes on with rooms that are being made, tells rooms the profile, and
     /// leaves those of a deactivated user.
     async fn do_work(&self) -> Option<i64> {
-        if self.idle.replace(true) {
-            return None;
+        let now = self.context.clock.now();
+        if self.idle.replace(true) && self.due.get().is_none_or(|due| due > now) {
+            return self.due.get();
         }
         let next = self.do_what_is_left().await;
-        if next.is_some() {
-            self.idle.set(false);
-        }
+        self.due.set(next);
         next
     }
 
@@ -259,7 +275,12 @@ impl UserSyncObject {
             self.tell_rooms().await,
             self.leave_rooms().await,
         ];
-        let failed = results.into_iter().find_map(Result::err)?;
+        let (later, people) = self.work_for_people().await;
+        let Some(failed) = results.into_iter().chain([people]).find_map(Result::err) else {
+            return later;
+        };
+        // Whoever comes next tries again, without waiting for the alarm.
+        self.idle.set(false);
         let now = self.context.clock.now();
         tracing::warn!(user.id = %self.user_id, "Work is left and is tried again: {failed}");
         if let Ok(Some(since)) = self.waiting_since()

@@ -10,6 +10,8 @@ pub mod deactivations;
 pub mod media;
 pub mod memberships;
 pub mod owner_links;
+pub mod profile_fields;
+pub mod pushkeys;
 pub mod url_previews;
 
 pub mod appservices;

@@ -16,6 +16,10 @@ pub mod inbox;
 pub mod jobs;
 pub mod mirror;
 pub mod parting;
+mod people;
+pub mod presence;
+pub mod profile_fields;
+pub mod pushers;
 pub mod receipts;
 pub mod sessions;
 pub mod state;
@@ -24,7 +28,7 @@ pub mod timeline;
 use crate::schema::Steps;
 
 /// The schema.
-pub const SCHEMA: Steps = &[FIRST, first_sync::STEP, credentials::STEP];
+pub const SCHEMA: Steps = &[FIRST, first_sync::STEP, credentials::STEP, people::STEP];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE account (

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use http::{HeaderValue, header};
+use http::HeaderValue;
 use hubbub_api::{Answer, Peer};
 use hubbub_core::error::MatrixError;
 use hubbub_storage::blobs::Body;
@@ -69,11 +69,5 @@ fn wants_bill<B>(isolate: &Isolate, request: &http::Request<B>) -> bool {
 
 /// What a request gets that never reaches the API.
 fn refused(error: &MatrixError) -> http::Response<Body> {
-    let mut response = http::Response::new(Body::Bytes(error.body().to_string().into_bytes()));
-    *response.status_mut() =
-        http::StatusCode::from_u16(error.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    response
+    hubbub_api::refusal(error).map(Body::Bytes)
 }

@@ -41,11 +41,12 @@ pub const REGISTRATION_TOKEN: &str = "swordfish";
 pub const MAX_UPLOAD_BYTES: u64 = 2_000_000;
 
 /// The migrations of D1, in order.
-pub const MIGRATIONS: [&str; 4] = [
+pub const MIGRATIONS: [&str; 5] = [
     include_str!("../../../migrations/0001_server.sql"),
     include_str!("../../../migrations/0002_inboxes.sql"),
     include_str!("../../../migrations/0003_media.sql"),
     include_str!("../../../migrations/0004_deactivations.sql"),
+    include_str!("../../../migrations/0005_people.sql"),
 ];
 
 /// What differs between test servers.
@@ -66,6 +67,8 @@ pub struct Options {
     pub builtins: Vec<Builtin>,
     /// How further classes of objects are made, or the usual ones otherwise.
     pub factories: Vec<(Class, Factory)>,
+    /// Whom the server names for support.
+    pub support: hubbub_core::context::Support,
     /// D1 as an earlier server left it.
     pub directory: Option<NativeDirectory>,
 }
@@ -81,6 +84,7 @@ impl Default for Options {
             bridges: None,
             builtins: Vec::new(),
             factories: Vec::new(),
+            support: hubbub_core::context::Support::default(),
             directory: None,
         }
     }
@@ -333,6 +337,8 @@ fn config(options: &Options) -> Config {
         default_room_version: options.default_room_version.clone(),
         rate_limits: options.rate_limits,
         max_upload_bytes: MAX_UPLOAD_BYTES,
+        support: options.support.clone(),
+        insecure_gateways: false,
         slack_api_url: "https://slack.example/api/".to_owned(),
         secrets: secrets.expect("the test keys are right"),
     }

@@ -148,8 +148,9 @@ fn a_deactivated_account_is_out_of_every_session_and_room_for_ever() {
         alice.join(room);
     }
     let invited = bob.create_room(&json!({"invite": [alice.user_id]}));
-    let waits = laptop.start_sync(&laptop.sync(None).next_batch());
     let since = bob.sync(None).next_batch();
+    // After what Bob's poll says of him.
+    let waits = laptop.start_sync(&laptop.sync(None).next_batch());
 
     let body = json!({ "auth": auth("alice") });
     let answer = alice.post(["account", "deactivate"], &body).ok();

@@ -5,12 +5,13 @@ use hubbub_native::{TestServer, client::request};
 use serde_json::json;
 
 #[test]
-fn versions_are_v1_1_to_v1_11_and_no_unstable_feature() {
+fn versions_are_v1_1_to_v1_11_and_the_unstable_features_are_there() {
     let versions = TestServer::new().get("/_matrix/client/versions").ok();
 
     let expected: Vec<String> = (1..=11).map(|minor| format!("v1.{minor}")).collect();
     assert_eq!(versions["versions"], json!(expected));
-    assert!(versions["unstable_features"].as_object().is_none_or(|features| features.is_empty()));
+    let features = versions["unstable_features"].as_object().unwrap();
+    assert!(features.values().all(|there| *there == true) && features.contains_key("org.matrix.msc4222"));
 }
 
 #[test]

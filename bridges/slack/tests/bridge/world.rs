@@ -213,6 +213,8 @@ impl World {
             default_room_version: RoomVersionId::V12,
             rate_limits: false,
             max_upload_bytes: 1_000_000,
+            support: hubbub_core::context::Support::default(),
+            insecure_gateways: false,
             slack_api_url: "https://slack.test/api/".to_owned(),
             secrets: Secrets::parse(
                 "ed25519 1 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 use hubbub_core::error::Result;
 use ruma::api::client::discovery::get_capabilities::v3::{
-    Capabilities, GetLoginTokenCapability, RoomVersionStability, RoomVersionsCapability, ThirdPartyIdChangesCapability,
+    Capabilities, GetLoginTokenCapability, ProfileFieldsCapability, RoomVersionStability, RoomVersionsCapability,
+    ThirdPartyIdChangesCapability,
 };
 
 use serde_json::json;
@@ -23,6 +24,7 @@ pub(crate) async fn handle(call: Call<Authenticated>) -> Result<Outcome> {
     let mut capabilities = Capabilities::new();
     capabilities.room_versions = RoomVersionsCapability::new(default, available);
     capabilities.thirdparty_id_changes = ThirdPartyIdChangesCapability::new(false);
+    capabilities.profile_fields = Some(ProfileFieldsCapability::new(true));
     capabilities.get_login_token = GetLoginTokenCapability::new(true);
     let mut capabilities = serde_json::to_value(&capabilities)?;
     if let Some(capabilities) = capabilities.as_object_mut() {

@@ -4,6 +4,7 @@ use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, value::RawValue};
 
+use super::people::Presence;
 use super::relation::RelationCommand;
 
 /// Who acts, as the session or the appservice token proved it.
@@ -57,6 +58,15 @@ pub enum RoomCommand {
         user_id: OwnedUserId,
         /// How long; `None`: stopped.
         timeout_ms: Option<i64>,
+    },
+    /// Shows a joined user's presence to the other local people who are joined (nothing, when it was
+    /// never set), and answers with theirs. → `Option` of `Vec<(OwnedUserId, Presence)>`: `None` when
+    /// presence does not travel through this room
+    Presence {
+        /// The user.
+        user_id: OwnedUserId,
+        /// The presence.
+        presence: Option<Presence>,
     },
     /// Marks the room forgotten for a user who left; refuses members (400 `M_UNKNOWN`). → `()`
     Forget {

@@ -8,6 +8,7 @@ use super::{
     account::AccountCommand,
     delivery::RoomDelivery,
     notifications::GetNotifications,
+    people::PeopleCommand,
     room::{CreateRoom, Profile},
 };
 
@@ -58,10 +59,14 @@ pub enum UserCommand {
         /// The new password.
         password: String,
     },
-    /// Who is behind a session. → [`Authenticated`]
+    /// Who is behind a session; 429 `M_LIMIT_EXCEEDED` when its user wrote too much. →
+    /// [`Authenticated`]
     Authenticate {
         /// The session.
         session: SessionProof,
+        /// Whether the request writes something.
+        #[serde(default)]
+        writes: bool,
     },
     /// Ends a session, or all of them. → `()`
     Logout {
@@ -169,6 +174,8 @@ pub enum UserCommand {
     },
     /// What is about the account itself.
     Account(AccountCommand),
+    /// Pushers, tags, presence, profile fields.
+    People(Box<PeopleCommand>),
     /// Does outstanding work; from Cron. → `()`
     Poke,
 }
@@ -253,6 +260,25 @@ pub struct SyncRequest {
     pub filter: Option<String>,
     /// `full_state`.
     pub full_state: bool,
+    /// `set_presence`, if it was there.
+    #[serde(default)]
+    pub set_presence: Option<String>,
+    /// `use_state_after`.
+    #[serde(default)]
+    pub state_after: StateAfter,
+}
+
+/// Which state a `/sync` is to show
+/// ([MSC4222](https://github.com/matrix-org/matrix-spec-proposals/pull/4222)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StateAfter {
+    /// `state`: as it is before the timeline.
+    #[default]
+    No,
+    /// `state_after`: as it is after the timeline.
+    Stable,
+    /// The same under its unstable name.
+    Unstable,
 }
 
 /// The answer to a `/sync`.

@@ -393,6 +393,7 @@ impl RoomObject {
             room_version: opened.row.version.clone(),
             power_levels: levels.map(|levels| levels.fields.content),
             creators: self.privileged_creators(query, opened)?,
+            company: if members_changed { Some(super::presence::has_company(query)?) } else { None },
             invite_state: match (user, membership.as_deref()) {
                 (Some(user), Some("invite")) => self.stripped_state(query, user)?,
                 _ => Vec::new(),

@@ -75,7 +75,7 @@ impl UserSyncObject {
             }
             UserCommand::Login { with, device } => encode(&self.login(&with, &device)?),
             UserCommand::SetPassword { password } => encode(&self.set_password(&password).await?),
-            UserCommand::Authenticate { session } => encode(&self.authenticate(&session)?),
+            UserCommand::Authenticate { session, writes } => encode(&self.authenticate(&session, writes)?),
             UserCommand::Logout { session, all } => encode(&self.logout(&session, all)?),
             _ => Err(MatrixError::internal("a command that is handled elsewhere")),
         }
@@ -198,9 +198,13 @@ impl UserSyncObject {
         Ok(())
     }
 
-    fn authenticate(&self, session: &SessionProof) -> Result<Authenticated> {
+    fn authenticate(&self, session: &SessionProof, writes: bool) -> Result<Authenticated> {
         let device_id = self.session_device(session)?;
+        if writes {
+            self.count_write()?;
+        }
         let account = self.account()?.ok_or_else(MatrixError::unknown_token)?;
+        self.seen_active(&device_id)?;
         Ok(Authenticated {
             user_id: self.user_id.clone(),
             device_id,

@@ -19,8 +19,9 @@ use ruma::{
     serde::Raw,
 };
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Map, Value as Json, value::RawValue};
 
+use super::account_data::ignored_users;
 use crate::{
     contract::delivery::{DeliveredEvent, RoomFacts},
     error::Result,
@@ -55,12 +56,40 @@ impl Notifications {
         Ok(Self { rules, context })
     }
 
+    /// How an event is to be notified (`sound`, `highlight`, …); `None`: it is not.
+    pub fn tweaks(&self, event: &RawValue) -> Result<Option<Map<String, Json>>> {
+        #[derive(Deserialize)]
+        struct Tweak {
+            set_tweak: String,
+            value: Option<Json>,
+        }
+        let actions = self.actions(event);
+        if !actions.iter().any(ruma::push::Action::should_notify) {
+            return Ok(None);
+        }
+        let mut tweaks = Map::new();
+        for action in &actions {
+            // Those that set no tweak are not of this form.
+            if let Ok(tweak) = serde_json::from_value::<Tweak>(serde_json::to_value(action)?) {
+                // “If set_tweak is highlight and no value is given, its value defaults to true.”
+                tweaks.insert(tweak.set_tweak, tweak.value.unwrap_or(Json::Bool(true)));
+            }
+        }
+        Ok(Some(tweaks))
+    }
+
+    fn actions(&self, event: &RawValue) -> Vec<ruma::push::Action> {
+        let raw: Raw<Json> = Raw::from_json(event.to_owned());
+        // Without thread subscriptions the rules never wait for anything.
+        self.rules.get_actions(&raw, &self.context).now_or_never().unwrap_or_default().to_vec()
+    }
+
     /// Judges an event of somebody else.
     pub fn judge(&self, query: &dyn Query, kept_from: i64, event: &DeliveredEvent) -> Result<Verdict> {
-        let raw: Raw<serde_json::Value> = Raw::from_json(event.event.clone());
-        // Without thread subscriptions the rules never wait for anything.
-        let actions = self.rules.get_actions(&raw, &self.context).now_or_never().unwrap_or_default();
-        let notify = if !actions.iter().any(ruma::push::Action::should_notify) {
+        let actions = self.actions(&event.event);
+        let notify = if !actions.iter().any(ruma::push::Action::should_notify)
+            || ignored_users(query)?.iter().any(|ignored| event.sender == ignored.as_str())
+        {
             Notify::Silent
         } else if actions.iter().any(ruma::push::Action::is_highlight) {
             Notify::Highlight

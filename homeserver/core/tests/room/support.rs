@@ -158,6 +158,8 @@ impl TestRoom {
                 default_room_version: RoomVersionId::V12,
                 rate_limits: true,
                 max_upload_bytes: 1_000_000,
+                support: hubbub_core::context::Support::default(),
+                insecure_gateways: false,
                 slack_api_url: String::new(),
                 secrets: Secrets::parse(
                     "ed25519 a_test YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1",

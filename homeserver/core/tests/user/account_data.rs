@@ -80,6 +80,8 @@ fn impossible_account_data_is_refused() {
     let refused = put(&user, &caller, None, &"t".repeat(300), &json!({}));
     assert_eq!(refusal(refused), (400, "M_INVALID_PARAM".to_owned()));
     for number in 0..1_000 {
+        // At the pace that the limit of writes allows.
+        user.world.clock.0.set(user.world.clock.0.get() + 100);
         put(&user, &caller, None, &number.to_string(), &json!({})).unwrap();
     }
     let refused = put(&user, &caller, None, "one more", &json!({}));

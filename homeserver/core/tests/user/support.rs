@@ -153,6 +153,8 @@ impl World {
                 default_room_version: RoomVersionId::V12,
                 rate_limits: true,
                 max_upload_bytes: 1_000_000,
+                support: hubbub_core::context::Support::default(),
+                insecure_gateways: false,
                 slack_api_url: String::new(),
                 secrets: Secrets::parse(&format!("ed25519 a {zeros}"), zeros, "admin token of tests").unwrap(),
             },
@@ -273,6 +275,8 @@ pub fn request(caller: &Caller, since: Option<&str>, filter: Option<&str>) -> Sy
         since: since.map(str::to_owned),
         filter: filter.map(str::to_owned),
         full_state: false,
+        set_presence: Some("offline".to_owned()),
+        state_after: hubbub_core::contract::user::StateAfter::No,
     }
 }
 

@@ -191,6 +191,24 @@ pub fn list_notifying(query: &dyn Query, wanted: Notifying<'_>) -> Result<Vec<Ke
         .collect()
 }
 
+/// The oldest kept event at or above an order_key that notified when it came and lies above a
+/// cursor (inbox position, order_key).
+pub fn first_notifying(
+    query: &dyn Query,
+    room_id: &str,
+    from: i64,
+    cursor: (i64, i64),
+) -> Result<Option<KeptEvent>, DatabaseError> {
+    query
+        .query_one(
+            "SELECT order_key, position, inbox_pos, notify, thread, event_id, event_type, state_key, sender, membership, device_id, transaction_id, ts, event, unsigned FROM timeline WHERE room_id = ? AND order_key >= ? AND event IS NOT NULL AND notify > 0 AND (inbox_pos > ? OR (inbox_pos = ? AND order_key > ?)) ORDER BY order_key LIMIT 1",
+            &[room_id.into(), from.into(), cursor.0.into(), cursor.0.into(), cursor.1.into()],
+        )?
+        .as_ref()
+        .map(KeptEvent::from_row)
+        .transpose()
+}
+
 /// The places of a stretch, newest first, kept or not.
 pub fn list_places(query: &dyn Query, stretch: Stretch<'_>) -> Result<Vec<Place>, DatabaseError> {
     query

@@ -18,6 +18,7 @@ mod holes;
 mod holes_in_sync;
 mod media;
 mod pages;
+mod push;
 mod rooms;
 mod sends;
 mod slack;

@@ -2,8 +2,9 @@
 
 use base64::Engine as _;
 use http::Method;
+use hubbub_core::context::Support;
 use hubbub_native::{
-    Client, Reply, TestServer,
+    Client, Options, Reply, TestServer,
     client::{path, request, with_query},
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -54,8 +55,9 @@ impl World {
 
     /// The world for one operation.
     pub fn new(operation: &str) -> Self {
-        let server = TestServer::new();
-        server.http().answer_by(|_| Ok(http::Response::new(b"{}".to_vec())));
+        let support = Support { page: Some("https://hub.example/help".to_owned()), ..Support::default() };
+        let server = TestServer::with(Options { support, ..Options::default() });
+        server.http().answer_by(|request| Ok(http::Response::new(outside(request.uri().path()).to_string().into())));
         // Hashing passwords is slow, and few operations ask for one.
         let has_password = PASSWORD_ASKED.contains(&operation);
         let alice = if has_password { server.register("alice") } else { server.account("alice") };
@@ -196,6 +198,20 @@ impl World {
         let login = self.server.request(request(Method::POST, &path(["login"]), None, Some(&body))).ok();
         text(&login, "refresh_token")
     }
+}
+
+/// What the appservice answers.
+fn outside(path: &str) -> Json {
+    if path.contains("/thirdparty/protocol/") {
+        return json!({
+            "user_fields": ["handle"],
+            "location_fields": ["channel"],
+            "icon": "mxc://hub.example/chirp",
+            "field_types": {"handle": {"regexp": "[a-z]+", "placeholder": "ana"}, "channel": {"regexp": ".+", "placeholder": "general"}},
+            "instances": [{"desc": "Chirp", "fields": {}, "network_id": "chirp"}],
+        });
+    }
+    if path.contains("/thirdparty/") { json!([]) } else { json!({}) }
 }
 
 fn media_id(made: &Json) -> String {
