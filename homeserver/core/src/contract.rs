@@ -6,6 +6,7 @@
 
 pub mod appservice;
 pub mod delivery;
+pub mod place;
 pub mod room;
 pub mod user;
 

@@ -13,10 +13,13 @@ mod deliver;
 mod ephemeral;
 pub mod event;
 mod initial;
+mod join_rule;
 mod membership;
 mod paging;
+mod place;
 mod read;
 mod rebuild;
+pub mod upgrade;
 mod view;
 pub mod visibility;
 
@@ -110,6 +113,7 @@ impl Object for RoomObject {
                 }
                 RoomCommand::JoinedMembers { reader } => encode(&self.joined_members(&reader)?),
                 RoomCommand::AliasPermissions { user_id } => encode(&self.alias_permissions(&user_id)?),
+                RoomCommand::Place(command) => self.handle_place(command).await,
                 RoomCommand::Export { after, limit } => encode(&self.export(after, limit)?),
                 RoomCommand::Rebuild => encode(&self.rebuild().await?),
                 RoomCommand::Poke => encode(&()),

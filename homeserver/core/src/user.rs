@@ -2,10 +2,11 @@
 //!
 //! `account` makes accounts and opens sessions, `token` is the form of access tokens.
 //! `deliver` takes what rooms send, `sync` answers from it; `unread` counts what was not read,
-//! by the rules of `push_rules`. `create_room` and `profile` are what spans other objects.
+//! by the rules of `push_rules`. `create_room`, `upgrade` and `profile` are what spans other objects.
 
 mod account;
 mod account_data;
+mod carry_over;
 mod create_room;
 mod deliver;
 mod filters;
@@ -17,6 +18,7 @@ mod stored_event;
 mod sync;
 pub mod token;
 mod unread;
+mod upgrade;
 
 use std::{
     cell::{Cell, RefCell},
@@ -138,6 +140,7 @@ impl UserSyncObject {
                 self.check(&caller)?;
                 encode(&self.set_profile(displayname, avatar_url).await?)
             }
+            UserCommand::Place(command) => self.handle_place(*command).await,
             UserCommand::GetProfile => encode(&self.profile()?),
             UserCommand::Poke => {
                 self.idle.set(false);
@@ -231,7 +234,8 @@ impl UserSyncObject {
             Ok(false) => return None,
             Err(_) => return Some(self.context.clock.now() + ALARM_DELAY_MS),
         }
-        let results = [self.mirror().await, self.resume_sagas().await, self.tell_rooms().await];
+        let results =
+            [self.mirror().await, self.resume_sagas().await, self.resume_upgrades().await, self.tell_rooms().await];
         let failed = results.into_iter().find_map(Result::err)?;
         let now = self.context.clock.now();
         tracing::warn!(user.id = %self.user_id, "Work is left and is tried again: {failed}");
@@ -250,8 +254,9 @@ impl UserSyncObject {
     fn waiting_since(&self) -> Result<Option<i64>> {
         let query = self.query();
         let sagas = user::jobs::list_room_sagas(query)?;
+        let upgrades = user::upgrades::list(query)?;
         let jobs = user::jobs::list_profile_jobs(query)?;
-        let oldest_saga = sagas.iter().map(|(_, since)| *since).min();
+        let oldest_saga = sagas.iter().chain(&upgrades).map(|(_, since)| *since).min();
         let oldest_job = jobs.iter().map(|job| job.created_at).min();
         Ok(oldest_saga.into_iter().chain(oldest_job).min())
     }

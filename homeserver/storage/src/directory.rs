@@ -8,6 +8,8 @@ pub mod aliases;
 pub mod archive;
 pub mod memberships;
 pub mod owner_links;
+pub mod public_rooms;
+pub mod reports;
 
 pub mod appservices;
 pub mod bridges;

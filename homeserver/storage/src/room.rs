@@ -11,6 +11,7 @@
 
 pub mod events;
 pub mod followers;
+pub mod listing;
 pub mod receipts;
 pub mod state;
 
@@ -37,7 +38,9 @@ pub fn position_of(order_key: i64) -> Option<i64> {
 pub const MAX_INITIAL: i64 = 1 << 20;
 
 /// The schema.
-pub const SCHEMA: Steps = &[&[
+pub const SCHEMA: Steps = &[FIRST, listing::STEP];
+
+const FIRST: &[&str] = &[
     "CREATE TABLE room (
         only INTEGER PRIMARY KEY CHECK (only = 1),
         room_id TEXT NOT NULL,
@@ -127,7 +130,7 @@ pub const SCHEMA: Steps = &[&[
     "CREATE TABLE forgotten (
         user_id TEXT PRIMARY KEY
     ) STRICT, WITHOUT ROWID",
-]];
+];
 
 /// The room's one row: what each append reads and writes.
 #[derive(Clone, Debug, PartialEq)]
@@ -234,6 +237,7 @@ pub fn wipe(transaction: &dyn Transaction) -> Result<(), DatabaseError> {
         "DELETE FROM receipts",
         "DELETE FROM typing",
         "DELETE FROM forgotten",
+        "DELETE FROM listing",
     ] {
         transaction.execute(statement, &[])?;
     }

@@ -16,11 +16,14 @@ pub mod receipts;
 pub mod sessions;
 pub mod state;
 pub mod timeline;
+pub mod upgrades;
 
 use crate::schema::Steps;
 
 /// The schema.
-pub const SCHEMA: Steps = &[&[
+pub const SCHEMA: Steps = &[FIRST, upgrades::STEP];
+
+const FIRST: &[&str] = &[
     "CREATE TABLE account (
         only INTEGER PRIMARY KEY CHECK (only = 1),
         owner INTEGER NOT NULL,
@@ -140,4 +143,4 @@ pub const SCHEMA: Steps = &[&[
         step INTEGER NOT NULL,
         created_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID",
-]];
+];

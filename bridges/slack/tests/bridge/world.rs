@@ -183,12 +183,15 @@ async fn yield_once() {
 impl World {
     pub fn new() -> Rc<Self> {
         crate::log::start();
-        let migration = include_str!("../../../../migrations/0001_server.sql");
+        let migrations = [
+            include_str!("../../../../migrations/0001_server.sql"),
+            include_str!("../../../../migrations/0003_places.sql"),
+        ];
         let world = Rc::new(Self {
             now: Cell::new(START),
             slack: FakeSlack::new(),
             homeserver: FakeHomeserver::default(),
-            directory: NativeDirectory::with_migrations([migration]).unwrap(),
+            directory: NativeDirectory::with_migrations(migrations).unwrap(),
             routes: RefCell::default(),
             passed: RefCell::default(),
             context: RefCell::default(),

@@ -70,7 +70,7 @@ pub struct RoomFacts {
     pub power_levels: Option<Box<RawValue>>,
     /// The creators whose power is unlimited (room version 12 on).
     pub creators: Vec<OwnedUserId>,
-    /// Stripped state for an invited follower; else empty.
+    /// Stripped state for a follower who is invited or knocks; else empty.
     pub invite_state: Vec<Box<RawValue>>,
 }
 

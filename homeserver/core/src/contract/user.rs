@@ -160,6 +160,8 @@ pub enum UserCommand {
         /// The token.
         token: String,
     },
+    /// Rooms as places: upgrades.
+    Place(Box<super::place::UserPlaceCommand>),
     /// Does outstanding work; from Cron. → `()`
     Poke,
 }

@@ -43,7 +43,7 @@ const HISTORY_SCAN: u32 = 250;
 const HEROES: u32 = 5;
 /// After this many milliseconds undelivered work is reported to D1's `stuck`.
 const STUCK_AFTER_MS: i64 = 60_000;
-/// What an invited user is told of a room
+/// What a user who was invited or knocks is told of a room
 /// ([spec](https://spec.matrix.org/v1.11/client-server-api/#stripped-state)).
 const STRIPPED: [&str; 8] = [
     "m.room.create",
@@ -384,7 +384,7 @@ impl RoomObject {
             power_levels: levels.map(|levels| levels.fields.content),
             creators: self.privileged_creators(query, opened)?,
             invite_state: match (user, membership.as_deref()) {
-                (Some(user), Some("invite")) => self.stripped_state(query, user)?,
+                (Some(user), Some("invite" | "knock")) => self.stripped_state(query, user)?,
                 _ => Vec::new(),
             },
         })
@@ -396,7 +396,8 @@ impl RoomObject {
             rows.extend(events::current(query, event_type, "")?);
         }
         let own = events::current(query, "m.room.member", user.as_str())?;
-        if let Some(inviter) = own.as_ref().map(|own| own.sender.as_str()) {
+        // Who knocks is nobody's guest.
+        if let Some(inviter) = own.as_ref().map(|own| own.sender.as_str()).filter(|inviter| *inviter != user.as_str()) {
             rows.extend(events::current(query, "m.room.member", inviter)?);
         }
         rows.extend(own);

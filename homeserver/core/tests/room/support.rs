@@ -143,7 +143,11 @@ impl TestRoom {
 
     pub fn with(version: RoomVersionId, join_rule: &str, visibility: &str) -> Self {
         let directory = Rc::new(
-            NativeDirectory::with_migrations([include_str!("../../../../migrations/0001_server.sql")]).unwrap(),
+            NativeDirectory::with_migrations([
+                include_str!("../../../../migrations/0001_server.sql"),
+                include_str!("../../../../migrations/0003_places.sql"),
+            ])
+            .unwrap(),
         );
         let inboxes = Rc::new(Inboxes::default());
         let clock = Rc::new(TestClock(Cell::new(START)));

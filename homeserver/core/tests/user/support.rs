@@ -137,8 +137,11 @@ impl World {
             calls: RefCell::default(),
             answer: RefCell::new(Box::new(|_, _| Ok(Ok(Json::Null)))),
         });
-        let migration = include_str!("../../../../migrations/0001_server.sql");
-        let directory = Rc::new(NativeDirectory::with_migrations([migration]).unwrap());
+        let migrations = [
+            include_str!("../../../../migrations/0001_server.sql"),
+            include_str!("../../../../migrations/0003_places.sql"),
+        ];
+        let directory = Rc::new(NativeDirectory::with_migrations(migrations).unwrap());
         let clock = Rc::new(FakeClock(Cell::new(1_000_000)));
         let zeros = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
         let context = Context {
