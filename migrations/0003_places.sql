@@ -46,6 +46,7 @@ CREATE TABLE reports (
     event_id TEXT,
     user_id TEXT,
     reason TEXT,
+    score INTEGER,                    -- from -100 to 0, as older clients send it
     PRIMARY KEY (created_at, report_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reports_by_reporter ON reports (reporter, created_at);

@@ -9,7 +9,7 @@ use hubbub_core::{
     error::{MatrixError, Result},
 };
 use hubbub_storage::directory::aliases;
-use ruma::{OwnedRoomId, RoomAliasId};
+use ruma::{OwnedRoomId, RoomAliasId, RoomOrAliasId};
 
 use crate::{
     credentials::Claim,
@@ -26,6 +26,14 @@ pub(crate) async fn resolve(context: &Context, alias: &RoomAliasId) -> Result<Ow
     let found = aliases::get(&*context.directory, alias.as_str()).await?;
     let found = found.ok_or_else(not_found)?;
     found.room_id.parse().map_err(MatrixError::internal)
+}
+
+/// The room of an id, as it is, or of an alias; 404 `M_NOT_FOUND` when that points nowhere.
+pub(crate) async fn resolve_either(context: &Context, room: &RoomOrAliasId) -> Result<OwnedRoomId> {
+    match <&RoomAliasId>::try_from(room) {
+        Ok(alias) => resolve(context, alias).await,
+        Err(_) => room.as_str().parse().map_err(MatrixError::invalid_param),
+    }
 }
 
 fn not_found() -> MatrixError {

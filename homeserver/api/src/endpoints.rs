@@ -4,8 +4,9 @@
 //! specification.
 
 use crate::{
-    account, admin, alias, appservice, config, context, discovery, endpoint::Endpoint, filter, membership, message,
-    pages, profile, push, read_marker, receipt, redact, room, session, state, sync, typing,
+    account, admin, alias, appservice, config, context, directory, discovery, endpoint::Endpoint, filter, knock,
+    membership, message, pages, profile, push, read_marker, receipt, redact, reporting, room, session, space, state,
+    sync, typing,
 };
 
 /// All endpoints.
@@ -17,8 +18,10 @@ pub(crate) fn all() -> Vec<Endpoint> {
         appservice::endpoints(),
         config::endpoints(),
         context::endpoints(),
+        directory::endpoints(),
         discovery::endpoints(),
         filter::endpoints(),
+        knock::endpoints(),
         membership::endpoints(),
         message::endpoints(),
         pages::endpoints(),
@@ -27,8 +30,10 @@ pub(crate) fn all() -> Vec<Endpoint> {
         read_marker::endpoints(),
         receipt::endpoints(),
         redact::endpoints(),
+        reporting::endpoints(),
         room::endpoints(),
         session::endpoints(),
+        space::endpoints(),
         state::endpoints(),
         sync::endpoints(),
         typing::endpoints(),

@@ -20,6 +20,8 @@ pub struct Report {
     pub user_id: Option<String>,
     /// Why.
     pub reason: Option<String>,
+    /// How offensive an event is, from -100 to 0.
+    pub score: Option<i64>,
 }
 
 impl Report {
@@ -32,6 +34,7 @@ impl Report {
             event_id: row.optional_text(4)?,
             user_id: row.optional_text(5)?,
             reason: row.optional_text(6)?,
+            score: row.optional_integer(7)?,
         })
     }
 }
@@ -66,8 +69,8 @@ pub async fn is_exhausted(
 pub async fn insert(directory: &dyn Directory, report: &Report) -> Result<(), DatabaseError> {
     run(
         directory,
-        "INSERT INTO reports (created_at, report_id, reporter, room_id, event_id, user_id, reason)
-         SELECT ?, ?, ?, ?, ?, ?, ?
+        "INSERT INTO reports (created_at, report_id, reporter, room_id, event_id, user_id, reason, score)
+         SELECT ?, ?, ?, ?, ?, ?, ?, ?
          WHERE EXISTS (SELECT 1 FROM rooms WHERE room_id = ?) OR EXISTS (SELECT 1 FROM accounts WHERE user_id = ?)",
         vec![
             report.created_at.into(),
@@ -77,6 +80,7 @@ pub async fn insert(directory: &dyn Directory, report: &Report) -> Result<(), Da
             report.event_id.clone().into(),
             report.user_id.clone().into(),
             report.reason.clone().into(),
+            report.score.into(),
             report.room_id.clone().into(),
             report.user_id.clone().into(),
         ],
@@ -94,7 +98,7 @@ pub async fn list(
     let (created_at, report_id) = before.unwrap_or((1 << 52, ""));
     let rows = run(
         directory,
-        "SELECT created_at, report_id, reporter, room_id, event_id, user_id, reason FROM reports
+        "SELECT created_at, report_id, reporter, room_id, event_id, user_id, reason, score FROM reports
          WHERE (created_at, report_id) < (?, ?) ORDER BY created_at DESC, report_id DESC LIMIT ?",
         vec![created_at.into(), report_id.into(), limit.into()],
     )
