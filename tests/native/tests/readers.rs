@@ -35,6 +35,9 @@ fn story(visibility: &str, ends: impl Fn(&Client, &Client, &str)) -> Story {
     Story { server, alice, bob, room, before, during, after }
 }
 
+/// How Bob's stay ends: by himself or by Alice.
+type End = fn(&Client, &Client, &str);
+
 fn leaves(_: &Client, bob: &Client, room: &str) {
     bob.leave(room);
 }
@@ -125,7 +128,7 @@ impl Story {
 
 #[test]
 fn whoever_is_out_reads_the_room_as_it_was_then() {
-    let ends: [(&str, fn(&Client, &Client, &str)); 4] =
+    let ends: [(&str, End); 4] =
         [("leave", leaves), ("leave", is_kicked), ("ban", is_banned), ("leave", is_invited_again)];
     for (visibility, heard) in
         [("shared", vec!["before", "during"]), ("joined", vec!["during"]), ("invited", vec!["during"])]

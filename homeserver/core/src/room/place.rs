@@ -7,6 +7,7 @@ use hubbub_storage::{
     database::{Query, transaction},
     room::{
         events::{self, EventRow},
+        followers::ARCHIVE,
         listing, state,
     },
 };
@@ -77,7 +78,7 @@ impl RoomObject {
             self.save(transaction, &mut row)
         })?;
         self.context.failpoints.pass("room.after_listing").await;
-        let _held = self.in_flight.lock(&format!("archive:{ARCHIVE_ID}")).await;
+        let _held = self.in_flight.lock(&format!("{ARCHIVE}:{ARCHIVE_ID}")).await;
         if let Err(error) = self.archive_all().await {
             tracing::warn!(room.id = %self.room_id, "The directory is behind: {error}");
         }
@@ -190,7 +191,7 @@ fn unknown_place() -> MatrixError {
     MatrixError::not_found("There is no such room, or you may not look at it.")
 }
 
-/// The users of this server with an inbox among these ids.
+/// User ids as they are stored.
 pub(super) fn parse_users(ids: Vec<String>) -> Result<Vec<OwnedUserId>> {
     ids.into_iter().map(|id| OwnedUserId::try_from(id).map_err(MatrixError::internal)).collect()
 }
