@@ -1,7 +1,7 @@
 //! Replacing a room by one of another version
 //! ([spec](https://spec.matrix.org/v1.11/client-server-api/#room-upgrades)).
 //!
-//! The old room says what is to be copied ([`RoomObject::plan_upgrade`]); [`successor`] makes of it
+//! The old room says what is to be copied (`plan_upgrade`); [`successor`] makes of it
 //! the whole new room, before anything of it exists. `user/upgrade.rs` carries it through.
 
 use hubbub_storage::{
