@@ -6,6 +6,7 @@ mod bridges;
 mod media;
 mod owner_link;
 mod rebuild_room;
+mod reports;
 
 use http::Method;
 
@@ -18,6 +19,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         own(Method::POST, "/_hubbub/admin/v1/rebuild-room").raw(rebuild_room::handle),
         own(Method::DELETE, "/_hubbub/admin/v1/media/{media_id}").raw(media::delete),
         own(Method::POST, "/_hubbub/admin/v1/delete-media").raw(media::delete_many),
+        own(Method::GET, "/_hubbub/admin/v1/reports").raw(reports::list),
+        own(Method::DELETE, "/_hubbub/admin/v1/reports/{report_id}").raw(reports::delete),
         own(Method::GET, "/_hubbub/admin/v1/appservices").raw(appservices::list),
         own(Method::POST, "/_hubbub/admin/v1/appservices").raw(appservices::register),
         own(Method::DELETE, "/_hubbub/admin/v1/appservices/{appservice_id}").raw(appservices::unregister),

@@ -9,7 +9,7 @@ use hubbub_core::{
     error::{MatrixError, Result},
 };
 use hubbub_storage::directory::aliases;
-use ruma::{OwnedRoomId, RoomAliasId};
+use ruma::{OwnedRoomId, RoomAliasId, RoomOrAliasId};
 
 use crate::{
     appservice::query,
@@ -34,6 +34,18 @@ pub(crate) async fn resolve(context: &Context, asking: Option<&Claim>, alias: &R
     }
     let found = found.ok_or_else(not_found)?;
     found.room_id.parse().map_err(MatrixError::internal)
+}
+
+/// The room of an id, as it is, or of an alias; 404 `M_NOT_FOUND` when that points nowhere.
+pub(crate) async fn resolve_either(
+    context: &Context,
+    asking: Option<&Claim>,
+    room: &RoomOrAliasId,
+) -> Result<OwnedRoomId> {
+    match <&RoomAliasId>::try_from(room) {
+        Ok(alias) => resolve(context, asking, alias).await,
+        Err(_) => room.as_str().parse().map_err(MatrixError::invalid_param),
+    }
 }
 
 fn not_found() -> MatrixError {

@@ -3,10 +3,16 @@
 
 pub(crate) mod query;
 mod request_ping;
+mod set_room_visibility;
 
-use crate::endpoint::{Endpoint, typed};
+use ruma::api::client::appservice;
+
+use crate::endpoint::{Endpoint, of, typed};
 
 /// The endpoints of this area.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    vec![typed(request_ping::handle)]
+    vec![
+        typed(request_ping::handle),
+        of::<appservice::set_room_visibility::v3::Request>().raw(set_room_visibility::handle),
+    ]
 }

@@ -4,9 +4,9 @@
 //! specification.
 
 use crate::{
-    account, admin, alias, appservice, config, context, device, discovery, endpoint::Endpoint, filter, media,
-    membership, message, pages, presence, profile, push, read_marker, receipt, redact, relations, room, session, state,
-    sync, tag, thirdparty, typing, voip,
+    account, admin, alias, appservice, config, context, device, directory, discovery, endpoint::Endpoint, filter,
+    knock, media, membership, message, pages, presence, profile, push, read_marker, receipt, redact, relations,
+    reporting, room, session, space, state, sync, tag, thirdparty, typing, voip,
 };
 
 /// All endpoints.
@@ -19,8 +19,10 @@ pub(crate) fn all() -> Vec<Endpoint> {
         config::endpoints(),
         context::endpoints(),
         device::endpoints(),
+        directory::endpoints(),
         discovery::endpoints(),
         filter::endpoints(),
+        knock::endpoints(),
         media::endpoints(),
         membership::endpoints(),
         message::endpoints(),
@@ -32,8 +34,10 @@ pub(crate) fn all() -> Vec<Endpoint> {
         receipt::endpoints(),
         redact::endpoints(),
         relations::endpoints(),
+        reporting::endpoints(),
         room::endpoints(),
         session::endpoints(),
+        space::endpoints(),
         state::endpoints(),
         sync::endpoints(),
         tag::endpoints(),

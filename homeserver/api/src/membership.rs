@@ -52,7 +52,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 }
 
 /// A change of membership by the user who asks, with nothing but a reason.
-fn change(
+pub(crate) fn change(
     call: &Call<Authenticated>,
     target: OwnedUserId,
     action: MembershipAction,
@@ -67,12 +67,12 @@ fn change(
         profile: Profile::default(),
         timestamp: None,
         // Clients read what they did: the list of joined rooms right after a join or leave.
-        read_your_writes: matches!(action, MembershipAction::Join | MembershipAction::Leave),
+        read_your_writes: matches!(action, MembershipAction::Join | MembershipAction::Knock | MembershipAction::Leave),
     }
 }
 
 /// Has the room carry the change out.
-async fn carry_out(call: &Call<Authenticated>, room_id: &RoomId, change: ChangeMembership) -> Result<()> {
+pub(crate) async fn carry_out(call: &Call<Authenticated>, room_id: &RoomId, change: ChangeMembership) -> Result<()> {
     let command = RoomCommand::ChangeMembership(Box::new(change));
     let _: Sent = objects::room(call, room_id, &command).await?;
     Ok(())

@@ -9,6 +9,7 @@ pub mod appservice;
 pub mod delivery;
 pub mod notifications;
 pub mod people;
+pub mod place;
 pub mod relation;
 pub mod room;
 pub mod uia;

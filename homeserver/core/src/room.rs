@@ -17,14 +17,17 @@ mod erasure;
 pub mod event;
 mod inboxes;
 mod initial;
+mod join_rule;
 mod membership;
 mod paging;
+mod place;
 mod presence;
 mod read;
 mod rebuild;
 mod relate;
 mod related;
 mod times;
+pub mod upgrade;
 mod view;
 pub mod visibility;
 
@@ -127,6 +130,7 @@ impl Object for RoomObject {
                 }
                 RoomCommand::JoinedMembers { reader } => encode(&self.joined_members(&reader)?),
                 RoomCommand::AliasPermissions { user_id } => encode(&self.alias_permissions(&user_id)?),
+                RoomCommand::Place(command) => self.handle_place(command).await,
                 RoomCommand::Export { after, limit } => encode(&self.export(after, limit)?),
                 RoomCommand::Rebuild => encode(&self.rebuild().await?),
                 RoomCommand::Poke => encode(&()),

@@ -3,10 +3,11 @@
 //! `account` makes accounts and opens sessions, `refresh` checks and renews them, `token` is the form
 //! of tokens. `devices` has what else is about the account, `deactivate` ends it.
 //! `deliver` takes what rooms send, `sync` answers from it; `unread` counts what was not read,
-//! by the rules of `push_rules`. `create_room` and `profile` are what spans other objects.
+//! by the rules of `push_rules`. `create_room`, `upgrade` and `profile` are what spans other objects.
 
 mod account;
 mod account_data;
+mod carry_over;
 mod create_room;
 mod deactivate;
 mod deliver;
@@ -32,6 +33,7 @@ mod tags;
 pub mod token;
 pub mod uia;
 mod unread;
+mod upgrade;
 
 use std::{
     cell::{Cell, RefCell},
@@ -174,6 +176,7 @@ impl UserSyncObject {
                 self.check(&caller)?;
                 encode(&self.set_profile(displayname, avatar_url).await?)
             }
+            UserCommand::Place(command) => self.handle_place(*command).await,
             UserCommand::GetProfile => encode(&self.profile()?),
             UserCommand::People(command) => self.handle_people(*command).await,
             UserCommand::Poke => {
@@ -272,6 +275,7 @@ impl UserSyncObject {
             self.mirror().await,
             self.gather_rooms().await,
             self.resume_sagas().await,
+            self.resume_upgrades().await,
             self.tell_rooms().await,
             self.leave_rooms().await,
         ];
@@ -298,8 +302,9 @@ impl UserSyncObject {
     fn waiting_since(&self) -> Result<Option<i64>> {
         let query = self.query();
         let sagas = user::jobs::list_room_sagas(query)?;
+        let upgrades = user::upgrades::list(query)?;
         let jobs = user::jobs::list_profile_jobs(query)?;
-        let oldest_saga = sagas.iter().map(|(_, since)| *since).min();
+        let oldest_saga = sagas.iter().chain(&upgrades).map(|(_, since)| *since).min();
         let oldest_job = jobs.iter().map(|job| job.created_at).min();
         let oldest_parting = user::parting::list(query)?.iter().map(|job| job.created_at).min();
         let oldest = [oldest_saga, oldest_job, oldest_parting, self.gathering_since()?];

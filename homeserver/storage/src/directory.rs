@@ -11,7 +11,9 @@ pub mod media;
 pub mod memberships;
 pub mod owner_links;
 pub mod profile_fields;
+pub mod public_rooms;
 pub mod pushkeys;
+pub mod reports;
 pub mod url_previews;
 
 pub mod appservices;

@@ -12,6 +12,7 @@
 pub mod erasures;
 pub mod events;
 pub mod followers;
+pub mod listing;
 pub mod receipts;
 pub mod relations;
 pub mod state;
@@ -40,7 +41,7 @@ pub fn position_of(order_key: i64) -> Option<i64> {
 pub const MAX_INITIAL: i64 = 1 << 20;
 
 /// The schema.
-pub const SCHEMA: Steps = &[FIRST, erasures::STEP, relations::STEP];
+pub const SCHEMA: Steps = &[FIRST, erasures::STEP, relations::STEP, listing::STEP];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE room (
@@ -239,6 +240,7 @@ pub fn wipe(transaction: &dyn Transaction) -> Result<(), DatabaseError> {
         "DELETE FROM receipts",
         "DELETE FROM typing",
         "DELETE FROM forgotten",
+        "DELETE FROM listing",
     ]
     .into_iter()
     .chain(relations::WIPE)

@@ -24,11 +24,12 @@ pub mod receipts;
 pub mod sessions;
 pub mod state;
 pub mod timeline;
+pub mod upgrades;
 
 use crate::schema::Steps;
 
 /// The schema.
-pub const SCHEMA: Steps = &[FIRST, first_sync::STEP, credentials::STEP, people::STEP];
+pub const SCHEMA: Steps = &[FIRST, first_sync::STEP, credentials::STEP, people::STEP, upgrades::STEP];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE account (

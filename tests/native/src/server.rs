@@ -41,12 +41,13 @@ pub const REGISTRATION_TOKEN: &str = "swordfish";
 pub const MAX_UPLOAD_BYTES: u64 = 2_000_000;
 
 /// The migrations of D1, in order.
-pub const MIGRATIONS: [&str; 5] = [
+pub const MIGRATIONS: [&str; 6] = [
     include_str!("../../../migrations/0001_server.sql"),
     include_str!("../../../migrations/0002_inboxes.sql"),
     include_str!("../../../migrations/0003_media.sql"),
     include_str!("../../../migrations/0004_deactivations.sql"),
     include_str!("../../../migrations/0005_people.sql"),
+    include_str!("../../../migrations/0006_places.sql"),
 ];
 
 /// What differs between test servers.

@@ -186,6 +186,7 @@ impl World {
         let migrations = [
             include_str!("../../../../migrations/0001_server.sql"),
             include_str!("../../../../migrations/0004_deactivations.sql"),
+            include_str!("../../../../migrations/0006_places.sql"),
         ];
         let world = Rc::new(Self {
             now: Cell::new(START),

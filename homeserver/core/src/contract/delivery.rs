@@ -74,7 +74,7 @@ pub struct RoomFacts {
     /// through it. `None`: unchanged since the delivery before.
     #[serde(default)]
     pub company: Option<bool>,
-    /// Stripped state for an invited follower; else empty.
+    /// Stripped state for a follower who is invited or knocks; else empty.
     pub invite_state: Vec<Box<RawValue>>,
 }
 

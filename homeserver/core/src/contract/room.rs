@@ -145,6 +145,8 @@ pub enum RoomCommand {
         /// Who asks.
         user_id: OwnedUserId,
     },
+    /// The room as a place: directory, summary, upgrades.
+    Place(super::place::PlaceCommand),
     /// All events with what the room knows of them, for exports and tests, by pages of order_key.
     /// → [`ExportPage`]
     Export {
@@ -250,7 +252,9 @@ pub enum MembershipAction {
     Join,
     /// `/invite`.
     Invite,
-    /// `/leave`, rejecting an invite included.
+    /// `/knock`.
+    Knock,
+    /// `/leave`, rejecting an invite or withdrawing a knock included.
     Leave,
     /// `/kick`: only who is in the room (or invited) can be kicked.
     Kick,

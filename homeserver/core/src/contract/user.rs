@@ -176,6 +176,8 @@ pub enum UserCommand {
     Account(AccountCommand),
     /// Pushers, tags, presence, profile fields.
     People(Box<PeopleCommand>),
+    /// Rooms as places: upgrades.
+    Place(Box<super::place::UserPlaceCommand>),
     /// Does outstanding work; from Cron. → `()`
     Poke,
 }

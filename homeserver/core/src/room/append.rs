@@ -22,6 +22,7 @@ use serde_json::value::to_raw_value;
 use super::{
     Opened, RoomObject, bridged,
     event::{Draft, Pdu, Reference, Signed, canonical_object, pruned, reference_to, sign},
+    join_rule::Admission,
 };
 use crate::{
     context::AppserviceList,
@@ -60,7 +61,8 @@ impl RoomObject {
         {
             self.learn_inbox(&appservices, &target).await;
         }
-        let sent = self.append_in_transaction(&appservices, &send)?;
+        let admission = self.admission_of(&send).await?;
+        let sent = self.append_in_transaction(&appservices, &send, &admission)?;
         self.context.failpoints.pass("room.after_append").await;
         if send.read_your_writes {
             self.settle(&send.actor.user_id, sent.position).await?;
@@ -68,7 +70,12 @@ impl RoomObject {
         Ok(sent)
     }
 
-    fn append_in_transaction(&self, appservices: &AppserviceList, send: &SendEvent) -> Result<Sent> {
+    fn append_in_transaction(
+        &self,
+        appservices: &AppserviceList,
+        send: &SendEvent,
+        admission: &Admission,
+    ) -> Result<Sent> {
         transaction(self.database.as_ref(), |transaction| {
             let mut opened = self.opened(transaction.as_query())?;
             // A transaction id belongs to a device and an endpoint: redactions have one of their own.
@@ -76,6 +83,9 @@ impl RoomObject {
             let transaction_key = send.transaction_id.as_ref().map(|id| format!("{}|{scope}{id}", send.actor.device));
             let mut content = canonical_object(send.content.get())?;
             self.check_sensible(transaction.as_query(), &opened, send, &content)?;
+            if send.event_type == "m.room.member" && send.state_key.is_some() {
+                self.admit(transaction.as_query(), &opened, &send.actor.user_id, admission, &mut content)?;
+            }
             let redacts = redacted_by(&mut content, send, &opened)?;
             let sent = self.append(
                 transaction,

@@ -9,7 +9,7 @@ use hubbub_storage::{
     room::{
         events::{self, EventRow},
         followers::ARCHIVE,
-        receipts,
+        listing, receipts,
     },
 };
 use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
@@ -83,7 +83,7 @@ impl RoomObject {
         for receipt in receipts::changed(query, after, through)? {
             statements.push(archive::put_receipt(room_id, &receipt));
         }
-        if rows.iter().any(|row| row.state_key.is_some()) {
+        if rows.iter().any(|row| row.state_key.is_some()) || listing::changed(query, after, through)? {
             statements.push(archive::put_room(&self.directory_room(query, opened, through)?));
         }
         Ok(statements)
@@ -103,6 +103,11 @@ impl RoomObject {
             name: field("m.room.name", "name")?,
             topic: field("m.room.topic", "topic")?,
             canonical_alias: field("m.room.canonical_alias", "alias")?,
+            avatar_url: field("m.room.avatar", "url")?,
+            room_type: field("m.room.create", "type")?,
+            join_rule: field("m.room.join_rules", "join_rule")?,
+            history_visibility: field("m.room.history_visibility", "history_visibility")?,
+            guest_access: field("m.room.guest_access", "guest_access")?,
             joined_members: opened.row.joined,
             position,
         })

@@ -45,7 +45,7 @@ const HISTORY_SCAN: u32 = 250;
 const HEROES: u32 = 5;
 /// After this many milliseconds undelivered work is reported to D1's `stuck`.
 const STUCK_AFTER_MS: i64 = 60_000;
-/// What an invited user is told of a room
+/// What a user who was invited or knocks is told of a room
 /// ([spec](https://spec.matrix.org/v1.11/client-server-api/#stripped-state)).
 const STRIPPED: [&str; 8] = [
     "m.room.create",
@@ -395,7 +395,7 @@ impl RoomObject {
             creators: self.privileged_creators(query, opened)?,
             company: if members_changed { Some(super::presence::has_company(query)?) } else { None },
             invite_state: match (user, membership.as_deref()) {
-                (Some(user), Some("invite")) => self.stripped_state(query, user)?,
+                (Some(user), Some("invite" | "knock")) => self.stripped_state(query, user)?,
                 _ => Vec::new(),
             },
         })
@@ -407,7 +407,8 @@ impl RoomObject {
             rows.extend(events::current(query, event_type, "")?);
         }
         let own = events::current(query, "m.room.member", user.as_str())?;
-        if let Some(inviter) = own.as_ref().map(|own| own.sender.as_str()) {
+        // Who knocks is nobody's guest.
+        if let Some(inviter) = own.as_ref().map(|own| own.sender.as_str()).filter(|inviter| *inviter != user.as_str()) {
             rows.extend(events::current(query, "m.room.member", inviter)?);
         }
         rows.extend(own);

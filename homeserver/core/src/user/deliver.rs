@@ -101,6 +101,10 @@ impl Taking<'_> {
         self.take_typing()?;
         self.take_facts(&self.delivery.room)?;
         self.take_company()?;
+        if self.room.membership == "join" && self.room.membership_pos == self.inbox_pos {
+            let object = self.object;
+            self.changed |= object.carry_over_on_join(self.transaction, &self.delivery.room_id, self.inbox_pos)?;
+        }
         if self.room.membership != "join" {
             self.unread = UnreadEvents::default();
         }

@@ -145,6 +145,7 @@ impl TestRoom {
         let migrations = [
             include_str!("../../../../migrations/0001_server.sql"),
             include_str!("../../../../migrations/0004_deactivations.sql"),
+            include_str!("../../../../migrations/0006_places.sql"),
         ];
         let directory = Rc::new(NativeDirectory::with_migrations(migrations).unwrap());
         let inboxes = Rc::new(Inboxes::default());

@@ -140,6 +140,7 @@ impl World {
         let migrations = [
             include_str!("../../../../migrations/0001_server.sql"),
             include_str!("../../../../migrations/0004_deactivations.sql"),
+            include_str!("../../../../migrations/0006_places.sql"),
         ];
         let directory = Rc::new(NativeDirectory::with_migrations(migrations).unwrap());
         let clock = Rc::new(FakeClock(Cell::new(1_000_000)));
