@@ -82,12 +82,14 @@ pub fn build(tools: &Tools, profile: Profile) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Takes the functions' names out, a twelfth of what is uploaded. A panic says its place in the source all the same.
+/// Takes the functions' names out, a twelfth of what is uploaded: worker-build keeps them. A panic says its place in the
+/// source all the same.
 fn strip(tools: &Tools, folder: &Path) -> Result<()> {
     let program = folder.join("index_bg.wasm");
     let mut command = tools.wasm_opt();
-    command.args(["--all-features", "--strip-debug", "--strip-producers"]).arg(&program).arg("-o").arg(&program);
-    run(&mut command)
+    // Not all features: workerd does not read compact imports.
+    command.args(["--all-features", "--disable-compact-imports", "--strip-debug", "--strip-producers"]);
+    run(command.arg(&program).arg("-o").arg(&program))
 }
 
 /// A hash over names and contents of everything the Worker is made of.
