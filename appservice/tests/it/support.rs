@@ -254,6 +254,7 @@ impl World {
             random: Rc::new(SeededRandom::new(1)),
             objects: objects.clone(),
             directory: directory.clone(),
+            search: directory.clone(),
             http: http.clone(),
             homeserver: homeserver.clone(),
             failpoints: kills.clone(),

@@ -5,6 +5,7 @@ mod appservices;
 mod bridges;
 mod owner_link;
 mod rebuild_room;
+mod rebuild_search;
 
 use http::Method;
 
@@ -15,6 +16,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     let mut endpoints = vec![
         own(Method::POST, "/_hubbub/admin/v1/owner-link").raw(owner_link::handle),
         own(Method::POST, "/_hubbub/admin/v1/rebuild-room").raw(rebuild_room::handle),
+        own(Method::POST, "/_hubbub/admin/v1/rebuild-search").raw(rebuild_search::handle),
         own(Method::GET, "/_hubbub/admin/v1/appservices").raw(appservices::list),
         own(Method::POST, "/_hubbub/admin/v1/appservices").raw(appservices::register),
         own(Method::DELETE, "/_hubbub/admin/v1/appservices/{appservice_id}").raw(appservices::unregister),

@@ -5,7 +5,7 @@
 
 use crate::{
     account, admin, alias, appservice, config, context, discovery, endpoint::Endpoint, filter, membership, message,
-    pages, profile, push, read_marker, receipt, redact, room, session, state, sync, typing,
+    pages, profile, push, read_marker, receipt, redact, room, search, session, state, sync, typing, user_directory,
 };
 
 /// All endpoints.
@@ -28,10 +28,12 @@ pub(crate) fn all() -> Vec<Endpoint> {
         receipt::endpoints(),
         redact::endpoints(),
         room::endpoints(),
+        search::endpoints(),
         session::endpoints(),
         state::endpoints(),
         sync::endpoints(),
         typing::endpoints(),
+        user_directory::endpoints(),
     ]
     .into_iter()
     .flatten()

@@ -32,11 +32,13 @@ mod redact;
 mod respond;
 mod room;
 mod router;
+mod search;
 mod session;
 mod state;
 mod sync;
 mod tokens;
 mod typing;
+mod user_directory;
 
 use std::rc::Rc;
 

@@ -121,6 +121,8 @@ pub struct Context {
     pub objects: Rc<dyn Objects>,
     /// D1.
     pub directory: Rc<dyn Directory>,
+    /// The second D1, which holds the full-text index.
+    pub search: Rc<dyn Directory>,
     /// Outgoing HTTP.
     pub http: Rc<dyn Http>,
     /// Our own API, in process.

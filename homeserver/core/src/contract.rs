@@ -7,6 +7,7 @@
 pub mod appservice;
 pub mod delivery;
 pub mod room;
+pub mod search;
 pub mod user;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};

@@ -12,6 +12,7 @@ pub mod filter;
 pub mod object;
 pub mod room;
 pub mod room_token;
+pub mod search;
 pub mod secrets;
 pub mod sweep;
 pub mod user;

@@ -2,7 +2,7 @@
 //!
 //! One function, [`append`], authorises and appends for clients, appservices, bridges and admins.
 //! [`deliver`] sends what was appended to followers; [`visibility`] decides who may read what;
-//! [`paging`] and [`read`] answer questions; [`rebuild`] makes a lost room anew from D1's archive.
+//! [`paging`], [`read`] and [`search`] answer questions; [`archive`] and [`index`] write to D1; [`rebuild`] makes a lost room anew from D1's archive.
 
 mod append;
 mod archive;
@@ -12,11 +12,13 @@ mod cursors;
 mod deliver;
 mod ephemeral;
 pub mod event;
+mod index;
 mod initial;
 mod membership;
 mod paging;
 mod read;
 mod rebuild;
+mod search;
 mod view;
 pub mod visibility;
 
@@ -111,6 +113,7 @@ impl Object for RoomObject {
                 RoomCommand::JoinedMembers { reader } => encode(&self.joined_members(&reader)?),
                 RoomCommand::AliasPermissions { user_id } => encode(&self.alias_permissions(&user_id)?),
                 RoomCommand::Export { after, limit } => encode(&self.export(after, limit)?),
+                RoomCommand::Search(command) => self.handle_search(command).await,
                 RoomCommand::Rebuild => encode(&self.rebuild().await?),
                 RoomCommand::Poke => encode(&()),
             }

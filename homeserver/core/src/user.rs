@@ -13,6 +13,7 @@ mod notify;
 mod password;
 mod profile;
 mod push_rules;
+mod search;
 mod stored_event;
 mod sync;
 pub mod token;
@@ -181,6 +182,7 @@ impl UserSyncObject {
                 self.check(&caller)?;
                 encode(&self.resolve_token(&room_id, &token)?)
             }
+            UserCommand::Search(command) => self.handle_search(&command),
             _ => Err(MatrixError::internal("a command that is handled elsewhere")),
         }
     }

@@ -18,4 +18,5 @@ pub mod native;
 pub mod portal;
 pub mod room;
 pub mod schema;
+pub mod search;
 pub mod user;

@@ -12,6 +12,7 @@
 pub mod events;
 pub mod followers;
 pub mod receipts;
+pub mod search_step;
 pub mod state;
 
 use crate::{
@@ -127,7 +128,7 @@ pub const SCHEMA: Steps = &[&[
     "CREATE TABLE forgotten (
         user_id TEXT PRIMARY KEY
     ) STRICT, WITHOUT ROWID",
-]];
+], search_step::STEP];
 
 /// The room's one row: what each append reads and writes.
 #[derive(Clone, Debug, PartialEq)]

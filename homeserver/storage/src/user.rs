@@ -13,6 +13,7 @@ pub mod inbox;
 pub mod jobs;
 pub mod mirror;
 pub mod receipts;
+pub mod search;
 pub mod sessions;
 pub mod state;
 pub mod timeline;

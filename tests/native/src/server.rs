@@ -38,7 +38,13 @@ pub const ADMIN_TOKEN: &str = "the admin token of the tests";
 pub const REGISTRATION_TOKEN: &str = "swordfish";
 
 /// The migrations of D1, in order.
-pub const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/0001_server.sql")];
+pub const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../migrations/0001_server.sql"),
+    include_str!("../../../migrations/0005_user_directory.sql"),
+];
+
+/// The migrations of the second D1, in order.
+pub const SEARCH_MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/search/0001_texts.sql")];
 
 /// What differs between test servers.
 pub struct Options {
@@ -90,6 +96,7 @@ struct Inner {
     front: Rc<Front>,
     context: Rc<Context>,
     directory: Rc<YieldingDirectory>,
+    search: Rc<YieldingDirectory>,
     http: Rc<FakeHttp>,
     settles: Cell<bool>,
 }
@@ -119,6 +126,8 @@ impl TestServer {
             .take()
             .unwrap_or_else(|| NativeDirectory::with_migrations(MIGRATIONS).expect("the migrations apply"));
         let directory = Rc::new(YieldingDirectory(directory));
+        let search = NativeDirectory::with_migrations(SEARCH_MIGRATIONS).expect("the migrations apply");
+        let search = Rc::new(YieldingDirectory(search));
         let http = Rc::new(FakeHttp::default());
         let homeserver = Rc::new(InProcess::default());
         let registry = Registry::new(
@@ -137,6 +146,7 @@ impl TestServer {
                 random: Rc::new(SeededRandom::new(seed)),
                 objects,
                 directory: Rc::clone(&directory) as _,
+                search: Rc::clone(&search) as _,
                 http: Rc::clone(&http) as _,
                 homeserver: Rc::clone(&homeserver) as _,
                 failpoints: Rc::new(Yielding),
@@ -160,6 +170,7 @@ impl TestServer {
             front: Rc::new(front),
             context: front_context,
             directory,
+            search,
             http,
             settles: Cell::new(true),
         }));
@@ -193,6 +204,11 @@ impl TestServer {
     /// D1.
     pub fn directory(&self) -> &NativeDirectory {
         &self.0.directory.0
+    }
+
+    /// The second D1, with the full-text index.
+    pub fn search_index(&self) -> &NativeDirectory {
+        &self.0.search.0
     }
 
     /// The time.

@@ -223,6 +223,7 @@ impl World {
             random: ports(),
             objects: ports(),
             directory: ports(),
+            search: ports(),
             http: ports(),
             homeserver: ports(),
             failpoints: ports(),

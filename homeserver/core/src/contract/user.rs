@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::{
     delivery::RoomDelivery,
     room::{CreateRoom, Profile},
+    search::UserSearchCommand,
 };
 
 /// The session part of an access token; the token's MAC was checked by the Worker.
@@ -160,6 +161,8 @@ pub enum UserCommand {
         /// The token.
         token: String,
     },
+    /// Searches.
+    Search(UserSearchCommand),
     /// Does outstanding work; from Cron. → `()`
     Poke,
 }

@@ -143,8 +143,14 @@ impl TestRoom {
 
     pub fn with(version: RoomVersionId, join_rule: &str, visibility: &str) -> Self {
         let directory = Rc::new(
-            NativeDirectory::with_migrations([include_str!("../../../../migrations/0001_server.sql")]).unwrap(),
+            NativeDirectory::with_migrations([
+                include_str!("../../../../migrations/0001_server.sql"),
+                include_str!("../../../../migrations/0005_user_directory.sql"),
+            ])
+            .unwrap(),
         );
+        let search = include_str!("../../../../migrations/search/0001_texts.sql");
+        let search = Rc::new(NativeDirectory::with_migrations([search]).unwrap());
         let inboxes = Rc::new(Inboxes::default());
         let clock = Rc::new(TestClock(Cell::new(START)));
         let context = Rc::new(Context {
@@ -167,6 +173,7 @@ impl TestRoom {
             random: Rc::new(Counter::default()),
             objects: inboxes.clone(),
             directory: directory.clone(),
+            search: search.clone(),
             http: Rc::new(Nothing),
             homeserver: Rc::new(Nothing),
             failpoints: Rc::new(Nothing),

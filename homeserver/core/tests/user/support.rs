@@ -137,8 +137,13 @@ impl World {
             calls: RefCell::default(),
             answer: RefCell::new(Box::new(|_, _| Ok(Ok(Json::Null)))),
         });
-        let migration = include_str!("../../../../migrations/0001_server.sql");
-        let directory = Rc::new(NativeDirectory::with_migrations([migration]).unwrap());
+        let directory = Rc::new(
+            NativeDirectory::with_migrations([
+                include_str!("../../../../migrations/0001_server.sql"),
+                include_str!("../../../../migrations/0005_user_directory.sql"),
+            ])
+            .unwrap(),
+        );
         let clock = Rc::new(FakeClock(Cell::new(1_000_000)));
         let zeros = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
         let context = Context {
@@ -156,6 +161,7 @@ impl World {
             random: Rc::new(Seeded::new(seed)),
             objects: objects.clone(),
             directory: directory.clone(),
+            search: directory.clone(),
             http: Rc::new(Nothing),
             homeserver: Rc::new(Nothing),
             failpoints: Rc::new(Nothing),
