@@ -46,7 +46,7 @@ pub fn parse(term: &str) -> Option<Term> {
     // Every second piece stands between quotation marks.
     for (index, piece) in term.split('"').enumerate() {
         if index % 2 == 1 {
-            parts.push((piece.to_owned(), true));
+            parts.push((piece.trim().to_owned(), true));
         } else {
             parts.extend(piece.split_whitespace().map(|word| (word.to_owned(), false)));
         }
