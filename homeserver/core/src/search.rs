@@ -24,11 +24,11 @@ use ruma::{
 };
 use serde_json::value::to_raw_value;
 
+use self::{page::Page, scope::Scope};
 pub use self::{
     rebuild::{Rebuilding, rebuild},
     results::{Group, Results, SearchResult},
 };
-use self::{page::Page, scope::Scope};
 use crate::{
     context::Context,
     contract::{
@@ -213,8 +213,7 @@ impl Search<'_> {
         }
         let reader = &self.request.user_id;
         let asked = by_room.into_iter().map(|(room_id, order_keys)| {
-            let command =
-                RoomSearchCommand::Screen { reader: reader.clone(), order_keys, filter: filter.clone() };
+            let command = RoomSearchCommand::Screen { reader: reader.clone(), order_keys, filter: filter.clone() };
             ask::<Vec<i64>>(self.context, room_id, command)
         });
         let answers: Vec<(String, Option<Vec<i64>>)> =

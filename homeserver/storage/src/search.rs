@@ -77,7 +77,7 @@ pub fn admit(room_id: &str) -> Statement {
 
 /// Indexes an event, in a batch that reaches `through`; replaces what was indexed of it.
 pub fn put_text(room_id: &str, text: &Text, through: i64) -> Option<Statement> {
-    let column = |field: Field| (field == text.field).then(|| text.text.as_str());
+    let column = |field: Field| (field == text.field).then_some(text.text.as_str());
     Some(Statement::new(
         "INSERT OR REPLACE INTO texts (rowid, body, name, topic, sender, ts)
          SELECT number * 8589934592 + CAST(? AS INTEGER), ?, ?, ?, ?, CAST(? AS INTEGER)

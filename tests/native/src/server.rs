@@ -38,10 +38,8 @@ pub const ADMIN_TOKEN: &str = "the admin token of the tests";
 pub const REGISTRATION_TOKEN: &str = "swordfish";
 
 /// The migrations of D1, in order.
-pub const MIGRATIONS: [&str; 2] = [
-    include_str!("../../../migrations/0001_server.sql"),
-    include_str!("../../../migrations/0005_user_directory.sql"),
-];
+pub const MIGRATIONS: [&str; 2] =
+    [include_str!("../../../migrations/0001_server.sql"), include_str!("../../../migrations/0005_user_directory.sql")];
 
 /// The migrations of the second D1, in order.
 pub const SEARCH_MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/search/0001_texts.sql")];

@@ -463,8 +463,24 @@ fn nothing_that_is_typed_becomes_syntax() {
     let (_, alice, room) = alone();
     alice.send_text(&room, "needle");
     for term in [
-        "\"", "\"\"", "needle\"", "needle OR x", "needle NOT needle", "body:needle", "{body} : needle", "nee*", "^needle",
-        "NEAR(needle x)", "needle + x", "(((", "' OR 1=1 --", "needle\u{0}", "-needle x", "\\", "%", "needle AND",
+        "\"",
+        "\"\"",
+        "needle\"",
+        "needle OR x",
+        "needle NOT needle",
+        "body:needle",
+        "{body} : needle",
+        "nee*",
+        "^needle",
+        "NEAR(needle x)",
+        "needle + x",
+        "(((",
+        "' OR 1=1 --",
+        "needle\u{0}",
+        "-needle x",
+        "\\",
+        "%",
+        "needle AND",
     ] {
         let reply = search(&alice, term, json!({}));
         assert_eq!(reply.status, 200, "{term:?}: {}", reply.text());

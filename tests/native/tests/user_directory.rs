@@ -189,7 +189,9 @@ fn what_makes_no_sense_is_refused() {
     ask(json!({"search_term": 7})).refused(400, "M_BAD_JSON");
     ask(json!({"search_term": "x".repeat(513)})).refused(400, "M_INVALID_PARAM");
     ask(json!({"search_term": "x", "limit": -1})).refused(400, "M_BAD_JSON");
-    server.post("/_matrix/client/v3/user_directory/search", &json!({"search_term": "x"})).refused(401, "M_MISSING_TOKEN");
+    server
+        .post("/_matrix/client/v3/user_directory/search", &json!({"search_term": "x"}))
+        .refused(401, "M_MISSING_TOKEN");
     alice.post(["logout"], &json!({})).ok();
     search(&alice, "x").refused(401, "M_UNKNOWN_TOKEN");
 }

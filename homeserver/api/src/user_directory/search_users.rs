@@ -25,9 +25,7 @@ const MAX_WORDS: usize = 8;
 
 pub(crate) async fn handle(call: Call<Authenticated>, request: v3::Request) -> Result<v3::Response> {
     if request.search_term.len() > MAX_TERM_BYTES {
-        return Err(MatrixError::invalid_param(format_args!(
-            "A search term may have at most {MAX_TERM_BYTES} bytes."
-        )));
+        return Err(MatrixError::invalid_param(format_args!("A search term may have at most {MAX_TERM_BYTES} bytes.")));
     }
     let own_server = call.context.config.server_name.as_str();
     let words: Option<Vec<String>> =

@@ -78,7 +78,8 @@ impl RoomObject {
         for receipt in receipts::changed(query, after, through)? {
             statements.push(archive::put_receipt(room_id, &receipt));
         }
-        if rows.iter().any(|row| ["m.room.join_rules", "m.room.history_visibility"].contains(&row.event_type.as_str())) {
+        if rows.iter().any(|row| ["m.room.join_rules", "m.room.history_visibility"].contains(&row.event_type.as_str()))
+        {
             statements.push(user_directory::put_open_room(room_id, self.is_open(query)?, through));
         }
         if rows.iter().any(|row| row.state_key.is_some()) {

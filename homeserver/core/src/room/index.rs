@@ -132,13 +132,7 @@ pub(super) fn text_of(row: &EventRow) -> Result<Option<Text>> {
     let content = pdu.get("content").and_then(CanonicalJsonValue::as_object);
     let Some(text) = content.and_then(|content| said(content, key)) else { return Ok(None) };
     let ts = pdu.get("origin_server_ts").and_then(CanonicalJsonValue::as_integer).map_or(0, i64::from);
-    Ok(Some(Text {
-        order_key: row.order_key,
-        field,
-        text: words::segmented(text),
-        sender: row.sender.clone(),
-        ts,
-    }))
+    Ok(Some(Text { order_key: row.order_key, field, text: words::segmented(text), sender: row.sender.clone(), ts }))
 }
 
 /// The text of a content; of an edit the new one, since the other is there for clients that know

@@ -126,8 +126,7 @@ impl RoomObject {
         let first = before.last().unwrap_or(hit).order_key;
         let last = after.last().unwrap_or(hit);
         let everyone = before.iter().chain([hit]).chain(&after);
-        let profile_info =
-            if wanted.profiles { self.profiles_at(query, last, everyone)? } else { BTreeMap::new() };
+        let profile_info = if wanted.profiles { self.profiles_at(query, last, everyone)? } else { BTreeMap::new() };
         let show = |rows: &[EventRow]| self.shown(query, opened, rows, around.actor, around.reader);
         Ok(ShownContext {
             start: self.token(opened, first),

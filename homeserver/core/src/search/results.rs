@@ -57,9 +57,8 @@ impl Search<'_> {
         let mut results = Results { count, state, ..Results::default() };
         let is_full = hits.len() >= self.plan.limit;
         let after = hits.last().filter(|_| is_full).map(|hit| hit.place);
-        let next = |group| {
-            after.map(|after| Page { after, count, group }.write(self.context, self.request)).transpose()
-        };
+        let next =
+            |group| after.map(|after| Page { after, count, group }.write(self.context, self.request)).transpose();
         for hit in hits {
             // Redacted since it was screened, or out of reach.
             let Some(shown) = shown.remove(&(hit.room_id.clone(), hit.order_key)) else { continue };

@@ -29,9 +29,9 @@ async fn clear(search: &dyn Directory) -> Result<(), DatabaseError> {
         "DELETE FROM texts WHERE rowid IN (SELECT t.rowid FROM texts t JOIN indexed_rooms r ON r.number = t.rowid / 8589934592 WHERE r.room_id = ?)",
         "DELETE FROM indexed_rooms WHERE room_id = ?",
     );
-    let statements = [ROOM, OTHER].into_iter().flat_map(|room| {
-        [Statement::new(texts, vec![room.into()]), Statement::new(rooms, vec![room.into()])]
-    });
+    let statements = [ROOM, OTHER]
+        .into_iter()
+        .flat_map(|room| [Statement::new(texts, vec![room.into()]), Statement::new(rooms, vec![room.into()])]);
     search.batch(statements.collect()).await?;
     Ok(())
 }

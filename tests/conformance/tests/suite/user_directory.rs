@@ -18,8 +18,7 @@ struct Scene {
 async fn scene() -> Scene {
     let server = Homeserver::from_env();
     let name = random_name("user");
-    let (alice, bob, eve) =
-        (server.register(&name).await, server.register(&name).await, server.register(&name).await);
+    let (alice, bob, eve) = (server.register(&name).await, server.register(&name).await, server.register(&name).await);
     let (public_name, private_name) = (format!("Alice {}", random_name("p")), format!("Freddy {}", random_name("s")));
     alice.put(["profile", &alice.id, "displayname"], json!({"displayname": public_name})).await.ok();
     alice.create_room(json!({"preset": "public_chat", "visibility": "public"})).await;
