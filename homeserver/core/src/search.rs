@@ -14,7 +14,7 @@ pub mod words;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, stream};
-use hubbub_storage::search::{self, Field, Hit, Lookup};
+use hubbub_storage::search::{self, Field, Hit, Lookup, Place};
 use ruma::{
     OwnedUserId,
     api::client::{
@@ -34,7 +34,7 @@ use crate::{
     contract::{
         Address, call,
         room::RoomCommand,
-        search::{HitContext, RoomSearchCommand},
+        search::{HitContext, RoomSearchCommand, Screened},
         user::Caller,
     },
     error::{MatrixError, Result},
@@ -50,7 +50,7 @@ const MAX_CONTEXT: u32 = 20;
 const MAX_TERM_BYTES: usize = 1_024;
 /// How many hits are screened at a time.
 const STRIDE: u32 = 500;
-/// How often that is done to fill a page.
+/// How often that is done to fill a page; by rank the best of so many of the newest come first.
 const STRIDES: usize = 4;
 /// How many rooms are asked at once.
 const ROOMS_AT_ONCE: usize = 8;
@@ -100,7 +100,8 @@ pub async fn search(context: &Context, request: Request) -> Result<Results> {
     let indexed = scope.wait(context).await;
     let columns: Vec<&str> = plan.fields.iter().map(|field| field.column()).collect();
     let query = format!("{{{}}} : ({})", columns.join(" "), term.query);
-    let mut found = Search { context, request: &request, plan: &plan, scope: &scope, complete: indexed };
+    let words = &term.highlights;
+    let mut found = Search { context, request: &request, plan: &plan, scope: &scope, words, complete: indexed };
     let (hits, visible) = found.visible(&query, page.as_ref()).await?;
     let count = page.as_ref().map_or(visible, |page| page.count);
     let mut results = found.results(&hits, count).await?;
@@ -169,14 +170,26 @@ struct Search<'a> {
     request: &'a Request,
     plan: &'a Plan,
     scope: &'a Scope,
+    /// What is searched for.
+    words: &'a [String],
     /// Whether nothing can be missing from the answer.
     complete: bool,
+}
+
+/// A hit that the searcher may see.
+struct Visible {
+    room_id: String,
+    order_key: i64,
+    /// How well it matches, in millionths.
+    score: i64,
+    /// Its place in the order that was asked for.
+    place: Place,
 }
 
 impl Search<'_> {
     /// The hits of this page, which the searcher may see, and how many there are in all as far as
     /// was looked. Hits that the searcher may not see are not counted: they must leave no trace.
-    async fn visible(&mut self, query: &str, page: Option<&Page>) -> Result<(Vec<Hit>, u64)> {
+    async fn visible(&mut self, query: &str, page: Option<&Page>) -> Result<(Vec<Visible>, u64)> {
         let filter = &self.request.criteria.filter;
         let senders = self.scope.senders(filter, page);
         let mut lookup = Lookup {
@@ -184,8 +197,7 @@ impl Search<'_> {
             rooms: &self.scope.lookup_rooms(),
             senders: senders.as_ref().map(|senders| senders.iter().map(String::as_str).collect()),
             not_senders: filter.not_senders.iter().chain(&self.scope.ignored).map(|sender| sender.as_str()).collect(),
-            by_time: self.plan.by_time,
-            after: page.map(|page| page.after),
+            after: page.map(|page| page.after).filter(|_| self.plan.by_time),
             limit: STRIDE,
         };
         let mut visible = Vec::new();
@@ -194,18 +206,23 @@ impl Search<'_> {
             let last = hits.last().map(|hit| hit.place);
             let exhausted = hits.len() < usize::try_from(STRIDE).unwrap_or(usize::MAX);
             visible.extend(self.screened(hits).await?);
-            if exhausted || visible.len() >= self.plan.limit {
+            if exhausted || (self.plan.by_time && visible.len() >= self.plan.limit) {
                 break;
             }
             lookup.after = last;
         }
         let count = u64::try_from(visible.len()).unwrap_or(u64::MAX);
+        if !self.plan.by_time {
+            visible.sort_by_key(|hit| std::cmp::Reverse((hit.place.value, hit.place.id)));
+            let after = page.map(|page| (page.after.value, page.after.id));
+            visible.retain(|hit| after.is_none_or(|after| (hit.place.value, hit.place.id) < after));
+        }
         visible.truncate(self.plan.limit);
         Ok((visible, count))
     }
 
-    /// Those of the hits that the searcher may see and the filter lets pass, in their order.
-    async fn screened(&mut self, hits: Vec<Hit>) -> Result<Vec<Hit>> {
+    /// Those of the hits that the searcher may see and the filter lets pass.
+    async fn screened(&mut self, hits: Vec<Hit>) -> Result<Vec<Visible>> {
         let filter = to_raw_value(&self.screening_filter())?;
         let mut by_room: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
         for hit in &hits {
@@ -213,17 +230,24 @@ impl Search<'_> {
         }
         let reader = &self.request.user_id;
         let asked = by_room.into_iter().map(|(room_id, order_keys)| {
-            let command = RoomSearchCommand::Screen { reader: reader.clone(), order_keys, filter: filter.clone() };
-            ask::<Vec<i64>>(self.context, room_id, command)
+            let (reader, filter, words) = (reader.clone(), filter.clone(), self.words.to_vec());
+            let command = RoomSearchCommand::Screen { reader, order_keys, filter, words };
+            ask::<Vec<Screened>>(self.context, room_id, command)
         });
-        let answers: Vec<(String, Option<Vec<i64>>)> =
+        let answers: Vec<(String, Option<Vec<Screened>>)> =
             stream::iter(asked).buffer_unordered(ROOMS_AT_ONCE).collect().await;
-        let mut seen = BTreeSet::new();
-        for (room_id, order_keys) in answers {
-            self.complete &= order_keys.is_some();
-            seen.extend(order_keys.into_iter().flatten().map(|order_key| (room_id.clone(), order_key)));
+        let mut scores = BTreeMap::new();
+        for (room_id, seen) in answers {
+            self.complete &= seen.is_some();
+            scores.extend(seen.into_iter().flatten().map(|seen| ((room_id.clone(), seen.order_key), seen.score)));
         }
-        Ok(hits.into_iter().filter(|hit| seen.contains(&(hit.room_id.clone(), hit.order_key))).collect())
+        let visible = hits.into_iter().filter_map(|hit| {
+            let score = *scores.get(&(hit.room_id.clone(), hit.order_key))?;
+            let value = if self.plan.by_time { hit.place.value } else { score };
+            let place = Place { value, id: hit.place.id };
+            Some(Visible { room_id: hit.room_id, order_key: hit.order_key, score, place })
+        });
+        Ok(visible.collect())
     }
 
     /// The request's filter as a room applies it.

@@ -6,7 +6,7 @@
 //! what was redacted stays out.
 
 use crate::{
-    database::{DatabaseError, Row},
+    database::{DatabaseError, MAX_INTEGER, Row},
     directory::{Directory, Statement, run},
     room::{LIVE, MAX_INITIAL},
 };
@@ -152,8 +152,6 @@ pub struct Lookup<'a> {
     pub senders: Option<Vec<&'a str>>,
     /// Not by these.
     pub not_senders: Vec<&'a str>,
-    /// Newest first; otherwise best first.
-    pub by_time: bool,
     /// Only what comes after the hit with these values; `None`: from the start.
     pub after: Option<Place>,
     /// At most so many.
@@ -163,7 +161,7 @@ pub struct Lookup<'a> {
 /// Where a hit stands in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Its time or its score, by which it is sorted.
+    /// What it is sorted by, descending: here its time.
     pub value: i64,
     /// Its rowid, for hits of one value.
     pub id: i64,
@@ -172,67 +170,50 @@ pub struct Place {
 /// An event that matches. Whether the reader may see it is for its room to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {
-    /// Its place in the order that was asked for.
+    /// Its place in the order of time.
     pub place: Place,
     /// The room.
     pub room_id: String,
     /// Its place in the room's paging.
     pub order_key: i64,
-    /// How well it matches, in billionths: more is better.
-    pub score: i64,
 }
 
-macro_rules! find_ordered_by {
-    ($order:literal) => {
-        concat!(
-            "WITH mine AS MATERIALIZED (
-                SELECT r.number, r.room_id, j.value ->> 1 AS last
-                FROM json_each(?) j JOIN indexed_rooms r ON r.room_id = j.value ->> 0
-             ), hits AS (
-                SELECT texts.rowid AS id, mine.room_id AS room_id, texts.ts AS ts,
-                    CAST(texts.rank * -1000000000 AS INTEGER) AS score
-                FROM texts CROSS JOIN mine ON mine.number = texts.rowid / 8589934592
-                WHERE texts MATCH ? AND texts.rowid % 8589934592 <= mine.last
-                    AND (? = 0 OR texts.sender IN (SELECT value FROM json_each(?)))
-                    AND texts.sender NOT IN (SELECT value FROM json_each(?))
-             )
-             SELECT id, room_id, ",
-            $order,
-            " AS value, score FROM hits WHERE (",
-            $order,
-            ", id) < (?, ?) ORDER BY ",
-            $order,
-            " DESC, id DESC LIMIT ?"
-        )
-    };
-}
-
-/// The first hits in order.
+/// The newest hits. How well they match is not asked of the index: its measure rests on how often
+/// everybody on the server uses a word.
 pub async fn find(search: &dyn Directory, lookup: &Lookup<'_>) -> Result<Vec<Hit>, DatabaseError> {
     let json = |list: &[&str]| serde_json::to_string(list).map_err(DatabaseError::new);
-    let after = lookup.after.unwrap_or(Place { value: crate::database::MAX_INTEGER, id: 0 });
-    let params = vec![
-        serde_json::to_string(lookup.rooms).map_err(DatabaseError::new)?.into(),
-        lookup.query.into(),
-        lookup.senders.is_some().into(),
-        json(lookup.senders.as_deref().unwrap_or_default())?.into(),
-        json(&lookup.not_senders)?.into(),
-        after.value.into(),
-        after.id.into(),
-        lookup.limit.into(),
-    ];
-    let sql = if lookup.by_time { find_ordered_by!("ts") } else { find_ordered_by!("score") };
-    run(search, sql, params).await?.iter().map(read).collect()
+    let after = lookup.after.unwrap_or(Place { value: MAX_INTEGER, id: 0 });
+    let rows = run(
+        search,
+        "WITH mine AS MATERIALIZED (
+            SELECT r.number, r.room_id, j.value ->> 1 AS last
+            FROM json_each(?) j JOIN indexed_rooms r ON r.room_id = j.value ->> 0
+         )
+         SELECT texts.rowid AS id, mine.room_id AS room_id, texts.ts AS ts
+         FROM texts CROSS JOIN mine ON mine.number = texts.rowid / 8589934592
+         WHERE texts MATCH ? AND texts.rowid % 8589934592 <= mine.last
+            AND (texts.ts, texts.rowid) < (?, ?)
+            AND (? = 0 OR texts.sender IN (SELECT value FROM json_each(?)))
+            AND texts.sender NOT IN (SELECT value FROM json_each(?))
+         ORDER BY texts.ts DESC, texts.rowid DESC LIMIT ?",
+        vec![
+            serde_json::to_string(lookup.rooms).map_err(DatabaseError::new)?.into(),
+            lookup.query.into(),
+            after.value.into(),
+            after.id.into(),
+            lookup.senders.is_some().into(),
+            json(lookup.senders.as_deref().unwrap_or_default())?.into(),
+            json(&lookup.not_senders)?.into(),
+            lookup.limit.into(),
+        ],
+    )
+    .await?;
+    rows.iter().map(read).collect()
 }
 
 fn read(row: &Row) -> Result<Hit, DatabaseError> {
     let id = row.integer(0)?;
-    Ok(Hit {
-        place: Place { value: row.integer(2)?, id },
-        room_id: row.text(1)?,
-        order_key: order_key_of(id),
-        score: row.integer(3)?,
-    })
+    Ok(Hit { place: Place { value: row.integer(2)?, id }, room_id: row.text(1)?, order_key: order_key_of(id) })
 }
 
 #[cfg(test)]

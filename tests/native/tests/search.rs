@@ -222,6 +222,23 @@ fn the_best_match_comes_first_by_rank_and_the_pages_of_it_miss_nothing() {
 }
 
 #[test]
+fn a_rank_tells_nothing_of_what_others_write() {
+    let server = TestServer::new();
+    let (alice, eve) = (server.account("alice"), server.account("eve"));
+    let own = eve.create_room(&json!({}));
+    eve.send_text(&own, "codename");
+    let rank = || found(search(&eve, "codename", json!({"order_by": "rank"})))["results"][0]["rank"].clone();
+    let before = rank();
+    let secret = alice.create_room(&json!({}));
+    for _ in 0..30 {
+        alice.send_text(&secret, "codename");
+    }
+    server.advance(60_000);
+
+    assert_eq!(rank(), before);
+}
+
+#[test]
 fn a_redacted_message_is_found_no_more_in_either_order() {
     let (server, alice, room) = alone();
     let taken_back = alice.send_text(&room, "needle one");

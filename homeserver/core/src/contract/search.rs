@@ -56,7 +56,7 @@ pub enum RoomSearchCommand {
     },
     /// Indexes the whole room anew, in the background. → `()`
     IndexAnew,
-    /// Which hits the reader may see. → their order_keys (`Vec<i64>`)
+    /// Which hits the reader may see. → `Vec<Screened>`
     Screen {
         /// Who asks.
         reader: OwnedUserId,
@@ -64,9 +64,20 @@ pub enum RoomSearchCommand {
         order_keys: Vec<i64>,
         /// The filter (`RoomEventFilter` as JSON).
         filter: Box<RawValue>,
+        /// What was searched for, in lower case.
+        words: Vec<String>,
     },
     /// Hits with what surrounds them. → [`ShownHits`]
     Show(Box<ShowHits>),
+}
+
+/// A hit that the reader may see.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Screened {
+    /// Its place in paging.
+    pub order_key: i64,
+    /// How well it matches, in millionths: more is better.
+    pub score: i64,
 }
 
 /// A request for hits.

@@ -20,48 +20,56 @@ use crate::{contract::delivery::Cursor, error::Result, search::words};
 
 /// The id of the index as a follower.
 pub(super) const SEARCH_ID: &str = "d1";
+/// The lock of whoever writes a batch.
+const BATCHES: &str = "index";
 /// The most events of one batch: D1 runs it as one transaction.
 const BATCH: u32 = 100;
 
 impl RoomObject {
     /// Indexes until everything is, or until the given time has come. Returns the position that the
-    /// index has reached. The caller holds the follower's lock.
+    /// index has reached.
     pub(super) async fn index_until(&self, deadline: Option<i64>) -> Result<i64> {
-        let search = self.context.search.as_ref();
         // What the archive lacks may be lost with this object, and must not be found then.
         {
             let _held = self.in_flight.lock(&format!("{ARCHIVE}:{ARCHIVE_ID}")).await;
             self.archive_all().await?;
         }
-        let mut held = search::position(search, self.room_id.as_str()).await?;
         loop {
-            let query = self.database.as_query();
-            let opened = self.opened_now()?;
-            let archived = self.follower(query, ARCHIVE, ARCHIVE_ID)?.map_or(0, |archive| archive.position);
-            if held > archived {
-                // It was written by a life of this room that is gone.
-                search::forget_position(search, self.room_id.as_str()).await?;
-                held = 0;
-                continue;
-            }
-            self.advance(SEARCH, SEARCH_ID, Cursor { epoch: opened.row.epoch, position: held });
+            let (reached, archived) = self.index_batch().await?;
             let late = deadline.is_some_and(|deadline| self.context.clock.now() >= deadline);
-            if held == archived || late {
-                return Ok(held);
+            if reached >= archived || late {
+                return Ok(reached);
             }
-            let rows = events::in_stream(query, &opened.row, (held, archived), BATCH)?;
-            let full = rows.len() == usize::try_from(BATCH).unwrap_or(usize::MAX);
-            let through = match rows.last().and_then(EventRow::position) {
-                Some(last) if full => last,
-                _ => archived,
-            };
-            // Receipts alone leave the index as it is.
-            if !rows.is_empty() {
-                search.batch(self.index_statements(query, &opened, &rows, through)?).await?;
-                self.context.failpoints.pass("room.after_index").await;
-            }
-            held = through;
         }
+    }
+
+    /// Indexes one batch; returns up to where the index is, and the archive. One at a time: who
+    /// waits for the index waits for no more than that.
+    async fn index_batch(&self) -> Result<(i64, i64)> {
+        let _held = self.in_flight.lock(BATCHES).await;
+        let search = self.context.search.as_ref();
+        let mut held = search::position(search, self.room_id.as_str()).await?;
+        let query = self.database.as_query();
+        let opened = self.opened_now()?;
+        let archived = self.follower(query, ARCHIVE, ARCHIVE_ID)?.map_or(0, |archive| archive.position);
+        if held > archived {
+            // It was written by a life of this room that is gone.
+            search::forget_position(search, self.room_id.as_str()).await?;
+            held = 0;
+        }
+        let rows = events::in_stream(query, &opened.row, (held, archived), BATCH)?;
+        let full = rows.len() == usize::try_from(BATCH).unwrap_or(usize::MAX);
+        let through = match rows.last().and_then(EventRow::position) {
+            Some(last) if full => last,
+            _ => archived,
+        };
+        // Receipts alone leave the index as it is.
+        if !rows.is_empty() {
+            search.batch(self.index_statements(query, &opened, &rows, through)?).await?;
+            self.context.failpoints.pass("room.after_index").await;
+        }
+        self.advance(SEARCH, SEARCH_ID, Cursor { epoch: opened.row.epoch, position: through });
+        Ok((through, archived))
     }
 
     fn index_statements(
@@ -93,7 +101,6 @@ impl RoomObject {
     pub(super) async fn index_now(&self, position: i64, within_ms: i64) -> Result<i64> {
         self.opened_now()?;
         let deadline = self.context.clock.now() + within_ms;
-        let _held = self.in_flight.lock(&format!("{SEARCH}:{SEARCH_ID}")).await;
         let reached = self.index_until(Some(deadline)).await?;
         if reached < position {
             tracing::warn!(room.id = %self.room_id, "The full-text index is behind: at {reached}, not {position}");
@@ -104,7 +111,7 @@ impl RoomObject {
     /// Forgets that anything was indexed; the work that follows indexes it again.
     pub(super) async fn index_anew(&self) -> Result<()> {
         self.opened_now()?;
-        let _held = self.in_flight.lock(&format!("{SEARCH}:{SEARCH_ID}")).await;
+        let _held = self.in_flight.lock(BATCHES).await;
         search::forget_position(self.context.search.as_ref(), self.room_id.as_str()).await?;
         transaction(self.database.as_ref(), |transaction| {
             let mut opened = self.opened(transaction.as_query())?;

@@ -11,6 +11,7 @@ use hubbub_storage::{
         events::{self, EventRow},
         state,
     },
+    search::Text,
 };
 use ruma::{OwnedEventId, OwnedUserId, UserId, api::client::filter::RoomEventFilter};
 use serde::Deserialize;
@@ -26,9 +27,10 @@ use crate::{
     contract::{
         encode,
         room::{Actor, Profile},
-        search::{HitContext, RoomSearchCommand, ShowHits, ShownContext, ShownHit, ShownHits},
+        search::{HitContext, RoomSearchCommand, Screened, ShowHits, ShownContext, ShownHit, ShownHits},
     },
     error::{MatrixError, Result},
+    search::words::score,
 };
 
 /// The most hits of one command.
@@ -42,21 +44,28 @@ impl RoomObject {
         match command {
             RoomSearchCommand::Index { position, within_ms } => encode(&self.index_now(position, within_ms).await?),
             RoomSearchCommand::IndexAnew => encode(&self.index_anew().await?),
-            RoomSearchCommand::Screen { reader, order_keys, filter } => {
-                encode(&self.screen(&reader, &order_keys, &filter)?)
+            RoomSearchCommand::Screen { reader, order_keys, filter, words } => {
+                encode(&self.screen(&reader, &order_keys, &filter, &words)?)
             }
             RoomSearchCommand::Show(request) => encode(&self.show_hits(&request)?),
         }
     }
 
     /// Which hits the reader may see and the filter lets pass.
-    fn screen(&self, reader: &UserId, order_keys: &[i64], filter: &RawValue) -> Result<Vec<i64>> {
+    fn screen(
+        &self,
+        reader: &UserId,
+        order_keys: &[i64],
+        filter: &RawValue,
+        words: &[String],
+    ) -> Result<Vec<Screened>> {
         let query = self.database.as_query();
         let Some((_, reader)) = self.admitted_to_search(query, reader)? else { return Ok(Vec::new()) };
         let filter = parse_filter(Some(filter))?;
         let walk = Walk { reader: &reader, filter: &filter, to: None, limit: 0 };
-        let rows = self.hits(query, order_keys)?;
-        Ok(rows.iter().filter(|row| self.passes(&walk, row)).map(|row| row.order_key).collect())
+        let hits = self.hits(query, order_keys)?;
+        let seen = hits.iter().filter(|(row, _)| self.passes(&walk, row));
+        Ok(seen.map(|(row, text)| Screened { order_key: row.order_key, score: score(&text.text, words) }).collect())
     }
 
     /// The hits that the reader may see.
@@ -66,10 +75,10 @@ impl RoomObject {
             return Ok(ShownHits { hits: Vec::new(), state: Vec::new() });
         };
         let mut rows = self.hits(query, &request.order_keys)?;
-        rows.retain(|row| reader.may_see(row));
+        rows.retain(|(row, _)| reader.may_see(row));
         let mut around = Around::new(&reader, &request.reader, &request.ignored);
         let mut hits = Vec::with_capacity(rows.len());
-        for row in &rows {
+        for (row, _) in &rows {
             let event = self.shown(query, &opened, std::slice::from_ref(row), &request.reader, &reader)?.pop();
             let context = request.context.map(|wanted| self.surroundings(query, &opened, row, wanted, &mut around));
             hits.push(ShownHit {
@@ -93,14 +102,14 @@ impl RoomObject {
         }
     }
 
-    /// The stored events at these places that still say something. The index may be behind.
-    fn hits(&self, query: &dyn Query, order_keys: &[i64]) -> Result<Vec<EventRow>> {
+    /// The stored events at these places that still say something, and what. The index may be behind.
+    fn hits(&self, query: &dyn Query, order_keys: &[i64]) -> Result<Vec<(EventRow, Text)>> {
         let mut rows = Vec::with_capacity(order_keys.len());
         for order_key in order_keys.iter().take(MAX_HITS) {
             if let Some(row) = events::at(query, *order_key)?
-                && text_of(&row)?.is_some()
+                && let Some(text) = text_of(&row)?
             {
-                rows.push(row);
+                rows.push((row, text));
             }
         }
         Ok(rows)

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, stream};
-use hubbub_storage::search::Hit;
 use ruma::{OwnedEventId, OwnedRoomId};
 use serde_json::value::RawValue;
 
-use super::{GroupBy, ROOMS_AT_ONCE, Search, ask, page::Page};
+use super::{GroupBy, ROOMS_AT_ONCE, Search, Visible, ask, page::Page};
 use crate::{
     contract::search::{RoomSearchCommand, ShowHits, ShownHit, ShownHits},
     error::{MatrixError, Result},
@@ -52,7 +51,7 @@ pub struct Group {
 
 impl Search<'_> {
     /// The answer with these hits.
-    pub(super) async fn results(&mut self, hits: &[Hit], count: u64) -> Result<Results> {
+    pub(super) async fn results(&mut self, hits: &[Visible], count: u64) -> Result<Results> {
         let (mut shown, state) = self.shown(hits).await?;
         let mut results = Results { count, state, ..Results::default() };
         let is_full = hits.len() >= self.plan.limit;
@@ -73,8 +72,8 @@ impl Search<'_> {
                 let group = groups.entry(value).or_insert(Group { results: Vec::new(), order, next_batch });
                 group.results.push(shown.event_id.clone());
             }
-            // Billionths, far below 2^53.
-            let rank = hit.score as f64 / 1e9;
+            // Millionths, far below 2^53.
+            let rank = hit.score as f64 / 1e6;
             results.results.push(SearchResult { rank, shown });
         }
         results.next_batch = next(None)?;
@@ -83,7 +82,7 @@ impl Search<'_> {
     }
 
     /// The hits as their rooms show them, by room and order_key, and the rooms' state.
-    async fn shown(&mut self, hits: &[Hit]) -> Result<(Shown, BTreeMap<OwnedRoomId, Vec<Box<RawValue>>>)> {
+    async fn shown(&mut self, hits: &[Visible]) -> Result<(Shown, BTreeMap<OwnedRoomId, Vec<Box<RawValue>>>)> {
         let mut by_room: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
         for hit in hits {
             by_room.entry(&hit.room_id).or_default().push(hit.order_key);

@@ -75,6 +75,29 @@ fn quoted(part: &str, is_phrase: bool) -> String {
     format!("\"{text}\"{}", if prefix { " *" } else { "" })
 }
 
+/// How well a text matches, in millionths: each word counts by how often it stands there, the less
+/// the longer the text is. It is BM25 without the rarity of words, which would tell everybody how
+/// often others use them.
+pub fn score(text: &str, words: &[String]) -> i64 {
+    /// How soon further occurrences count less.
+    const SATURATION: u64 = 1;
+    /// How many words a usual message has.
+    const USUAL_LENGTH: u64 = 12;
+    let folded = text.to_lowercase();
+    let mut length: u64 = 0;
+    let mut occurrences = vec![0_u64; words.len()];
+    for token in folded.split(|letter: char| !letter.is_alphanumeric()).filter(|token| !token.is_empty()) {
+        length += 1;
+        for (word, count) in words.iter().zip(&mut occurrences) {
+            *count += u64::from(token.starts_with(word.as_str()));
+        }
+    }
+    let damping = SATURATION * 1_000 * (USUAL_LENGTH + 3 * length) / (4 * USUAL_LENGTH);
+    // All words stand there, if perhaps with other accents.
+    let each = occurrences.into_iter().map(|count| count.max(1) * 1_000_000_000 / (count.max(1) * 1_000 + damping));
+    i64::try_from(each.sum::<u64>()).unwrap_or(i64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +130,15 @@ mod tests {
     fn scripts_without_spaces_are_cut_into_characters() {
         assert_eq!(segmented("go 東京 now"), "go  東  京  now");
         assert_eq!(query("東京"), "\" 東  京 \"");
+    }
+
+    #[test]
+    fn a_text_scores_by_how_much_of_it_was_searched_for() {
+        let words = ["apple".to_owned(), "pie".to_owned()];
+        let of = |text: &str| score(text, &words);
+        assert!(of("apple pie") > of("apple pie with cream and many a thing besides, which makes it long"));
+        assert!(of("apple apple pie") > of("apple cream pie"));
+        assert!(of("") > 0);
     }
 
     #[test]
