@@ -11,7 +11,7 @@ use hubbub_storage::{
     room::followers::{self, ARCHIVE, FollowerRow, SEARCH},
 };
 
-use super::RoomObject;
+use super::{RoomObject, index::SEARCH_ID};
 use crate::{contract::delivery::Cursor, error::Result};
 
 /// How many positions archive and index may be behind before they are written without waiting for
@@ -66,9 +66,16 @@ impl RoomObject {
         self.cursors.0.borrow_mut().insert((kind.to_owned(), id.to_owned()), cursor);
     }
 
-    /// Stores the cursors that moved.
+    /// Stores the cursors that moved; that of the index only now and then, since the index says itself
+    /// where it is, and a row a message is worth saving.
     pub(super) fn store_cursors(&self) -> Result<()> {
-        let moved = self.cursors.0.borrow().clone();
+        let mut moved = self.cursors.0.borrow().clone();
+        let index = (SEARCH.to_owned(), SEARCH_ID.to_owned());
+        let stored = followers::get(self.database.as_query(), SEARCH, SEARCH_ID)?.map_or(0, |stored| stored.position);
+        let kept = moved.get(&index).copied().filter(|cursor| cursor.position - stored < ARCHIVE_BATCH);
+        if kept.is_some() {
+            moved.remove(&index);
+        }
         if moved.is_empty() {
             return Ok(());
         }
@@ -80,6 +87,9 @@ impl RoomObject {
         })?;
         // No `await` since the copy: nothing moved meanwhile.
         self.cursors.forget();
+        if let Some(cursor) = kept {
+            self.advance(SEARCH, SEARCH_ID, cursor);
+        }
         Ok(())
     }
 }
