@@ -2,7 +2,10 @@
 //! queue and under the same promises.
 
 use futures_util::future::LocalBoxFuture;
-use hubbub_core::{contract::delivery::DeliveredEvent, error::MatrixError};
+use hubbub_core::{
+    contract::{appservice::Query, delivery::DeliveredEvent},
+    error::MatrixError,
+};
 use ruma::RoomId;
 use serde_json::Value as Json;
 
@@ -35,5 +38,14 @@ pub trait InProcess {
     /// which saves most writes of a bridged message: a bridge's own events come back to it.
     fn wants(&self, _appservice_id: &str, _event: &DeliveredEvent) -> bool {
         true
+    }
+
+    /// Whether the bridge has this user or alias of its namespaces, or makes it before it answers.
+    fn query<'a>(
+        &'a self,
+        _appservice_id: &'a str,
+        _query: &'a Query,
+    ) -> LocalBoxFuture<'a, Result<bool, MatrixError>> {
+        Box::pin(std::future::ready(Ok(false)))
     }
 }

@@ -7,6 +7,7 @@
 //!   stored.
 //! - [`object`] is the AppserviceObject: the durable queue of transactions. [`in_process`] is how a
 //!   bundled bridge receives them.
+//! - [`thirdparty`] asks what bridges know of their networks.
 //! - [`intent`] is the way back: a bundled bridge's client of our own client-server API.
 //!
 //! Open [`object`] next to see how an event leaves, [`intent`] to see how one comes in.
@@ -20,4 +21,5 @@ pub mod object;
 mod overlap;
 pub mod registration;
 pub mod registry;
+pub mod thirdparty;
 mod tokens;

@@ -5,6 +5,7 @@
 //! (`object/accept.rs`). From there it goes over HTTP (`object/http.rs`) or to a bundled bridge
 //! (`object/dispatch.rs`), by the queue that `hubbub_storage::appservice` describes. What fails stays
 //! queued and is tried again (`object/backoff.rs`), and Cron is told (`object/report.rs`).
+//! Names that only the appservice can know are asked for in `object/query.rs`.
 //!
 //! Open `object/accept.rs` next.
 
@@ -14,6 +15,7 @@ mod bell;
 mod dispatch;
 mod http;
 mod ping;
+mod query;
 mod report;
 
 use std::{
@@ -41,7 +43,7 @@ use hubbub_storage::{
     schema,
 };
 
-use self::bell::Bell;
+use self::{bell::Bell, query::Questions};
 use crate::{endpoint::Endpoint, in_process::InProcess};
 
 /// How many lanes are worked on at once: an object may make only so many calls at a time.
@@ -66,6 +68,7 @@ pub struct AppserviceObject {
     last_id: Cell<i64>,
     /// Rung when a batch was queued, so that a run that waits for one lane starts another.
     queued: Bell,
+    questions: Questions,
     /// The appservice's address and when it was read.
     endpoint: RefCell<Option<(i64, Rc<Endpoint>)>>,
 }
@@ -92,6 +95,7 @@ impl AppserviceObject {
             in_flight: InFlight::default(),
             last_id: Cell::new(0),
             queued: Bell::default(),
+            questions: Questions::default(),
             endpoint: RefCell::new(None),
         }
     }
@@ -210,6 +214,7 @@ impl Object for AppserviceObject {
             match command {
                 AppserviceCommand::Deliver(delivery) => contract::encode(&self.deliver(*delivery).await?),
                 AppserviceCommand::Ping { transaction_id } => contract::encode(&self.ping(transaction_id).await?),
+                AppserviceCommand::Query(query) => contract::encode(&self.query(&query).await?),
                 AppserviceCommand::Route { room_id, to } => contract::encode(&self.set_route(&room_id, Some(&to))?),
                 AppserviceCommand::Unroute { room_id } => contract::encode(&self.set_route(&room_id, None)?),
                 AppserviceCommand::Status => contract::encode(&self.status()?),

@@ -30,6 +30,7 @@ use crate::{
     endpoint::StoredRegistration,
     namespaces::{NamespaceSet, contains, contains_exclusively},
     registration::{RegistrationError, bot_of},
+    thirdparty::Descriptions,
     tokens::{TokenHash, TokenHasher},
 };
 
@@ -60,6 +61,7 @@ pub struct Registry {
     cached: RefCell<Option<Cached>>,
     /// Grows with each [`Appservices::forget`]: a list that was read before is not kept after.
     generation: Cell<u64>,
+    descriptions: Descriptions,
 }
 
 impl Registry {
@@ -113,7 +115,22 @@ impl Registry {
             builtins,
             cached: RefCell::default(),
             generation: Cell::new(0),
+            descriptions: Descriptions::default(),
         })
+    }
+
+    /// What appservices said of their networks.
+    pub fn descriptions(&self) -> &Descriptions {
+        &self.descriptions
+    }
+
+    /// The networks of the bundled bridges: (protocol, what people call it).
+    pub fn bundled(&self) -> Vec<(String, String)> {
+        let name = |id: &str| {
+            let mut letters = id.chars();
+            letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+        };
+        self.builtins.iter().map(|ready| (ready.builtin.network.clone(), name(&ready.builtin.network))).collect()
     }
 
     fn fresh(&self) -> Option<Rc<Vec<Rc<dyn Appservice>>>> {

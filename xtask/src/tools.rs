@@ -65,6 +65,13 @@ impl Tools {
         Ok(command)
     }
 
+    /// Binaryen's optimiser.
+    pub fn wasm_opt(&self) -> Command {
+        let mut command = Command::new(&self.node);
+        command.arg("--no-warnings").arg(self.modules().join("binaryen/bin/wasm-opt"));
+        command
+    }
+
     /// The pinned wrangler under the newer Node. It keeps its own settings in the cache and reports nothing.
     pub fn wrangler(&self) -> Result<Command> {
         let mut command = Command::new(&self.node);

@@ -42,6 +42,13 @@ pub fn synapse_python() -> Option<PathBuf> {
     python.is_file().then_some(python)
 }
 
+/// A Chromium to test with: `$CHROMIUM`, or Debian's.
+pub fn chromium() -> Option<PathBuf> {
+    let named = env::var_os("CHROMIUM").map(PathBuf::from);
+    let found = named.into_iter().chain(["/usr/bin/chromium", "/usr/bin/chromium-browser"].map(PathBuf::from));
+    found.into_iter().find(|path| path.is_file())
+}
+
 /// The locked version of a crate, from `Cargo.lock`.
 pub fn locked_version(package: &str) -> Result<String> {
     let path = root().join("Cargo.lock");

@@ -2,8 +2,11 @@
 
 use http::Method;
 use ruma::{
-    MxcUri, OwnedUserId, RoomId,
-    api::client::account::{register, whoami},
+    MxcUri, OwnedMxcUri, OwnedUserId, RoomId,
+    api::client::{
+        account::{register, whoami},
+        media::create_content,
+    },
 };
 use serde_json::{Value as Json, json};
 
@@ -47,6 +50,20 @@ impl Intent {
         let body = json!({ field: value });
         self.send_json(Method::PUT, &path, &[], Some(&body)).await?;
         Ok(())
+    }
+
+    /// Uploads a file and returns its address
+    /// ([spec](https://spec.matrix.org/v1.11/client-server-api/#post_matrixmediav3upload)).
+    pub async fn upload_media(
+        &self,
+        file: Vec<u8>,
+        content_type: String,
+        filename: Option<String>,
+    ) -> Result<OwnedMxcUri> {
+        let mut request = create_content::v3::Request::new(file);
+        request.content_type = Some(content_type);
+        request.filename = filename;
+        Ok(self.send_request(request).await?.content_uri)
     }
 
     /// Sets account data, global without a room.

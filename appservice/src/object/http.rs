@@ -31,7 +31,7 @@ const ENDPOINT_MS: i64 = 60_000;
 const UNSTABLE_EPHEMERAL: &str = "de.sorunome.msc2409.ephemeral";
 
 /// What came of looking for an address.
-enum Destination {
+pub(super) enum Destination {
     /// Send it here.
     At(Rc<Endpoint>),
     /// The appservice is gone, or wants no traffic any more.
@@ -89,7 +89,7 @@ impl AppserviceObject {
         Ok(Some((state, id, through)))
     }
 
-    async fn destination(&self) -> Destination {
+    pub(super) async fn destination(&self) -> Destination {
         let now = self.now();
         if let Some((at, endpoint)) = self.endpoint.borrow().as_ref()
             && (0..ENDPOINT_MS).contains(&(now - at))

@@ -12,6 +12,8 @@ mod intent;
 #[cfg(test)]
 mod ping;
 #[cfg(test)]
+mod queries;
+#[cfg(test)]
 mod registration;
 #[cfg(test)]
 mod registry;

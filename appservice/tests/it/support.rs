@@ -99,6 +99,8 @@ pub struct FakeHttp {
     pub answers: RefCell<VecDeque<Answer>>,
     /// Answered while `answers` is empty, if set.
     pub always: Cell<Option<u16>>,
+    /// Answers nothing for ever.
+    pub stalls: Cell<bool>,
     pub requests: RefCell<Vec<http::Request<Vec<u8>>>>,
     pub egress: RefCell<Vec<Egress>>,
     clock: RefCell<Option<Rc<ManualClock>>>,
@@ -127,6 +129,9 @@ impl Http for FakeHttp {
     ) -> LocalBoxFuture<'_, Result<http::Response<Vec<u8>>, HttpError>> {
         self.requests.borrow_mut().push(request);
         self.egress.borrow_mut().push(egress);
+        if self.stalls.get() {
+            return Box::pin(std::future::pending());
+        }
         let respond = |status: u16, body: &str| {
             Ok(http::Response::builder().status(status).body(body.as_bytes().to_vec()).unwrap())
         };
@@ -224,6 +229,9 @@ fn config() -> Config {
         registration_token: None,
         default_room_version: RoomVersionId::V12,
         rate_limits: false,
+        max_upload_bytes: 1_000_000,
+        support: hubbub_core::context::Support::default(),
+        insecure_gateways: false,
         slack_api_url: String::new(),
         secrets: secrets(),
     }
@@ -245,7 +253,8 @@ impl World {
         let objects = Rc::new(FakeObjects::default());
         let homeserver = Rc::new(FakeHomeserver::default());
         let kills = Rc::new(Kills::default());
-        let migrations = [include_str!("../../../migrations/0001_server.sql")];
+        let migrations =
+            [include_str!("../../../migrations/0001_server.sql"), include_str!("../../../migrations/0006_places.sql")];
         let directory = Rc::new(NativeDirectory::with_migrations(migrations).unwrap());
         let registry = Rc::new(Registry::new(&config(), directory.clone(), clock.clone(), builtins).unwrap());
         let context = Rc::new(Context {
@@ -255,6 +264,7 @@ impl World {
             objects: objects.clone(),
             directory: directory.clone(),
             search: directory.clone(),
+            blobs: Rc::new(hubbub_storage::native_blobs::NativeBlobs::default()),
             http: http.clone(),
             homeserver: homeserver.clone(),
             failpoints: kills.clone(),

@@ -7,9 +7,10 @@ use futures_util::future::LocalBoxFuture;
 use hubbub_appservice::{builtin::Builtin, in_process::InProcess};
 use hubbub_core::{
     context::Context,
-    contract::{Address, Class, call, delivery::DeliveredEvent},
+    contract::{Address, Class, appservice::Query, call, delivery::DeliveredEvent},
     error::{MatrixError, Result},
 };
+use hubbub_storage::directory::bridges;
 use ruma::RoomId;
 use serde_json::{
     Value as Json,
@@ -17,12 +18,15 @@ use serde_json::{
 };
 
 use crate::{
-    contract::PortalCommand,
+    contract::{LoginCommand, PortalCommand},
     management,
     matrix::{DOUBLE_PUPPET_KEY, Matrix, builtin, is_ours},
     network::Network,
     web,
 };
+
+/// How many logins are asked for somebody.
+const MOST_LOGINS: u32 = 10;
 
 /// The bridge of the network `N`.
 pub struct Bridge<N> {
@@ -45,6 +49,31 @@ impl<N: Network> Bridge<N> {
     /// Idempotent.
     pub async fn prepare(&self) -> Result<()> {
         Matrix::new::<N>(Rc::clone(&self.context)).ensure_bot().await
+    }
+
+    /// Makes the bot, or the ghost of somebody whom one of the logins knows; whether there is one now. Rooms have
+    /// their aliases from the beginning, so that there is none to be made.
+    async fn find(&self, query: &Query) -> Result<bool> {
+        let Query::User(user) = query else {
+            return Ok(false);
+        };
+        if user.localpart() == N::BOT {
+            return self.prepare().await.map(|()| true);
+        }
+        let network = N::new(Rc::clone(&self.context));
+        let logins = bridges::list_connected(self.context.directory.as_ref(), N::ID, MOST_LOGINS).await?;
+        for (login_id, team) in logins {
+            let person = network.person_of_ghost(&team, user.localpart());
+            // Of the spellings of a name only one is ever made.
+            let person = person.filter(|person| network.ghost_localpart(&team, person) == user.localpart());
+            let Some(person) = person else { continue };
+            let command = LoginCommand::Introduce { person };
+            let address = Address::new(Class::Login, login_id);
+            if call(self.context.objects.as_ref(), address, &command).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Answers a request to one of the bridge's addresses; `None` for every other path.
@@ -113,6 +142,10 @@ impl<N: Network> InProcess for Bridge<N> {
         route: Option<String>,
     ) -> LocalBoxFuture<'a, Result<(), MatrixError>> {
         Box::pin(self.take(room_id, events, route))
+    }
+
+    fn query<'a>(&'a self, _appservice_id: &'a str, query: &'a Query) -> LocalBoxFuture<'a, Result<bool, MatrixError>> {
+        Box::pin(self.find(query))
     }
 
     fn serves(&self, appservice_id: &str) -> bool {

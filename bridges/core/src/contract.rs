@@ -83,6 +83,11 @@ pub enum LoginCommand {
         /// Who.
         people: Vec<RemotePerson>,
     },
+    /// Whether the network knows somebody, who then has a ghost. → `bool`
+    Introduce {
+        /// Who.
+        person: String,
+    },
     /// For a portal: the channels and portals that a message names. → `Vec<NamedChannel>`
     Channels {
         /// The channels' ids.

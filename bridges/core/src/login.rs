@@ -3,13 +3,14 @@
 //! It holds the secrets, the inbound log, the registry of portals and ghosts, and the rates of the
 //! account. A remote event is acknowledged only in the transaction that stores it (`hook`); from
 //! there the portals are fed (`handover`). `connect` is how a login starts, resumes and ends,
-//! `channels` how a channel becomes a portal, `people` where ghosts get their names.
+//! `channels` how a channel becomes a portal, `people` where ghosts get their names, `pictures` their avatars.
 
 mod channels;
 mod connect;
 mod handover;
 mod hook;
 mod people;
+mod pictures;
 mod rooms;
 mod upkeep;
 
@@ -33,6 +34,7 @@ use hubbub_storage::{
 };
 use ruma::OwnedUserId;
 
+use self::pictures::OwedPicture;
 use crate::{
     contract::{Access, Counters, Finished, LoginCommand, LoginState, LoginStatus},
     lane::{Alarm, Lane, run_lanes},
@@ -63,6 +65,8 @@ pub struct LoginObject<N> {
     upkeep: Lane,
     locks: InFlight,
     resumed: Cell<bool>,
+    /// Pictures that ghosts have yet to get.
+    pictures: RefCell<VecDeque<OwedPicture>>,
     report: Report,
 }
 
@@ -88,6 +92,7 @@ impl<N: Network> Object for LoginObject<N> {
             upkeep: Lane::default(),
             locks: InFlight::default(),
             resumed: Cell::new(true),
+            pictures: RefCell::default(),
             report: Report::default(),
         };
         if schema::version(object.database.as_query())? > 0 {
@@ -117,6 +122,7 @@ impl<N: Network> Object for LoginObject<N> {
                 LoginCommand::SetPace { per_second } => encode(&self.set_pace(per_second)?),
                 LoginCommand::Access { method } => encode(&self.access(method.as_deref())?),
                 LoginCommand::Ghosts { people } => encode(&self.ghosts(people).await?),
+                LoginCommand::Introduce { person } => encode(&self.introduce(person).await?),
                 LoginCommand::Channels { ids } => encode(&self.named_channels(ids).await?),
                 LoginCommand::Space => encode(&self.space().await?),
                 LoginCommand::MarkDirect { room_id, with } => encode(&self.mark_direct(&room_id, &with).await?),
@@ -199,6 +205,7 @@ impl<N: Network> LoginObject<N> {
         for event in store::list_waiting(query, row.scan_from)? {
             self.remember_waiting(event);
         }
+        self.load_pictures()?;
         for portal in store::list_portals(query)? {
             self.portals.borrow_mut().insert(portal.channel.clone(), portal);
         }

@@ -60,8 +60,8 @@ pub trait Network: Sized + 'static {
     /// One channel.
     fn channel(&self, token: &str, channel: &str) -> impl Future<Output = Result<RemoteChannel, RemoteError>>;
 
-    /// The name of somebody; `None` when the network knows none.
-    fn person(&self, token: &str, person: &str) -> impl Future<Output = Result<Option<String>, RemoteError>>;
+    /// How somebody is shown; `None` when the network knows no name.
+    fn person(&self, token: &str, person: &str) -> impl Future<Output = Result<Option<RemoteProfile>, RemoteError>>;
 
     /// A page of a channel's messages, in any order.
     fn history(
@@ -86,6 +86,9 @@ pub trait Network: Sized + 'static {
 
     /// The localpart of somebody's ghost; must start with `_<ID>_`.
     fn ghost_localpart(&self, team: &str, person: &str) -> String;
+
+    /// Whose ghost has this localpart; `None` when it is nobody's of this workspace.
+    fn person_of_ghost(&self, team: &str, localpart: &str) -> Option<String>;
 
     /// Reads a remote event, live or from a history.
     fn read_event(&self, event: &RawValue) -> RemoteEvent;
@@ -203,17 +206,26 @@ pub enum HookKind {
         /// The new id.
         new: String,
     },
-    /// Somebody has another name now.
+    /// Somebody has another name or picture now.
     PersonChanged {
         /// Who.
         person: String,
-        /// The name.
-        name: String,
+        /// How they are shown now.
+        profile: RemoteProfile,
     },
     /// Something that the bridge knows and does not bridge yet.
     NotBridged,
     /// Something that the bridge has no use for.
     Other,
+}
+
+/// How the network shows somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteProfile {
+    /// The name.
+    pub name: String,
+    /// The URL of the picture; `None` when it is not known.
+    pub picture: Option<String>,
 }
 
 /// A channel at the network.

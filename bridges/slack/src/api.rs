@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use hubbub_bridge::network::RemoteError;
+use hubbub_bridge::network::{RemoteError, RemoteProfile};
 use hubbub_core::context::{Context, Egress, HttpError};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
@@ -165,8 +165,8 @@ impl Api<'_> {
         Ok(answer.user)
     }
 
-    /// The name of an app, by `bots.info`.
-    pub(crate) async fn bot_name(&self, bot: &str) -> Result<Option<String>, RemoteError> {
+    /// An app, by `bots.info`.
+    pub(crate) async fn bots_info(&self, bot: &str) -> Result<Option<RemoteProfile>, RemoteError> {
         #[derive(Deserialize)]
         struct Answer {
             bot: Bot,
@@ -174,10 +174,13 @@ impl Api<'_> {
         #[derive(Deserialize)]
         struct Bot {
             name: Option<String>,
+            #[serde(default)]
+            icons: serde_json::Value,
         }
         let query = [("bot".to_owned(), bot.to_owned())];
         let answer: Answer = self.get("bots.info", &query).await?;
-        Ok(answer.bot.name.filter(|name| !name.is_empty()))
+        let picture = answer.bot.icons.get("image_72").and_then(|url| url.as_str()).map(ToOwned::to_owned);
+        Ok(answer.bot.name.filter(|name| !name.is_empty()).map(|name| RemoteProfile { name, picture }))
     }
 
     /// `conversations.history`, always with the metadata that we left.

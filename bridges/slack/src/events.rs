@@ -5,7 +5,7 @@
 
 use hubbub_bridge::{
     contract::{ChannelKind, RemotePerson},
-    network::{HookBody, HookEvent, HookKind, RemoteEvent, RemoteMessage, TransactionMark},
+    network::{HookBody, HookEvent, HookKind, RemoteEvent, RemoteMessage, RemoteProfile, TransactionMark},
 };
 use serde::Deserialize;
 use serde_json::{Value as Json, value::RawValue};
@@ -146,14 +146,21 @@ fn kind_of(inner: Inner) -> HookKind {
 
 fn person_of(user: &Json) -> HookKind {
     let id = user.get("id").and_then(Json::as_str);
-    match (id, name_of(user)) {
-        (Some(id), Some(name)) => HookKind::PersonChanged { person: id.to_owned(), name },
+    match (id, profile_of(user)) {
+        (Some(id), Some(profile)) => HookKind::PersonChanged { person: id.to_owned(), profile },
         _ => HookKind::Other,
     }
 }
 
+/// How Slack shows a user object: its name, and its picture at a size that clients show.
+pub(crate) fn profile_of(user: &Json) -> Option<RemoteProfile> {
+    let pictures = ["/profile/image_192", "/profile/image_512", "/profile/image_72"];
+    let picture = pictures.iter().find_map(|pointer| user.pointer(pointer)?.as_str()).map(ToOwned::to_owned);
+    Some(RemoteProfile { name: name_of(user)?, picture })
+}
+
 /// The name that Slack shows for a user object.
-pub(crate) fn name_of(user: &Json) -> Option<String> {
+fn name_of(user: &Json) -> Option<String> {
     ["/profile/display_name", "/profile/real_name", "/real_name", "/name"]
         .iter()
         .filter_map(|pointer| user.pointer(pointer)?.as_str())

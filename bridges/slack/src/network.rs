@@ -6,7 +6,7 @@ use hubbub_bridge::{
     contract::{ChannelKind, Hook},
     network::{
         HistoryPage, HistoryRequest, HookBody, Identity, KnownAddresses, KnownNames, NamesIn, Network, Post,
-        RemoteChannel, RemoteError, RemoteEvent,
+        RemoteChannel, RemoteError, RemoteEvent, RemoteProfile,
     },
     web::HookHeaders,
 };
@@ -122,15 +122,15 @@ impl Network for Slack {
         Ok(remote_channel(conversation))
     }
 
-    async fn person(&self, token: &str, person: &str) -> Result<Option<String>, RemoteError> {
+    async fn person(&self, token: &str, person: &str) -> Result<Option<RemoteProfile>, RemoteError> {
         if person.starts_with('B') {
-            return self.api(token).bot_name(person).await;
+            return self.api(token).bots_info(person).await;
         }
         if person == "USLACKBOT" {
-            return Ok(Some("Slackbot".to_owned()));
+            return Ok(Some(RemoteProfile { name: "Slackbot".to_owned(), picture: None }));
         }
         let user = self.api(token).users_info(person).await?;
-        Ok(events::name_of(&user))
+        Ok(events::profile_of(&user))
     }
 
     async fn history(&self, token: &str, request: &HistoryRequest<'_>) -> Result<HistoryPage, RemoteError> {
@@ -167,6 +167,10 @@ impl Network for Slack {
 
     fn ghost_localpart(&self, team: &str, person: &str) -> String {
         ghost_localpart(team, person)
+    }
+
+    fn person_of_ghost(&self, team: &str, localpart: &str) -> Option<String> {
+        user_of_ghost(team, localpart)
     }
 
     fn read_event(&self, event: &RawValue) -> RemoteEvent {

@@ -3,9 +3,11 @@
 
 mod appservices;
 mod bridges;
+mod media;
 mod owner_link;
 mod rebuild_room;
 mod rebuild_search;
+mod reports;
 
 use http::Method;
 
@@ -17,6 +19,10 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         own(Method::POST, "/_hubbub/admin/v1/owner-link").raw(owner_link::handle),
         own(Method::POST, "/_hubbub/admin/v1/rebuild-room").raw(rebuild_room::handle),
         own(Method::POST, "/_hubbub/admin/v1/rebuild-search").raw(rebuild_search::handle),
+        own(Method::DELETE, "/_hubbub/admin/v1/media/{media_id}").raw(media::delete),
+        own(Method::POST, "/_hubbub/admin/v1/delete-media").raw(media::delete_many),
+        own(Method::GET, "/_hubbub/admin/v1/reports").raw(reports::list),
+        own(Method::DELETE, "/_hubbub/admin/v1/reports/{report_id}").raw(reports::delete),
         own(Method::GET, "/_hubbub/admin/v1/appservices").raw(appservices::list),
         own(Method::POST, "/_hubbub/admin/v1/appservices").raw(appservices::register),
         own(Method::DELETE, "/_hubbub/admin/v1/appservices/{appservice_id}").raw(appservices::unregister),

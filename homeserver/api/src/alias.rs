@@ -9,9 +9,10 @@ use hubbub_core::{
     error::{MatrixError, Result},
 };
 use hubbub_storage::directory::aliases;
-use ruma::{OwnedRoomId, RoomAliasId};
+use ruma::{OwnedRoomId, RoomAliasId, RoomOrAliasId};
 
 use crate::{
+    appservice::query,
     credentials::Claim,
     endpoint::{Endpoint, typed},
 };
@@ -21,11 +22,30 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![typed(create_alias::handle), typed(delete_alias::handle), typed(get_alias::handle)]
 }
 
-/// The room that an alias points to; 404 `M_NOT_FOUND` when it points nowhere.
-pub(crate) async fn resolve(context: &Context, alias: &RoomAliasId) -> Result<OwnedRoomId> {
-    let found = aliases::get(&*context.directory, alias.as_str()).await?;
+/// The room that an alias points to; for who is logged in, also one that an appservice makes now. 404
+/// `M_NOT_FOUND` when it points nowhere.
+pub(crate) async fn resolve(context: &Context, asking: Option<&Claim>, alias: &RoomAliasId) -> Result<OwnedRoomId> {
+    let mut found = aliases::get(&*context.directory, alias.as_str()).await?;
+    if found.is_none()
+        && let Some(asking) = asking
+        && query::alias(context, asking, alias).await?
+    {
+        found = aliases::get(&*context.directory, alias.as_str()).await?;
+    }
     let found = found.ok_or_else(not_found)?;
     found.room_id.parse().map_err(MatrixError::internal)
+}
+
+/// The room of an id, as it is, or of an alias; 404 `M_NOT_FOUND` when that points nowhere.
+pub(crate) async fn resolve_either(
+    context: &Context,
+    asking: Option<&Claim>,
+    room: &RoomOrAliasId,
+) -> Result<OwnedRoomId> {
+    match <&RoomAliasId>::try_from(room) {
+        Ok(alias) => resolve(context, asking, alias).await,
+        Err(_) => room.as_str().parse().map_err(MatrixError::invalid_param),
+    }
 }
 
 fn not_found() -> MatrixError {

@@ -6,6 +6,7 @@ use hubbub_core::{
     context::Context,
     error::{MatrixError, Result},
 };
+use hubbub_storage::blobs::Body;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json, value::RawValue};
 
@@ -14,6 +15,10 @@ use crate::{credentials::Public, peer::Peer};
 /// The largest body that any endpoint reads. The Worker refuses a larger `Content-Length` before
 /// it reads anything.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// Where bodies are files: they go to the blob store unread, and may be as large as the configuration
+/// says. Everything else is read whole.
+pub const STREAMED_PREFIX: &str = "/_matrix/media/";
 
 /// The longest path and query: filters stand there, too.
 const MAX_URI_BYTES: usize = 32 * 1024;
@@ -28,31 +33,38 @@ pub(crate) struct Call<A = Public> {
     /// Who asks.
     pub auth: A,
     request: http::Request<Vec<u8>>,
+    file: Body,
     arguments: Vec<String>,
 }
 
 impl Call<Public> {
     /// A call of which nothing is known yet. 413 or 414 `M_TOO_LARGE` when the body or
     /// the address is too large.
-    pub fn new(
-        context: Rc<Context>,
-        peer: Peer,
-        request: http::Request<Vec<u8>>,
-        arguments: Vec<String>,
-    ) -> Result<Self> {
+    pub fn new(context: Rc<Context>, peer: Peer, request: http::Request<Body>, arguments: Vec<String>) -> Result<Self> {
         let query = request.uri().query().unwrap_or_default();
         if request.uri().path().len() + query.len() > MAX_URI_BYTES {
             return Err(MatrixError::new(414, "M_TOO_LARGE", "The address is longer than 32 KiB."));
         }
-        if request.body().len() > MAX_BODY_BYTES {
-            return Err(MatrixError::too_large("The body is larger than 1 MiB."));
-        }
-        Ok(Self { context, peer, auth: Public, request, arguments })
+        let (parts, body) = request.into_parts();
+        let (body, file) = match body {
+            file if parts.uri.path().starts_with(STREAMED_PREFIX) => (Vec::new(), file),
+            Body::Bytes(body) if body.len() <= MAX_BODY_BYTES => (body, Body::default()),
+            _ => return Err(MatrixError::too_large("The body is larger than 1 MiB.")),
+        };
+        let request = http::Request::from_parts(parts, body);
+        Ok(Self { context, peer, auth: Public, request, file, arguments })
     }
 
     /// The same call, now that its sender is known.
     pub fn with<A>(self, auth: A) -> Call<A> {
-        Call { context: self.context, peer: self.peer, auth, request: self.request, arguments: self.arguments }
+        Call {
+            context: self.context,
+            peer: self.peer,
+            auth,
+            request: self.request,
+            file: self.file,
+            arguments: self.arguments,
+        }
     }
 }
 
@@ -60,6 +72,11 @@ impl<A> Call<A> {
     /// The request as it came.
     pub fn request(&self) -> &http::Request<Vec<u8>> {
         &self.request
+    }
+
+    /// Takes the body of an upload.
+    pub fn take_file(&mut self) -> Body {
+        std::mem::take(&mut self.file)
     }
 
     /// Gives the request up.

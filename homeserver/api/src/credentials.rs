@@ -11,13 +11,13 @@ use crate::{
     objects,
     peer::RateLimit,
 };
-use http::header;
+use http::{Method, header};
 use hubbub_core::{
     context::Appservice,
     contract::{
         Address,
         room::{Actor, Profile},
-        user::{self, Caller, UserCommand},
+        user::{self, Caller, SessionProof, UserCommand},
     },
     error::{MatrixError, Result},
     user::token,
@@ -77,7 +77,7 @@ impl Credentials for Claim {
         if let Some(token) = token::parse(&config.secrets, &config.server_name, &token) {
             return Ok(Self {
                 user_id: token.user_id,
-                caller: Caller::Session(token.session),
+                caller: Caller::Session(SessionProof { address: Some(call.peer.address.clone()), ..token.session }),
                 timestamp: None,
                 appservice: None,
             });
@@ -160,7 +160,10 @@ impl Credentials for Authenticated {
         let Caller::Session(session) = &claim.caller else {
             return Ok(Self { claim, device_id: None, profile: None });
         };
-        let command = UserCommand::Authenticate { session: session.clone() };
+        let command = UserCommand::Authenticate {
+            session: session.clone(),
+            writes: !matches!(*call.request().method(), Method::GET | Method::HEAD),
+        };
         let answer: user::Authenticated = objects::call(&*call.context.objects, claim.address(), &command).await?;
         Ok(Self { claim, device_id: Some(answer.device_id), profile: Some(answer.profile) })
     }
@@ -184,10 +187,18 @@ impl Credentials for Admin {
 /// The access token of a request: from the header `Authorization`, else from the query
 /// ([spec](https://spec.matrix.org/v1.11/client-server-api/#using-access-tokens)).
 pub(crate) fn access_token<A>(call: &Call<A>) -> Result<String> {
-    let token = match bearer_token(call)? {
-        Some(token) => token,
-        None => call.query("access_token").ok_or_else(missing_token)?.into_owned(),
-    };
+    match bearer_token(call)? {
+        Some(token) => within_limits(token),
+        None => query_token(call),
+    }
+}
+
+/// The access token in the query.
+pub(crate) fn query_token<A>(call: &Call<A>) -> Result<String> {
+    within_limits(call.query("access_token").ok_or_else(missing_token)?.into_owned())
+}
+
+fn within_limits(token: String) -> Result<String> {
     if token.is_empty() {
         return Err(missing_token());
     }

@@ -41,6 +41,12 @@ pub(crate) fn of<R: Metadata>() -> Route {
     Route { method: R::METHOD, paths, in_spec: true }
 }
 
+/// A route of the specification where ruma's metadata would not do (one type for several
+/// endpoints, or a newer path).
+pub(crate) fn of_path(method: Method, path: &'static str) -> Route {
+    Route { method, paths: vec![path], in_spec: true }
+}
+
 /// A route of our own.
 pub(crate) fn own(method: Method, path: &'static str) -> Route {
     Route { method, paths: vec![path], in_spec: false }
@@ -81,6 +87,20 @@ where
     of::<R>().raw(move |call: Call<A>| async move {
         let request = parse::<A, R>(&call)?;
         respond::typed(handle(call, request).await?)
+    })
+}
+
+/// As [`typed`], for a response in which ruma writes `null` for what the specification leaves out.
+pub(crate) fn typed_sparse<A, R, F, Fut>(handle: F) -> Endpoint
+where
+    A: Credentials + 'static,
+    R: IncomingRequest + 'static,
+    F: Fn(Call<A>, R) -> Fut + Copy + 'static,
+    Fut: Future<Output = Result<R::OutgoingResponse>> + 'static,
+{
+    of::<R>().raw(move |call: Call<A>| async move {
+        let request = parse::<A, R>(&call)?;
+        respond::without_nulls(respond::typed(handle(call, request).await?)?)
     })
 }
 

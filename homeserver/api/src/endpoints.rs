@@ -4,8 +4,9 @@
 //! specification.
 
 use crate::{
-    account, admin, alias, appservice, config, context, discovery, endpoint::Endpoint, filter, membership, message,
-    pages, profile, push, read_marker, receipt, redact, room, search, session, state, sync, typing, user_directory,
+    account, admin, alias, appservice, config, context, device, directory, discovery, endpoint::Endpoint, filter,
+    knock, media, membership, message, pages, presence, profile, push, read_marker, receipt, redact, relations,
+    reporting, room, search, session, space, state, sync, tag, thirdparty, typing, user_directory, voip,
 };
 
 /// All endpoints.
@@ -17,23 +18,34 @@ pub(crate) fn all() -> Vec<Endpoint> {
         appservice::endpoints(),
         config::endpoints(),
         context::endpoints(),
+        device::endpoints(),
+        directory::endpoints(),
         discovery::endpoints(),
         filter::endpoints(),
+        knock::endpoints(),
+        media::endpoints(),
         membership::endpoints(),
         message::endpoints(),
         pages::endpoints(),
+        presence::endpoints(),
         profile::endpoints(),
         push::endpoints(),
         read_marker::endpoints(),
         receipt::endpoints(),
         redact::endpoints(),
+        relations::endpoints(),
+        reporting::endpoints(),
         room::endpoints(),
         search::endpoints(),
         session::endpoints(),
+        space::endpoints(),
         state::endpoints(),
         sync::endpoints(),
+        tag::endpoints(),
+        thirdparty::endpoints(),
         typing::endpoints(),
         user_directory::endpoints(),
+        voip::endpoints(),
     ]
     .into_iter()
     .flatten()

@@ -13,10 +13,12 @@ mod joined_members;
 mod joined_rooms;
 mod kick_user;
 mod leave_room;
+mod mutual_rooms;
 mod unban_user;
 
 pub(crate) use invite_user::third_party_denied;
 
+use http::Method;
 use hubbub_core::{
     contract::room::{ChangeMembership, MembershipAction, Profile, RoomCommand, Sent},
     error::Result,
@@ -26,13 +28,15 @@ use ruma::{OwnedUserId, RoomId, api::client::membership};
 use crate::{
     call::Call,
     credentials::Authenticated,
-    endpoint::{Endpoint, of, typed},
+    endpoint::{Endpoint, of, of_path, own, typed},
     objects,
 };
 
 /// The endpoints of this area.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![
+        of_path(Method::GET, "/_matrix/client/v1/mutual_rooms").raw(mutual_rooms::handle),
+        own(Method::GET, "/_matrix/client/unstable/uk.half-shot.msc2666/user/mutual_rooms").raw(mutual_rooms::handle),
         typed(ban_user::handle),
         typed(forget_room::handle),
         of::<membership::get_member_events::v3::Request>().raw(get_member_events::handle),
@@ -48,7 +52,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 }
 
 /// A change of membership by the user who asks, with nothing but a reason.
-fn change(
+pub(crate) fn change(
     call: &Call<Authenticated>,
     target: OwnedUserId,
     action: MembershipAction,
@@ -63,12 +67,12 @@ fn change(
         profile: Profile::default(),
         timestamp: None,
         // Clients read what they did: the list of joined rooms right after a join or leave.
-        read_your_writes: matches!(action, MembershipAction::Join | MembershipAction::Leave),
+        read_your_writes: matches!(action, MembershipAction::Join | MembershipAction::Knock | MembershipAction::Leave),
     }
 }
 
 /// Has the room carry the change out.
-async fn carry_out(call: &Call<Authenticated>, room_id: &RoomId, change: ChangeMembership) -> Result<()> {
+pub(crate) async fn carry_out(call: &Call<Authenticated>, room_id: &RoomId, change: ChangeMembership) -> Result<()> {
     let command = RoomCommand::ChangeMembership(Box::new(change));
     let _: Sent = objects::room(call, room_id, &command).await?;
     Ok(())

@@ -9,6 +9,8 @@ use hubbub_core::{
     error::{MatrixError, Result},
 };
 
+use ruma::UserId;
+
 use crate::bridge_routes::{BridgeRoutes, NoBridges};
 
 /// What the platform and the other crates offer to every request; made once.
@@ -41,27 +43,37 @@ impl Peer {
     /// Counts one attempt of this address; 429 `M_LIMIT_EXCEEDED` after too many. Does nothing
     /// when the configuration turns rate limits off.
     pub(crate) async fn limit(&self, context: &Context, limit: RateLimit) -> Result<()> {
-        if !context.config.rate_limits || self.front.limiter.allow(limit, &self.address).await {
+        self.limit_by(context, limit, &self.address, "Too many attempts from your address; wait a minute.").await
+    }
+
+    /// Counts one request of a user likewise.
+    pub(crate) async fn limit_user(&self, context: &Context, limit: RateLimit, user_id: &UserId) -> Result<()> {
+        self.limit_by(context, limit, user_id.as_str(), "You ask for too many of these; wait a minute.").await
+    }
+
+    async fn limit_by(&self, context: &Context, limit: RateLimit, whose: &str, error: &str) -> Result<()> {
+        if !context.config.rate_limits || self.front.limiter.allow(limit, whose).await {
             return Ok(());
         }
-        Err(MatrixError::new(429, "M_LIMIT_EXCEEDED", "Too many attempts from your address; wait a minute.")
-            .with("retry_after_ms", 60_000))
+        Err(MatrixError::new(429, "M_LIMIT_EXCEEDED", error).with("retry_after_ms", 60_000))
     }
 }
 
-/// What is limited by address.
+/// What is limited by address, or by user where it says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RateLimit {
     /// Logins with a password, and secrets typed into own pages.
     Login,
     /// Registrations.
     Registration,
+    /// Previews of pages, by user instead of address.
+    Preview,
 }
 
 /// The platform's rate limiter by address. It stands before every object, so that a flood wakes
 /// none.
 pub trait RateLimiter {
-    /// Whether one more attempt of this address is fine.
+    /// Whether one more attempt of this address (or user) is fine.
     fn allow<'a>(&'a self, limit: RateLimit, address: &'a str) -> LocalBoxFuture<'a, bool>;
 }
 

@@ -1,14 +1,17 @@
-//! Push rules ([spec](https://spec.matrix.org/v1.11/client-server-api/#push-rules-api)).
+//! Pushers and push rules ([spec](https://spec.matrix.org/v1.11/client-server-api/#push-rules-api)).
 //!
-//! All of them are one command to the user's object, which keeps rules and actions as they were
+//! Each is one command to the user's object, which keeps rules and actions as they were
 //! given.
 
 mod delete_pushrule;
+mod get_notifications;
+mod get_pushers;
 mod get_pushrule;
 mod get_pushrule_actions;
 mod get_pushrule_enabled;
 mod get_pushrules_all;
 mod get_pushrules_global_scope;
+mod set_pusher;
 mod set_pushrule;
 mod set_pushrule_actions;
 mod set_pushrule_enabled;
@@ -24,13 +27,16 @@ use crate::{
     answer::Outcome,
     call::Call,
     credentials::Claim,
-    endpoint::{Endpoint, of},
+    endpoint::{Endpoint, of, typed},
     objects, respond,
 };
 
 /// The endpoints of this area.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![
+        typed(get_notifications::handle),
+        of::<push::get_pushers::v3::Request>().raw(get_pushers::handle),
+        of::<push::set_pusher::v3::Request>().raw(set_pusher::handle),
         of::<push::delete_pushrule::v3::Request>().raw(delete_pushrule::handle),
         of::<push::get_pushrule::v3::Request>().raw(get_pushrule::handle),
         of::<push::get_pushrule_actions::v3::Request>().raw(get_pushrule_actions::handle),

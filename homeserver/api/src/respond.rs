@@ -17,7 +17,7 @@ const CORS: [(HeaderName, &str); 3] = [
 ];
 
 /// Adds what every response has: CORS, and that nobody may guess another content type.
-pub(crate) fn with_cors(mut response: Response<Vec<u8>>) -> Response<Vec<u8>> {
+pub(crate) fn with_cors<B>(mut response: Response<B>) -> Response<B> {
     let headers = response.headers_mut();
     for (name, value) in CORS {
         headers.insert(name, HeaderValue::from_static(value));
@@ -72,4 +72,26 @@ pub(crate) fn empty() -> Result<Outcome> {
 pub(crate) fn typed(response: impl OutgoingResponse) -> Result<Outcome> {
     let response = response.try_into_http_response::<Vec<u8>>().map_err(MatrixError::internal)?;
     Ok(Outcome::Response(response))
+}
+
+/// The same JSON answer without members that are `null`.
+pub(crate) fn without_nulls(outcome: Outcome) -> Result<Outcome> {
+    let Outcome::Response(response) = outcome else {
+        return Ok(outcome);
+    };
+    let (parts, body) = response.into_parts();
+    let mut answer = serde_json::from_slice(&body)?;
+    drop_nulls(&mut answer);
+    Ok(Outcome::Response(Response::from_parts(parts, serde_json::to_vec(&answer)?)))
+}
+
+fn drop_nulls(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(members) => {
+            members.retain(|_, member| !member.is_null());
+            members.values_mut().for_each(drop_nulls);
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
 }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use futures_util::future::LocalBoxFuture;
-use hubbub_storage::{database::DatabaseError, directory::Directory};
+use hubbub_storage::{blobs::Blobs, database::DatabaseError, directory::Directory};
 use ruma::{OwnedServerName, RoomVersionId};
 
 use crate::{contract::Address, secrets::Secrets};
@@ -12,6 +12,12 @@ use crate::{contract::Address, secrets::Secrets};
 pub trait Clock {
     /// Milliseconds since the epoch. On Workers it stands still between I/O: never order by it.
     fn now(&self) -> i64;
+
+    /// Lets time pass. Only for what answers requests from outside: an object never waits. A clock
+    /// that cannot wait returns at once, so callers count their rounds.
+    fn sleep(&self, _milliseconds: u32) -> LocalBoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// Randomness fit for secrets.
@@ -52,6 +58,12 @@ pub trait Http {
         egress: Egress,
         timeout_ms: u32,
     ) -> LocalBoxFuture<'_, Result<http::Response<Vec<u8>>, HttpError>>;
+
+    /// Text in an encoding other than those of [`crate::media::charset`]; `None` when the platform
+    /// does not know the label either. Malformed bytes become replacement characters.
+    fn decode(&self, _label: &str, _bytes: &[u8]) -> Option<String> {
+        None
+    }
 }
 
 /// Why no answer came. The text never holds headers, bodies or query strings.
@@ -89,6 +101,17 @@ pub enum Registration {
     Open,
 }
 
+/// Whom `/.well-known/matrix/support` names; nothing by default.
+#[derive(Clone, Debug, Default)]
+pub struct Support {
+    /// The operator's email address.
+    pub email: Option<String>,
+    /// The operator's Matrix id.
+    pub matrix_id: Option<ruma::OwnedUserId>,
+    /// A page with help.
+    pub page: Option<String>,
+}
+
 /// The server's configuration, fixed while it runs.
 pub struct Config {
     /// The name in user ids; fixed at first start.
@@ -103,6 +126,12 @@ pub struct Config {
     pub default_room_version: RoomVersionId,
     /// Whether rate limits are enforced.
     pub rate_limits: bool,
+    /// The largest file that may be uploaded, in bytes.
+    pub max_upload_bytes: u64,
+    /// Whom to ask for help.
+    pub support: Support,
+    /// Whether push gateways may be called without TLS, for tests on one machine.
+    pub insecure_gateways: bool,
     /// The base URL of Slack's Web API, with a trailing slash.
     pub slack_api_url: String,
     /// The keys.
@@ -123,6 +152,8 @@ pub struct Context {
     pub directory: Rc<dyn Directory>,
     /// The second D1, which holds the full-text index.
     pub search: Rc<dyn Directory>,
+    /// R2.
+    pub blobs: Rc<dyn Blobs>,
     /// Outgoing HTTP.
     pub http: Rc<dyn Http>,
     /// Our own API, in process.

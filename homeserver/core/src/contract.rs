@@ -4,10 +4,16 @@
 //! A command travels as JSON with a version, since a new Worker may call an old object during a
 //! deploy; a reply is `{"Ok": …}` or `{"Err": MatrixError}`.
 
+pub mod account;
 pub mod appservice;
 pub mod delivery;
+pub mod notifications;
+pub mod people;
+pub mod place;
+pub mod relation;
 pub mod room;
 pub mod search;
+pub mod uia;
 pub mod user;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};

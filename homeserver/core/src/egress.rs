@@ -5,6 +5,27 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use url::{Host, Url};
+
+use crate::context::HttpError;
+
+/// Refuses a URL that names a private address, or this machine. A name that resolves to one is the
+/// platform's to refuse, which alone can tell.
+pub fn check(uri: &http::Uri) -> Result<(), HttpError> {
+    // As `fetch` will read it: `http://2130706433/` is 127.0.0.1.
+    let url = Url::parse(&uri.to_string()).map_err(|error| HttpError::NotSent(error.to_string()))?;
+    let public = match url.host() {
+        Some(Host::Domain(name)) => is_public_name(name),
+        Some(Host::Ipv4(address)) => is_public_address(address.into()),
+        Some(Host::Ipv6(address)) => is_public_address(address.into()),
+        None => false,
+    };
+    if !public || !matches!(url.scheme(), "http" | "https") {
+        return Err(HttpError::NotSent("this address is not public".to_owned()));
+    }
+    Ok(())
+}
+
 /// Whether an address is one of the public internet: none that is private, loopback, link-local,
 /// shared, reserved, documentation or multicast ([RFC 6890](https://www.rfc-editor.org/rfc/rfc6890)),
 /// however an IPv6 address wraps it.

@@ -75,6 +75,12 @@ pub fn allows_account_data(filter: &Filter, event_type: &str) -> bool {
     allows_type(filter.types.as_deref(), &filter.not_types, event_type)
 }
 
+/// Whether the presence of this user passes.
+pub fn allows_presence(filter: &Filter, sender: &str) -> bool {
+    allows_type(filter.types.as_deref(), &filter.not_types, "m.presence")
+        && allows_id(filter.senders.as_deref(), &filter.not_senders, sender)
+}
+
 /// How many events a filter asks for, between 0 and `most`.
 pub fn limit(filter: &RoomEventFilter, default: usize, most: usize) -> usize {
     filter.limit.map_or(default, |limit| usize::try_from(limit).unwrap_or(most).min(most))

@@ -1,24 +1,35 @@
 //! The RoomObject: the only writer of a room.
 //!
 //! One function, [`append`], authorises and appends for clients, appservices, bridges and admins.
-//! [`deliver`] sends what was appended to followers; [`visibility`] decides who may read what;
-//! [`paging`], [`read`] and [`search`] answer questions; [`archive`] and [`index`] write to D1; [`rebuild`] makes a lost room anew from D1's archive.
+//! [`deliver`] sends what was appended to followers; [`visibility`] decides who may read what,
+//! [`erasure`] what of it is pruned; [`paging`], [`related`], [`read`] and [`search`] answer questions, [`bundles`]
+//! shows aggregations; [`archive`] and [`index`] write to D1; [`rebuild`] makes a lost room anew from D1's archive.
 
 mod append;
 mod archive;
 mod bridged;
+mod bundles;
 pub mod create;
 mod cursors;
 mod deliver;
 mod ephemeral;
+mod erasure;
 pub mod event;
+mod inboxes;
 mod index;
 mod initial;
+mod join_rule;
 mod membership;
 mod paging;
+mod place;
+mod presence;
 mod read;
 mod rebuild;
+mod relate;
+mod related;
 mod search;
+mod times;
+pub mod upgrade;
 mod view;
 pub mod visibility;
 
@@ -27,7 +38,7 @@ use std::{
     rc::Rc,
 };
 
-use self::cursors::Cursors;
+use self::{cursors::Cursors, inboxes::Inboxes};
 use futures_util::future::LocalBoxFuture;
 use hubbub_storage::{
     database::{Database, Query, transaction},
@@ -50,10 +61,13 @@ pub struct RoomObject {
     context: Rc<Context>,
     in_flight: InFlight,
     cursors: Cursors,
+    inboxes: Inboxes,
     /// Whether the room is known to be made: its tables stay for ever.
     exists: Cell<bool>,
     /// The row as it is stored, once it was read; emptied by whoever writes it.
     row: RefCell<Option<RoomRow>>,
+    /// Who had what they said erased, once it was read.
+    erased: RefCell<Option<erasure::Erased>>,
     /// Since when deliveries fail; in memory only.
     failing_since: Cell<Option<i64>>,
 }
@@ -78,8 +92,10 @@ impl Object for RoomObject {
             context,
             in_flight: InFlight::default(),
             cursors: Cursors::default(),
+            inboxes: Inboxes::default(),
             exists: Cell::new(false),
             row: RefCell::default(),
+            erased: RefCell::default(),
             failing_since: Cell::new(None),
         })
     }
@@ -97,12 +113,16 @@ impl Object for RoomObject {
                     encode(&self.set_receipt(&user_id, &receipt_type, thread_id, &event_id)?)
                 }
                 RoomCommand::SetTyping { user_id, timeout_ms } => encode(&self.set_typing(&user_id, timeout_ms)?),
+                RoomCommand::Presence { user_id, presence } => encode(&self.show_presence(&user_id, presence).await?),
                 RoomCommand::Forget { user_id } => encode(&self.forget(&user_id)?),
+                RoomCommand::Follow { user_id } => encode(&self.follow_from_now(&user_id).await?),
+                RoomCommand::Erase { user_id } => encode(&self.erase(&user_id)?),
                 RoomCommand::Event { reader, event_id } => encode(&self.event(&reader, &event_id)?),
                 RoomCommand::Context { reader, event_id, limit, filter } => {
                     encode(&self.event_context(&reader, &event_id, limit, filter.as_deref())?)
                 }
                 RoomCommand::Messages(request) => encode(&self.messages(&request)?),
+                RoomCommand::Relation(command) => self.handle_relation(&command),
                 RoomCommand::State { reader } => encode(&self.state(&reader)?),
                 RoomCommand::StateEvent { reader, event_type, state_key } => {
                     encode(&self.state_event(&reader, &event_type, &state_key)?)
@@ -112,6 +132,7 @@ impl Object for RoomObject {
                 }
                 RoomCommand::JoinedMembers { reader } => encode(&self.joined_members(&reader)?),
                 RoomCommand::AliasPermissions { user_id } => encode(&self.alias_permissions(&user_id)?),
+                RoomCommand::Place(command) => self.handle_place(command).await,
                 RoomCommand::Export { after, limit } => encode(&self.export(after, limit)?),
                 RoomCommand::Search(command) => self.handle_search(command).await,
                 RoomCommand::Rebuild => encode(&self.rebuild().await?),
@@ -157,12 +178,6 @@ impl RoomObject {
     /// The registered appservices, before a transaction begins.
     async fn appservices(&self) -> Result<AppserviceList> {
         Ok(self.context.appservices.list().await?)
-    }
-
-    /// Whether a user is one of ours with an inbox: local, and no appservice's own.
-    fn has_inbox(&self, appservices: &AppserviceList, user_id: &UserId) -> bool {
-        user_id.server_name() == self.context.config.server_name
-            && !appservices.iter().any(|appservice| appservice.bot() == user_id || appservice.owns_user(user_id))
     }
 
     /// Marks the room forgotten for someone who is out of it

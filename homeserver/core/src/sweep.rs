@@ -18,9 +18,9 @@ use crate::{
 
 /// How many stuck objects one sweep pokes.
 const STUCK_LIMIT: u32 = 50;
-/// How many objects of each class one sweep pokes: at most 100 in all, within what the Free plan
-/// lets one invocation call.
-const CLASS_LIMIT: u32 = 20;
+/// How many objects of each class one sweep pokes. A lost alarm is rare, each poke is billed, and a
+/// tick comes every few minutes: a hundred rooms have their turn within two hours.
+const CLASS_LIMIT: u32 = 5;
 /// How many pokes wait at the same time.
 const CONCURRENT: usize = 8;
 

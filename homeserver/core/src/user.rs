@@ -1,23 +1,40 @@
 //! The UserSyncObject: one local user's account, sessions and inbox.
 //!
-//! `account` makes accounts and opens sessions, `token` is the form of access tokens.
+//! `account` makes accounts and opens sessions, `refresh` checks and renews them, `token` is the form
+//! of tokens. `devices` has what else is about the account, `deactivate` ends it.
 //! `deliver` takes what rooms send, `sync` answers from it; `unread` counts what was not read,
-//! by the rules of `push_rules`. `create_room` and `profile` are what spans other objects.
+//! by the rules of `push_rules`. `create_room`, `upgrade` and `profile` are what spans other objects.
 
 mod account;
 mod account_data;
+mod carry_over;
 mod create_room;
+mod deactivate;
 mod deliver;
+mod devices;
 mod filters;
+mod first_sync;
+mod grants;
+mod guard;
+mod limits;
+mod notifications;
 mod notify;
 mod password;
+mod people;
+mod presence;
 mod profile;
+mod profile_fields;
 mod push_rules;
+mod pushers;
+mod refresh;
 mod search;
 mod stored_event;
 mod sync;
+mod tags;
 pub mod token;
+pub mod uia;
 mod unread;
+mod upgrade;
 
 use std::{
     cell::{Cell, RefCell},
@@ -55,12 +72,20 @@ pub struct UserSyncObject {
     in_flight: InFlight,
     /// Whether the account was seen to exist; it never ceases to.
     exists: Cell<bool>,
+    /// Whether all rooms of the user are known to deliver here.
+    filled: Cell<bool>,
     /// Failed logins where there is no account: a decoy stores nothing.
     decoy: RefCell<FailedLogins>,
     /// The push rules in force, once they were read.
     rules: RefCell<Option<Rc<Ruleset>>>,
     /// Whether all work is known to be done: deliveries, the most frequent of commands, leave none.
     idle: Cell<bool>,
+    /// When work that waits is due.
+    due: Cell<Option<i64>>,
+    /// How much its sessions wrote lately.
+    writes: limits::Writes,
+    /// Presence on its way, in memory only.
+    presence: presence::Pending,
 }
 
 /// Who uses the inbox.
@@ -83,14 +108,19 @@ impl Object for UserSyncObject {
             context,
             in_flight: InFlight::default(),
             exists: Cell::new(false),
+            filled: Cell::new(false),
             decoy: RefCell::default(),
             rules: RefCell::default(),
             idle: Cell::new(false),
+            due: Cell::new(None),
+            writes: limits::Writes::default(),
+            presence: presence::Pending::default(),
         })
     }
 
     fn handle(&self, command: UserCommand) -> LocalBoxFuture<'_, Result<Vec<u8>>> {
         Box::pin(async move {
+            self.limit(&command)?;
             let leaves_work = !matches!(command, UserCommand::Deliver(_));
             let reply = self.carry_out(command).await;
             if leaves_work {
@@ -129,7 +159,15 @@ impl UserSyncObject {
             | UserCommand::SetPassword { .. }
             | UserCommand::Authenticate { .. }
             | UserCommand::Logout { .. } => self.handle_account(command).await,
-            UserCommand::Sync(request) => encode(&self.sync_completely(&request).await?),
+            UserCommand::Account(command) => self.handle_account_command(command).await,
+            UserCommand::Sync(request) => {
+                self.ensure_inbox(&request.caller).await?;
+                encode(&self.sync_completely(&request).await?)
+            }
+            UserCommand::JoinedRooms { caller } => {
+                self.check(&caller)?;
+                encode(&self.joined_rooms().await?)
+            }
             UserCommand::Deliver(delivery) => encode(&self.deliver(&delivery)?),
             UserCommand::CreateRoom { caller, intent } => {
                 self.check(&caller)?;
@@ -139,7 +177,9 @@ impl UserSyncObject {
                 self.check(&caller)?;
                 encode(&self.set_profile(displayname, avatar_url).await?)
             }
+            UserCommand::Place(command) => self.handle_place(*command).await,
             UserCommand::GetProfile => encode(&self.profile()?),
+            UserCommand::People(command) => self.handle_people(*command).await,
             UserCommand::Poke => {
                 self.idle.set(false);
                 self.work().await;
@@ -172,10 +212,7 @@ impl UserSyncObject {
                 self.check(&caller)?;
                 encode(&self.push_rules(&operation)?)
             }
-            UserCommand::JoinedRooms { caller } => {
-                self.check(&caller)?;
-                encode(&user::inbox::list_joined(self.query())?)
-            }
+            UserCommand::Notifications(request) => encode(&self.notifications(&request)?),
             UserCommand::ForgetRoom { room_id } => encode(&self.forget_room(&room_id)?),
             UserCommand::SetFullyRead { room_id, event_id } => encode(&self.set_fully_read(&room_id, &event_id)?),
             UserCommand::ResolveToken { caller, room_id, token } => {
@@ -210,20 +247,23 @@ impl UserSyncObject {
     fn check(&self, caller: &Caller) -> Result<Acting> {
         match caller {
             Caller::Session(session) => Ok(Acting { device: self.session_device(session)? }),
-            Caller::Appservice(id) if self.exists()? => Ok(Acting { device: format!("appservice:{id}") }),
+            Caller::Appservice(id) if self.exists()? => {
+                self.must_be_active(caller)?;
+                Ok(Acting { device: format!("appservice:{id}") })
+            }
             Caller::Appservice(_) => Err(MatrixError::forbidden("The appservice has not registered this user.")),
         }
     }
 
-    /// Mirrors the account, goes on with rooms that are being made, and tells rooms the profile.
+    /// Mirrors the account, goes on with rooms that are being made, tells rooms the profile, and
+    /// leaves those of a deactivated user.
     async fn do_work(&self) -> Option<i64> {
-        if self.idle.replace(true) {
-            return None;
+        let now = self.context.clock.now();
+        if self.idle.replace(true) && self.due.get().is_none_or(|due| due > now) {
+            return self.due.get();
         }
         let next = self.do_what_is_left().await;
-        if next.is_some() {
-            self.idle.set(false);
-        }
+        self.due.set(next);
         next
     }
 
@@ -233,8 +273,20 @@ impl UserSyncObject {
             Ok(false) => return None,
             Err(_) => return Some(self.context.clock.now() + ALARM_DELAY_MS),
         }
-        let results = [self.mirror().await, self.resume_sagas().await, self.tell_rooms().await];
-        let failed = results.into_iter().find_map(Result::err)?;
+        let results = [
+            self.mirror().await,
+            self.gather_rooms().await,
+            self.resume_sagas().await,
+            self.resume_upgrades().await,
+            self.tell_rooms().await,
+            self.leave_rooms().await,
+        ];
+        let (later, people) = self.work_for_people().await;
+        let Some(failed) = results.into_iter().chain([people]).find_map(Result::err) else {
+            return later;
+        };
+        // Whoever comes next tries again, without waiting for the alarm.
+        self.idle.set(false);
         let now = self.context.clock.now();
         tracing::warn!(user.id = %self.user_id, "Work is left and is tried again: {failed}");
         if let Ok(Some(since)) = self.waiting_since()
@@ -252,9 +304,12 @@ impl UserSyncObject {
     fn waiting_since(&self) -> Result<Option<i64>> {
         let query = self.query();
         let sagas = user::jobs::list_room_sagas(query)?;
+        let upgrades = user::upgrades::list(query)?;
         let jobs = user::jobs::list_profile_jobs(query)?;
-        let oldest_saga = sagas.iter().map(|(_, since)| *since).min();
+        let oldest_saga = sagas.iter().chain(&upgrades).map(|(_, since)| *since).min();
         let oldest_job = jobs.iter().map(|job| job.created_at).min();
-        Ok(oldest_saga.into_iter().chain(oldest_job).min())
+        let oldest_parting = user::parting::list(query)?.iter().map(|job| job.created_at).min();
+        let oldest = [oldest_saga, oldest_job, oldest_parting, self.gathering_since()?];
+        Ok(oldest.into_iter().flatten().min())
     }
 }

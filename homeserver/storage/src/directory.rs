@@ -6,8 +6,15 @@
 pub mod accounts;
 pub mod aliases;
 pub mod archive;
+pub mod deactivations;
+pub mod media;
 pub mod memberships;
 pub mod owner_links;
+pub mod profile_fields;
+pub mod public_rooms;
+pub mod pushkeys;
+pub mod reports;
+pub mod url_previews;
 
 pub mod appservices;
 pub mod bridges;

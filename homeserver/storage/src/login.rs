@@ -4,14 +4,17 @@
 //! and the delete two days later. No index finds what waits: the object keeps that in memory and
 //! reads it once when it wakes, from the oldest ten minutes that may hold any (`scan_from`).
 
+pub mod ghosts;
+
 use crate::{
     database::{DatabaseError, Query, Row, Transaction},
     schema::Steps,
 };
 
 /// The schema.
-pub const STEPS: Steps = &[&[
-    "CREATE TABLE login (
+pub const STEPS: Steps = &[
+    &[
+        "CREATE TABLE login (
         only INTEGER PRIMARY KEY CHECK (only = 1),
         owner TEXT NOT NULL,
         state TEXT NOT NULL,
@@ -32,32 +35,34 @@ pub const STEPS: Steps = &[&[
         scan_from INTEGER NOT NULL,
         counters TEXT NOT NULL
     ) STRICT",
-    "CREATE TABLE inbound (
+        "CREATE TABLE inbound (
         bucket INTEGER NOT NULL,
         event_id TEXT NOT NULL,
         channel TEXT NOT NULL,
         body TEXT,
         PRIMARY KEY (bucket, event_id)
     ) STRICT, WITHOUT ROWID",
-    "CREATE TABLE portals (
+        "CREATE TABLE portals (
         channel TEXT PRIMARY KEY,
         portal_id TEXT NOT NULL,
         kind TEXT NOT NULL,
         name TEXT NOT NULL,
         active INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID",
-    "CREATE TABLE ghosts (
+        "CREATE TABLE ghosts (
         remote_user TEXT PRIMARY KEY,
         user_id TEXT NOT NULL,
         name TEXT NOT NULL,
         refreshed_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID",
-    "CREATE TABLE channels (
+        "CREATE TABLE channels (
         channel TEXT PRIMARY KEY,
         name TEXT NOT NULL,
         refreshed_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID",
-]];
+    ],
+    ghosts::PICTURES,
+];
 
 /// The login itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -275,46 +280,6 @@ pub fn put_portal(transaction: &dyn Transaction, portal: &PortalEntry) -> Result
 /// Gives a channel's portal another remote id: the network renamed the channel.
 pub fn rename_channel(transaction: &dyn Transaction, old: &str, new: &str) -> Result<(), DatabaseError> {
     transaction.execute("UPDATE OR IGNORE portals SET channel = ? WHERE channel = ?", &[new.into(), old.into()])?;
-    Ok(())
-}
-
-/// Somebody of the workspace as Matrix knows them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GhostRow {
-    /// The network's id.
-    pub remote_user: String,
-    /// The ghost's Matrix id.
-    pub user_id: String,
-    /// The name that was set last.
-    pub name: String,
-    /// When the network was asked for it.
-    pub refreshed_at: i64,
-}
-
-/// A ghost that was registered.
-pub fn find_ghost(query: &dyn Query, remote_user: &str) -> Result<Option<GhostRow>, DatabaseError> {
-    query
-        .query_one(
-            "SELECT remote_user, user_id, name, refreshed_at FROM ghosts WHERE remote_user = ?",
-            &[remote_user.into()],
-        )?
-        .map(|row| {
-            Ok(GhostRow {
-                remote_user: row.text(0)?,
-                user_id: row.text(1)?,
-                name: row.text(2)?,
-                refreshed_at: row.integer(3)?,
-            })
-        })
-        .transpose()
-}
-
-/// Writes a ghost's row.
-pub fn put_ghost(transaction: &dyn Transaction, ghost: &GhostRow) -> Result<(), DatabaseError> {
-    transaction.execute(
-        "INSERT OR REPLACE INTO ghosts (remote_user, user_id, name, refreshed_at) VALUES (?, ?, ?, ?)",
-        &[(&ghost.remote_user).into(), (&ghost.user_id).into(), (&ghost.name).into(), ghost.refreshed_at.into()],
-    )?;
     Ok(())
 }
 

@@ -9,11 +9,15 @@
 //! with `seq` at or below it, or else what the parent branch holds. A linear room has one branch
 //! and one row a state change; a fork opens a branch, a resolution writes its difference.
 
+pub mod erasures;
 pub mod events;
 pub mod followers;
+pub mod listing;
 pub mod receipts;
+pub mod relations;
 pub mod search_step;
 pub mod state;
+pub mod times;
 
 use crate::{
     database::{DatabaseError, Query, Transaction, Value},
@@ -38,9 +42,10 @@ pub fn position_of(order_key: i64) -> Option<i64> {
 pub const MAX_INITIAL: i64 = 1 << 20;
 
 /// The schema.
-pub const SCHEMA: Steps = &[
-    &[
-        "CREATE TABLE room (
+pub const SCHEMA: Steps = &[FIRST, erasures::STEP, relations::STEP, listing::STEP, search_step::STEP];
+
+const FIRST: &[&str] = &[
+    "CREATE TABLE room (
         only INTEGER PRIMARY KEY CHECK (only = 1),
         room_id TEXT NOT NULL,
         version TEXT NOT NULL,
@@ -58,7 +63,7 @@ pub const SCHEMA: Steps = &[
         alarm_at INTEGER NOT NULL,
         listed INTEGER NOT NULL
     ) STRICT",
-        "CREATE TABLE events (
+    "CREATE TABLE events (
         order_key INTEGER PRIMARY KEY,
         event_id TEXT NOT NULL,
         type TEXT NOT NULL,
@@ -73,14 +78,14 @@ pub const SCHEMA: Steps = &[
         visibility TEXT NOT NULL,
         transaction_key TEXT
     ) STRICT",
-        "CREATE UNIQUE INDEX events_by_id ON events (event_id)",
-        "CREATE UNIQUE INDEX events_by_transaction ON events (sender, transaction_key) WHERE transaction_key IS NOT NULL",
-        "CREATE TABLE branches (
+    "CREATE UNIQUE INDEX events_by_id ON events (event_id)",
+    "CREATE UNIQUE INDEX events_by_transaction ON events (sender, transaction_key) WHERE transaction_key IS NOT NULL",
+    "CREATE TABLE branches (
         branch INTEGER PRIMARY KEY,
         parent INTEGER,
         parent_seq INTEGER
     ) STRICT",
-        "CREATE TABLE state_deltas (
+    "CREATE TABLE state_deltas (
         branch INTEGER NOT NULL,
         type TEXT NOT NULL,
         state_key TEXT NOT NULL,
@@ -89,14 +94,14 @@ pub const SCHEMA: Steps = &[
         membership TEXT,
         PRIMARY KEY (branch, type, state_key, seq)
     ) STRICT, WITHOUT ROWID",
-        "CREATE TABLE current_state (
+    "CREATE TABLE current_state (
         type TEXT NOT NULL,
         state_key TEXT NOT NULL,
         event_key INTEGER NOT NULL,
         membership TEXT,
         PRIMARY KEY (type, state_key)
     ) STRICT, WITHOUT ROWID",
-        "CREATE TABLE followers (
+    "CREATE TABLE followers (
         kind TEXT NOT NULL,
         id TEXT NOT NULL,
         epoch INTEGER NOT NULL,
@@ -104,7 +109,7 @@ pub const SCHEMA: Steps = &[
         members INTEGER NOT NULL,
         PRIMARY KEY (kind, id)
     ) STRICT, WITHOUT ROWID",
-        "CREATE TABLE follower_spans (
+    "CREATE TABLE follower_spans (
         kind TEXT NOT NULL,
         id TEXT NOT NULL,
         first INTEGER NOT NULL,
@@ -112,7 +117,7 @@ pub const SCHEMA: Steps = &[
         snapshot INTEGER NOT NULL,
         PRIMARY KEY (kind, id, first)
     ) STRICT, WITHOUT ROWID",
-        "CREATE TABLE receipts (
+    "CREATE TABLE receipts (
         user_id TEXT NOT NULL,
         receipt_type TEXT NOT NULL,
         thread_id TEXT NOT NULL,
@@ -122,15 +127,13 @@ pub const SCHEMA: Steps = &[
         position INTEGER NOT NULL,
         PRIMARY KEY (user_id, receipt_type, thread_id)
     ) STRICT, WITHOUT ROWID",
-        "CREATE TABLE typing (
+    "CREATE TABLE typing (
         user_id TEXT PRIMARY KEY,
         expires_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID",
-        "CREATE TABLE forgotten (
+    "CREATE TABLE forgotten (
         user_id TEXT PRIMARY KEY
     ) STRICT, WITHOUT ROWID",
-    ],
-    search_step::STEP,
 ];
 
 /// The room's one row: what each append reads and writes.
@@ -225,7 +228,7 @@ pub fn put(transaction: &dyn Transaction, room: &RoomRow) -> Result<(), Database
     Ok(())
 }
 
-/// Empties every table, before a rebuild.
+/// Empties every table but the erasures, before a rebuild.
 pub fn wipe(transaction: &dyn Transaction) -> Result<(), DatabaseError> {
     for statement in [
         "DELETE FROM room",
@@ -238,7 +241,11 @@ pub fn wipe(transaction: &dyn Transaction) -> Result<(), DatabaseError> {
         "DELETE FROM receipts",
         "DELETE FROM typing",
         "DELETE FROM forgotten",
-    ] {
+        "DELETE FROM listing",
+    ]
+    .into_iter()
+    .chain(relations::WIPE)
+    {
         transaction.execute(statement, &[])?;
     }
     Ok(())

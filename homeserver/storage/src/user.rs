@@ -9,19 +9,30 @@
 
 pub mod account;
 pub mod account_data;
+pub mod credentials;
+pub mod devices;
+pub mod first_sync;
 pub mod inbox;
 pub mod jobs;
 pub mod mirror;
+pub mod parting;
+mod people;
+pub mod presence;
+pub mod profile_fields;
+pub mod pushers;
 pub mod receipts;
 pub mod search;
 pub mod sessions;
 pub mod state;
 pub mod timeline;
+pub mod upgrades;
 
 use crate::schema::Steps;
 
 /// The schema.
-pub const SCHEMA: Steps = &[&[
+pub const SCHEMA: Steps = &[FIRST, first_sync::STEP, credentials::STEP, people::STEP, upgrades::STEP];
+
+const FIRST: &[&str] = &[
     "CREATE TABLE account (
         only INTEGER PRIMARY KEY CHECK (only = 1),
         owner INTEGER NOT NULL,
@@ -141,4 +152,4 @@ pub const SCHEMA: Steps = &[&[
         step INTEGER NOT NULL,
         created_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID",
-]];
+];

@@ -15,6 +15,7 @@ use hubbub_core::{
     contract::{Address, Class},
     error::{MatrixError, Result},
 };
+use hubbub_storage::blobs::Body;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use worker::{Env, Request, RequestInit, Response};
 
@@ -31,7 +32,7 @@ use crate::{
 const PREFIX: &str = "/_hubbub/admin/v1/";
 
 /// Answers a request to one of these endpoints; `None` for every other path.
-pub async fn answer(isolate: &Isolate, env: &Env, request: &http::Request<Vec<u8>>) -> Option<http::Response<Vec<u8>>> {
+pub async fn answer(isolate: &Isolate, env: &Env, request: &http::Request<Body>) -> Option<http::Response<Vec<u8>>> {
     let endpoint = request.uri().path().strip_prefix(PREFIX)?;
     let is_test = matches!(endpoint, "failpoints" | "abort-object" | "storage-probe" | "panic");
     if endpoint != "operations" && !(is_test && isolate.switches.failpoints) {
@@ -44,7 +45,7 @@ pub async fn answer(isolate: &Isolate, env: &Env, request: &http::Request<Vec<u8
     Some(outcome.unwrap_or_else(|error| json(error.status, &error.body())))
 }
 
-fn authorize(isolate: &Isolate, request: &http::Request<Vec<u8>>) -> Result<()> {
+fn authorize<B>(isolate: &Isolate, request: &http::Request<B>) -> Result<()> {
     let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = header.and_then(|value| value.strip_prefix("Bearer "));
     match token {
@@ -58,9 +59,10 @@ async fn run(
     isolate: &Isolate,
     env: &Env,
     endpoint: &str,
-    request: &http::Request<Vec<u8>>,
+    request: &http::Request<Body>,
 ) -> Result<http::Response<Vec<u8>>> {
-    let body = request.body();
+    // No stream comes under this path.
+    let body = if let Body::Bytes(body) = request.body() { body.as_slice() } else { &[] };
     match (request.method(), endpoint) {
         (&Method::GET, "operations") => Ok(json(200, &operations::totals())),
         (&Method::GET, "failpoints") => Ok(json(200, &failpoints::report())),

@@ -1,10 +1,10 @@
 //! The server's configuration, from the variables and secrets of `wrangler.toml`.
 
 use hubbub_core::{
-    context::{Config, Registration},
+    context::{Config, Registration, Support},
     secrets::Secrets,
 };
-use ruma::{RoomVersionId, ServerName};
+use ruma::{RoomVersionId, ServerName, UserId};
 use worker::Env;
 
 /// Why the server cannot run. Names the variable, never its value.
@@ -36,6 +36,7 @@ pub fn read(env: &Env) -> Result<(Config, Switches), Misconfigured> {
         "open" => Registration::Open,
         _ => return Err(Misconfigured("REGISTRATION must be closed, token or open".to_owned())),
     };
+    let private_addresses = optional(env, "ALLOW_PRIVATE_ADDRESSES").as_deref() == Some("on");
     let config = Config {
         server_name: ServerName::parse(server_name)
             .map_err(|_| Misconfigured("SERVER_NAME is not a server name".to_owned()))?,
@@ -45,6 +46,11 @@ pub fn read(env: &Env) -> Result<(Config, Switches), Misconfigured> {
         default_room_version: RoomVersionId::try_from(variable(env, "DEFAULT_ROOM_VERSION")?.as_str())
             .map_err(|_| Misconfigured("DEFAULT_ROOM_VERSION is not a room version".to_owned()))?,
         rate_limits: optional(env, "RATE_LIMITS").as_deref() != Some("off"),
+        max_upload_bytes: variable(env, "MAX_UPLOAD_BYTES")?
+            .parse()
+            .map_err(|_| Misconfigured("MAX_UPLOAD_BYTES is not a number".to_owned()))?,
+        support: support(env)?,
+        insecure_gateways: private_addresses,
         slack_api_url: variable(env, "SLACK_API_URL")?,
         secrets: Secrets::parse(
             &variable(env, "SIGNING_KEY")?,
@@ -55,10 +61,20 @@ pub fn read(env: &Env) -> Result<(Config, Switches), Misconfigured> {
     };
     let switches = Switches {
         location_hint: optional(env, "LOCATION_HINT"),
-        private_addresses: optional(env, "ALLOW_PRIVATE_ADDRESSES").as_deref() == Some("on"),
+        private_addresses,
         failpoints: optional(env, "FAILPOINTS").as_deref() == Some("on"),
     };
     Ok((config, switches))
+}
+
+/// Whom to ask for help: nobody unless the operator says so.
+fn support(env: &Env) -> Result<Support, Misconfigured> {
+    let matrix_id = optional(env, "SUPPORT_MATRIX_ID").map(UserId::parse).transpose();
+    Ok(Support {
+        email: optional(env, "SUPPORT_EMAIL"),
+        matrix_id: matrix_id.map_err(|_| Misconfigured("SUPPORT_MATRIX_ID is not a user id".to_owned()))?,
+        page: optional(env, "SUPPORT_PAGE"),
+    })
 }
 
 /// A variable or secret (they are read alike) that must be there.

@@ -1,6 +1,6 @@
 //! The Worker's `scheduled`: which of the core's sweeps a schedule of `wrangler.toml` runs.
 
-use hubbub_core::sweep;
+use hubbub_core::{media::retention, sweep};
 use worker::Env;
 
 use crate::isolate;
@@ -19,6 +19,9 @@ pub async fn run(schedule: &str, env: &Env) {
                 }
             }
             Err(error) => tracing::error!("The daily sweep failed: {error}"),
+        }
+        if let Err(error) = retention::sweep(&isolate.context).await {
+            tracing::error!("The daily sweep of media failed: {error}");
         }
         return;
     }

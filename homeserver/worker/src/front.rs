@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
-use http::{HeaderValue, header};
+use http::HeaderValue;
 use hubbub_api::{Answer, Peer};
 use hubbub_core::error::MatrixError;
+use hubbub_storage::blobs::Body;
 use worker::{Env, Result, web_sys};
 
 use crate::{
@@ -36,9 +37,9 @@ pub async fn answer(request: web_sys::Request, env: &Env) -> Result<web_sys::Res
     http_message::write(response)
 }
 
-async fn answer_read(isolate: &Isolate, env: &Env, request: http::Request<Vec<u8>>) -> http::Response<Vec<u8>> {
+async fn answer_read(isolate: &Isolate, env: &Env, request: http::Request<Body>) -> http::Response<Body> {
     if let Some(response) = admin::answer(isolate, env, &request).await {
-        return response;
+        return response.map(Body::Bytes);
     }
     let bill = wants_bill(isolate, &request).then(Bill::default);
     let scope = Scope { bill: bill.clone(), object: None };
@@ -50,28 +51,23 @@ async fn answer_read(isolate: &Isolate, env: &Env, request: http::Request<Vec<u8
     response
 }
 
-async fn respond(isolate: &Isolate, request: http::Request<Vec<u8>>) -> http::Response<Vec<u8>> {
+async fn respond(isolate: &Isolate, request: http::Request<Body>) -> http::Response<Body> {
     let address = request.headers().get(ADDRESS_HEADER).and_then(|address| address.to_str().ok());
     let peer = Peer { address: address.unwrap_or("unknown").to_owned(), front: Rc::clone(&isolate.front) };
     match hubbub_api::handle(&isolate.context, request, &peer).await {
-        Answer::Response(response) => response,
-        Answer::Sync(call) => hubbub_api::sync_response(waiting::poll(&isolate.objects, call).await),
+        Answer::Response(response) => response.map(Body::Bytes),
+        Answer::Stream(response) => response,
+        Answer::Sync(call) => hubbub_api::sync_response(waiting::poll(&isolate.objects, call).await).map(Body::Bytes),
     }
 }
 
 /// Whether the sender is the operator and asks what the request costs.
-fn wants_bill(isolate: &Isolate, request: &http::Request<Vec<u8>>) -> bool {
+fn wants_bill<B>(isolate: &Isolate, request: &http::Request<B>) -> bool {
     let token = request.headers().get(BILL_HEADER).and_then(|token| token.to_str().ok());
     token.is_some_and(|token| isolate.context.config.secrets.is_admin_token(token))
 }
 
 /// What a request gets that never reaches the API.
-fn refused(error: &MatrixError) -> http::Response<Vec<u8>> {
-    let mut response = http::Response::new(error.body().to_string().into_bytes());
-    *response.status_mut() =
-        http::StatusCode::from_u16(error.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    response
+fn refused(error: &MatrixError) -> http::Response<Body> {
+    hubbub_api::refusal(error).map(Body::Bytes)
 }

@@ -18,6 +18,7 @@ use crate::{
     configuration::{self, Misconfigured, Switches},
     lifeline, log,
     ports::{
+        blobs::R2Blobs,
         clock::PlatformClock,
         directory::D1Directory,
         failpoints::{ArmedFailpoints, NoFailpoints},
@@ -66,6 +67,7 @@ fn make(env: &Env) -> Result<Isolate, Misconfigured> {
     let clock = Rc::new(PlatformClock);
     let directory = Rc::new(D1Directory::new(env, "DB").map_err(|error| Misconfigured(error.to_string()))?);
     let search = Rc::new(D1Directory::new(env, "SEARCH").map_err(|error| Misconfigured(error.to_string()))?);
+    let blobs = Rc::new(R2Blobs::new(env, "MEDIA").map_err(|error| Misconfigured(error.to_string()))?);
     let objects = Rc::new(PlatformObjects::new(env, switches.location_hint.clone()).map_err(missing)?);
     let failpoints: Rc<dyn Failpoints> =
         if switches.failpoints { Rc::new(ArmedFailpoints) } else { Rc::new(NoFailpoints) };
@@ -87,6 +89,7 @@ fn make(env: &Env) -> Result<Isolate, Misconfigured> {
         objects: objects.clone(),
         directory,
         search,
+        blobs,
         http: Rc::new(PlatformHttp::new(env, switches.private_addresses)),
         homeserver: Rc::new(InProcess { context: context.clone(), front: inside }),
         failpoints,

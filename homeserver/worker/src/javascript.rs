@@ -9,13 +9,30 @@ use worker::{
 
 #[wasm_bindgen(module = "/src/platform.js")]
 extern "C" {
-    /// Reads a whole request.
+    /// Reads a whole request, but for a body under the path `streamed`.
     #[wasm_bindgen(js_name = readRequest)]
-    pub fn read_request(request: &web_sys::Request, limit: u32) -> Promise;
+    pub fn read_request(request: &web_sys::Request, limit: u32, streamed: &str) -> Promise;
 
     /// A response from its parts.
     #[wasm_bindgen(catch, js_name = makeResponse)]
     pub fn make_response(status: u16, headers: &str, body: &Uint8Array) -> Result<web_sys::Response, JsValue>;
+
+    /// A response whose body is a stream.
+    #[wasm_bindgen(catch, js_name = streamResponse)]
+    pub fn stream_response(
+        status: u16,
+        headers: &str,
+        stream: &JsValue,
+        length: f64,
+    ) -> Result<web_sys::Response, JsValue>;
+
+    /// Reads a whole stream; null when it is longer.
+    #[wasm_bindgen(js_name = readStream)]
+    pub fn read_stream(stream: &JsValue, limit: f64) -> Promise;
+
+    /// Text in any encoding.
+    #[wasm_bindgen(js_name = decodeAs)]
+    pub fn decode_text(label: &str, bytes: &Uint8Array) -> Option<String>;
 
     /// Sends a command to an object and reads the whole reply.
     #[wasm_bindgen(js_name = callObject)]

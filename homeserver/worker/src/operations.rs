@@ -8,6 +8,8 @@
 use std::{cell::Cell, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
+use wasm_bindgen::JsCast as _;
+use worker::js_sys::{ArrayBuffer, WebAssembly};
 
 use crate::scope;
 
@@ -39,6 +41,10 @@ pub struct Counts {
     pub d1_rows_written: u64,
     /// Requests to hosts outside.
     pub fetches: u64,
+    /// Writes to R2 (class A operations).
+    pub r2_writes: u64,
+    /// Reads from R2 (class B operations); deletes are free.
+    pub r2_reads: u64,
     /// Questions to the rate limiter.
     pub rate_limit_checks: u64,
 }
@@ -58,6 +64,8 @@ impl Counts {
             d1_rows_read: self.d1_rows_read.saturating_add(other.d1_rows_read),
             d1_rows_written: self.d1_rows_written.saturating_add(other.d1_rows_written),
             fetches: self.fetches.saturating_add(other.fetches),
+            r2_writes: self.r2_writes.saturating_add(other.r2_writes),
+            r2_reads: self.r2_reads.saturating_add(other.r2_reads),
             rate_limit_checks: self.rate_limit_checks.saturating_add(other.rate_limit_checks),
         }
     }
@@ -98,6 +106,8 @@ pub struct Totals {
     counts: Counts,
     /// How often objects of each class were constructed.
     constructed: BTreeMap<&'static str, u64>,
+    /// How much memory the program has, in bytes: it never shrinks.
+    memory_bytes: u64,
 }
 
 /// Everything since the isolate started.
@@ -107,5 +117,10 @@ pub fn totals() -> Totals {
         opened.set(classes.clone());
         classes
     });
-    Totals { counts: TOTAL.get(), constructed }
+    Totals { counts: TOTAL.get(), constructed, memory_bytes: memory_bytes() }
+}
+
+fn memory_bytes() -> u64 {
+    let buffer = wasm_bindgen::memory().unchecked_into::<WebAssembly::Memory>().buffer();
+    buffer.unchecked_into::<ArrayBuffer>().byte_length().into()
 }

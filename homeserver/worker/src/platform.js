@@ -1,11 +1,17 @@
 // What is done in JavaScript because one call across the border of WebAssembly costs as much as all of it:
 // exchanging whole messages, and settling promises when the program's memory is lost.
 
-/** Reads a request: [method, URL, headers as JSON, body or null]; null when the body has more than `limit` bytes. */
-export async function readRequest(request, limit) {
+/**
+ * Reads a request: [method, URL, headers as JSON, body or null]; null when the body has more than `limit` bytes. Under the
+ * path `streamed` the body is left alone: it is [..., stream, its length or -1].
+ */
+export async function readRequest(request, limit, streamed) {
   const { method, url, headers } = request;
   let body = null;
   if (request.body !== null) {
+    if (url.startsWith(streamed, url.indexOf("/", 8))) {
+      return [method, url, JSON.stringify([...headers]), request.body, Number(headers.get("content-length") ?? -1)];
+    }
     const length = headers.get("content-length");
     if (length !== null && Number(length) > limit) return null;
     body = length === null ? await readChunks(request.body, limit) : await request.arrayBuffer();
@@ -30,6 +36,27 @@ async function readChunks(stream, limit) {
 export function makeResponse(status, headers, body) {
   const empty = status === 204 || status === 304;
   return new Response(empty ? null : body, { status, headers: JSON.parse(headers) });
+}
+
+/** A response whose body is a stream of so many bytes. Its client may go away at any time. */
+export function streamResponse(status, headers, stream, length) {
+  const { readable, writable } = new FixedLengthStream(length);
+  stream.pipeTo(writable).catch(() => {});
+  return new Response(readable, { status, headers: JSON.parse(headers) });
+}
+
+/** A whole stream as a buffer; null when it is longer than `limit`. */
+export async function readStream(stream, limit) {
+  return readChunks(stream, limit);
+}
+
+/** Text in any encoding of the Encoding Standard; undefined for a label that it does not know. */
+export function decodeAs(label, bytes) {
+  try {
+    return new TextDecoder(label).decode(bytes);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Sends a command to an object: [status, reply, its bill or null]. `billed` asks for the bill. */

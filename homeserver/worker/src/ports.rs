@@ -1,6 +1,7 @@
 //! The ports of the core over the platform's bindings. Every billable call is made here, and counted
 //! ([`crate::operations`]).
 
+pub mod blobs;
 pub mod clock;
 pub mod database;
 pub mod directory;

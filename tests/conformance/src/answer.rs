@@ -10,6 +10,7 @@ pub struct Answer {
     pub(crate) request: String,
     pub(crate) status: u16,
     pub(crate) content_type: Option<String>,
+    pub(crate) bytes: Vec<u8>,
     pub(crate) body: String,
     pub(crate) json: Option<Value>,
 }
@@ -23,6 +24,13 @@ impl Answer {
     /// The `Content-Type` header as it was sent.
     pub fn content_type(&self) -> Option<&str> {
         self.content_type.as_deref()
+    }
+
+    /// The body of an answer that must be 2xx, as it was sent.
+    #[track_caller]
+    pub fn file(&self) -> &[u8] {
+        assert!((200..300).contains(&self.status), "a 2xx was expected\n{self}");
+        &self.bytes
     }
 
     /// The JSON body of an answer that must be 2xx.

@@ -22,6 +22,7 @@ pub struct Call {
     pub(crate) path: String,
     pub(crate) query: String,
     pub(crate) token: Option<String>,
+    pub(crate) content_type: String,
     pub(crate) body: Option<Vec<u8>>,
 }
 
@@ -46,6 +47,12 @@ impl Call {
         self
     }
 
+    /// Says that the body is of this type, instead of JSON.
+    pub fn content_type(mut self, content_type: &str) -> Self {
+        self.content_type = content_type.to_owned();
+        self
+    }
+
     /// Uses another version of the path than `v3`.
     pub fn version(mut self, version: &str) -> Self {
         self.path = self.path.replacen("/client/v3/", &format!("/client/{version}/"), 1);
@@ -67,7 +74,7 @@ impl Call {
         let mut builder = self
             .http
             .request(self.method, format!("{}{}{}", self.base, self.path, self.query))
-            .header(header::CONTENT_TYPE, "application/json");
+            .header(header::CONTENT_TYPE, &self.content_type);
         if let Some(token) = self.token {
             builder = builder.bearer_auth(token);
         }
@@ -81,12 +88,13 @@ impl Call {
         let status = response.status().as_u16();
         let content_type = response.headers().get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let body = match response.bytes().await {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        let bytes = match response.bytes().await {
+            Ok(bytes) => bytes.to_vec(),
             Err(error) => panic!("the answer to {request} broke off: {error:?}"),
         };
+        let body = String::from_utf8_lossy(&bytes).into_owned();
         let json = serde_json::from_str(&body).ok();
-        Answer { request, status, content_type, body, json }
+        Answer { request, status, content_type, bytes, body, json }
     }
 }
 

@@ -60,6 +60,7 @@ impl Homeserver {
             path: path.to_owned(),
             query: String::new(),
             token: None,
+            content_type: "application/json".to_owned(),
             body: None,
         }
     }

@@ -7,7 +7,10 @@ use std::{
 };
 
 /// The pages whose bullets this suite is about, by file name.
-pub const PAGES: [&str; 2] = ["client-1.md", "client-2.md"];
+pub const PAGES: [&str; 3] = ["client-1.md", "client-2.md", "rooms.md"];
+
+/// The heading from which on a page is about federation and experiments, which this suite is not.
+const BEYOND: &str = "\n# Part 2";
 
 /// A `## ` heading of a page with the leaf tests named beneath it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +37,8 @@ pub fn read(folder: &Path) -> io::Result<Vec<Area>> {
         let text = fs::read_to_string(&path).map_err(|error| {
             io::Error::new(error.kind(), format!("{}: {error} (HUBBUB_SHARED names the folder above)", path.display()))
         })?;
-        areas.extend(areas_of(page, &text));
+        let ours = text.split(BEYOND).next().unwrap_or(&text);
+        areas.extend(areas_of(page, ours));
     }
     Ok(areas)
 }

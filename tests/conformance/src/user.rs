@@ -70,6 +70,11 @@ impl User {
         self.server.call(method, parts).token(&self.token)
     }
 
+    /// A request with this session's token to a path that is written whole.
+    pub fn path(&self, method: Method, path: &str) -> Call {
+        self.server.path(method, path).token(&self.token)
+    }
+
     /// `GET` with this session's token.
     pub fn get<const N: usize>(&self, parts: [&str; N]) -> Call {
         self.call(Method::GET, parts)

@@ -116,7 +116,8 @@ impl Workspace {
     /// A `POST` to the fake's control API.
     pub async fn tell(&self, call: &str, body: &Value) -> Value {
         let request = self.server.http.post(format!("{}/_control/{call}", self.control));
-        Reply::to(request.body(body.to_string())).await.ok()
+        // A delivery that was too late is repeated after a minute, as Slack does.
+        Reply::to(request.body(body.to_string()).timeout(Duration::from_secs(150))).await.ok()
     }
 
     /// A `GET` of the fake's control API.

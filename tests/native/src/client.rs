@@ -162,6 +162,11 @@ impl Client {
         self.ask(Method::GET, &with_query(path(segments), query), None)
     }
 
+    /// `GET` of a path below `/v1/` with a query.
+    pub fn query_v1<'a>(&self, segments: impl IntoIterator<Item = &'a str>, query: &[(&str, &str)]) -> Reply {
+        self.ask(Method::GET, &with_query(path(segments).replacen("/v3/", "/v1/", 1), query), None)
+    }
+
     /// `POST` to a path.
     pub fn post<'a>(&self, segments: impl IntoIterator<Item = &'a str>, body: &Json) -> Reply {
         self.ask(Method::POST, &path(segments), Some(body))

@@ -6,15 +6,20 @@ use std::{
 };
 
 use futures_util::future::LocalBoxFuture;
-use hubbub_core::context::{Clock, Egress, Failpoints, Http, HttpError, Random};
+use hubbub_core::{
+    context::{Clock, Egress, Failpoints, Http, HttpError, Random},
+    egress,
+};
 use hubbub_storage::{
+    blobs::{BlobError, Blobs, Body, ByteRange, Stored},
     database::{DatabaseError, Row},
     directory::{Directory, Statement},
     native::NativeDirectory,
+    native_blobs::NativeBlobs,
 };
 use rand::{RngCore as _, SeedableRng as _, rngs::StdRng};
 
-use crate::scheduler::yield_now;
+use crate::scheduler::{Scheduler, yield_now};
 
 /// A clock that only moves when told.
 pub struct ManualClock(Cell<i64>);
@@ -42,6 +47,24 @@ impl Clock for ManualClock {
     }
 }
 
+/// The same clock for the server, which can wait for it.
+pub struct WaitingClock {
+    /// The clock.
+    pub clock: Rc<ManualClock>,
+    /// Who wakes what waits.
+    pub scheduler: Rc<Scheduler>,
+}
+
+impl Clock for WaitingClock {
+    fn now(&self) -> i64 {
+        self.clock.now()
+    }
+
+    fn sleep(&self, milliseconds: u32) -> LocalBoxFuture<'_, ()> {
+        Box::pin(self.scheduler.sleep_until(self.clock.now() + i64::from(milliseconds)))
+    }
+}
+
 /// Randomness from a seed.
 pub struct SeededRandom(RefCell<StdRng>);
 
@@ -58,38 +81,47 @@ impl Random for SeededRandom {
     }
 }
 
-/// What the rest of the world answers.
-pub type Outside = dyn FnMut(http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, HttpError>;
+/// What the rest of the world answers, in its own time.
+pub type Outside = dyn FnMut(http::Request<Vec<u8>>) -> LocalBoxFuture<'static, Answer>;
 
-/// Outgoing HTTP that a closure answers; at first nothing is reachable.
+/// What comes of a request.
+pub type Answer = Result<http::Response<Vec<u8>>, HttpError>;
+
+/// Outgoing HTTP that a closure answers, for strangers' hosts only where they are public; at first nothing is reachable.
 pub struct FakeHttp(RefCell<Box<Outside>>);
 
 impl Default for FakeHttp {
     fn default() -> Self {
-        Self(RefCell::new(Box::new(|_| Err(HttpError::NotSent("nothing is reachable".to_owned())))))
+        let http = Self(RefCell::new(Box::new(|_| Box::pin(std::future::pending()))));
+        http.answer_by(|_| Err(HttpError::NotSent("nothing is reachable".to_owned())));
+        http
     }
 }
 
 impl FakeHttp {
     /// Answers all requests from now on by this closure.
-    pub fn answer_by(
+    pub fn answer_by(&self, mut outside: impl FnMut(http::Request<Vec<u8>>) -> Answer + 'static) {
+        self.answer_later_by(move |request| Box::pin(std::future::ready(outside(request))));
+    }
+
+    /// Answers all requests from now on by the closure's futures, which may themselves ask the server.
+    pub fn answer_later_by(
         &self,
-        outside: impl FnMut(http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, HttpError> + 'static,
+        outside: impl FnMut(http::Request<Vec<u8>>) -> LocalBoxFuture<'static, Answer> + 'static,
     ) {
         *self.0.borrow_mut() = Box::new(outside);
     }
 }
 
 impl Http for FakeHttp {
-    fn send(
-        &self,
-        request: http::Request<Vec<u8>>,
-        _: Egress,
-        _: u32,
-    ) -> LocalBoxFuture<'_, Result<http::Response<Vec<u8>>, HttpError>> {
+    fn send(&self, request: http::Request<Vec<u8>>, egress: Egress, _: u32) -> LocalBoxFuture<'_, Answer> {
         Box::pin(async move {
             yield_now().await;
-            (self.0.borrow_mut())(request)
+            if egress == Egress::Stranger {
+                egress::check(request.uri())?;
+            }
+            let answer = (self.0.borrow_mut())(request);
+            answer.await
         })
     }
 }
@@ -111,6 +143,62 @@ impl Directory for YieldingDirectory {
         Box::pin(async move {
             yield_now().await;
             self.0.batch(statements).await
+        })
+    }
+}
+
+/// R2, with every call a chance for others to run, and calls that fail when a test wants it.
+#[derive(Default)]
+pub struct YieldingBlobs {
+    blobs: NativeBlobs,
+    fails: Cell<bool>,
+    read_only: Cell<bool>,
+}
+
+impl YieldingBlobs {
+    /// All keys that are there.
+    pub fn keys(&self) -> Vec<String> {
+        self.blobs.keys()
+    }
+
+    /// Lets every call fail, or none.
+    pub fn set_failing(&self, fails: bool) {
+        self.fails.set(fails);
+    }
+
+    /// Lets writes fail, or none.
+    pub fn set_read_only(&self, read_only: bool) {
+        self.read_only.set(read_only);
+    }
+
+    async fn turn(&self) -> Result<(), BlobError> {
+        yield_now().await;
+        if self.fails.get() { Err(BlobError::Store("the store is down".to_owned())) } else { Ok(()) }
+    }
+}
+
+impl Blobs for YieldingBlobs {
+    fn put(&self, key: String, body: Body, limit: u64) -> LocalBoxFuture<'_, Result<Stored, BlobError>> {
+        Box::pin(async move {
+            self.turn().await?;
+            if self.read_only.get() {
+                return Err(BlobError::Store("the store is full".to_owned()));
+            }
+            self.blobs.put(key, body, limit).await
+        })
+    }
+
+    fn get(&self, key: String, range: Option<ByteRange>) -> LocalBoxFuture<'_, Result<Option<Body>, BlobError>> {
+        Box::pin(async move {
+            self.turn().await?;
+            self.blobs.get(key, range).await
+        })
+    }
+
+    fn delete(&self, keys: Vec<String>) -> LocalBoxFuture<'_, Result<(), BlobError>> {
+        Box::pin(async move {
+            self.turn().await?;
+            self.blobs.delete(keys).await
         })
     }
 }

@@ -68,7 +68,7 @@ impl SyncBody {
 
     /// Whether any part of the sync says something about the room.
     pub fn mentions(&self, room_id: &str) -> bool {
-        ["join", "invite", "leave"].iter().any(|part| !self.0["rooms"][part][room_id].is_null())
+        ["join", "invite", "knock", "leave"].iter().any(|part| !self.0["rooms"][part][room_id].is_null())
     }
 
     /// The events of a joined room's timeline.
@@ -98,6 +98,11 @@ impl SyncBody {
         events(&self.0["rooms"]["invite"][room_id]["invite_state"]["events"])
     }
 
+    /// The stripped state of a knock.
+    pub fn knock_state(&self, room_id: &str) -> Vec<Json> {
+        events(&self.0["rooms"]["knock"][room_id]["knock_state"]["events"])
+    }
+
     /// The content of a type of global account data.
     pub fn account_data(&self, event_type: &str) -> Json {
         let events = events(&self.0["account_data"]["events"]);
@@ -114,6 +119,7 @@ impl SyncBody {
             &rooms["leave"][room_id]["timeline"]["events"],
             &rooms["leave"][room_id]["state"]["events"],
             &rooms["invite"][room_id]["invite_state"]["events"],
+            &rooms["knock"][room_id]["knock_state"]["events"],
         ];
         lists.iter().find_map(|list| {
             let events = events(list);

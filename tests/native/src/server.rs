@@ -27,7 +27,7 @@ use serde_json::Value as Json;
 use crate::{
     Reply,
     host::{Factory, Host, factory},
-    ports::{FakeHttp, ManualClock, SeededRandom, Yielding, YieldingDirectory},
+    ports::{FakeHttp, ManualClock, SeededRandom, WaitingClock, Yielding, YieldingBlobs, YieldingDirectory},
     scheduler::{Scheduler, Started},
 };
 
@@ -37,9 +37,19 @@ pub const ADMIN_TOKEN: &str = "the admin token of the tests";
 /// The registration token of servers that want one.
 pub const REGISTRATION_TOKEN: &str = "swordfish";
 
+/// The largest upload that test servers take.
+pub const MAX_UPLOAD_BYTES: u64 = 2_000_000;
+
 /// The migrations of D1, in order.
-pub const MIGRATIONS: [&str; 2] =
-    [include_str!("../../../migrations/0001_server.sql"), include_str!("../../../migrations/0005_user_directory.sql")];
+pub const MIGRATIONS: [&str; 7] = [
+    include_str!("../../../migrations/0001_server.sql"),
+    include_str!("../../../migrations/0002_inboxes.sql"),
+    include_str!("../../../migrations/0003_media.sql"),
+    include_str!("../../../migrations/0004_deactivations.sql"),
+    include_str!("../../../migrations/0005_people.sql"),
+    include_str!("../../../migrations/0006_places.sql"),
+    include_str!("../../../migrations/0007_user_directory.sql"),
+];
 
 /// The migrations of the second D1, in order.
 pub const SEARCH_MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/search/0001_texts.sql")];
@@ -62,6 +72,8 @@ pub struct Options {
     pub builtins: Vec<Builtin>,
     /// How further classes of objects are made, or the usual ones otherwise.
     pub factories: Vec<(Class, Factory)>,
+    /// Whom the server names for support.
+    pub support: hubbub_core::context::Support,
     /// D1 as an earlier server left it.
     pub directory: Option<NativeDirectory>,
 }
@@ -77,6 +89,7 @@ impl Default for Options {
             bridges: None,
             builtins: Vec::new(),
             factories: Vec::new(),
+            support: hubbub_core::context::Support::default(),
             directory: None,
         }
     }
@@ -95,6 +108,7 @@ struct Inner {
     context: Rc<Context>,
     directory: Rc<YieldingDirectory>,
     search: Rc<YieldingDirectory>,
+    blobs: Rc<YieldingBlobs>,
     http: Rc<FakeHttp>,
     settles: Cell<bool>,
 }
@@ -127,6 +141,7 @@ impl TestServer {
         let search = NativeDirectory::with_migrations(SEARCH_MIGRATIONS).expect("the migrations apply");
         let search = Rc::new(YieldingDirectory(search));
         let http = Rc::new(FakeHttp::default());
+        let blobs = Rc::new(YieldingBlobs::default());
         let homeserver = Rc::new(InProcess::default());
         let registry = Registry::new(
             &config(&options),
@@ -140,11 +155,12 @@ impl TestServer {
         let context = |objects: Rc<dyn Objects>, seed| {
             Rc::new(Context {
                 config: config(&options),
-                clock: Rc::clone(&clock) as _,
+                clock: Rc::new(WaitingClock { clock: Rc::clone(&clock), scheduler: Rc::clone(&scheduler) }),
                 random: Rc::new(SeededRandom::new(seed)),
                 objects,
                 directory: Rc::clone(&directory) as _,
                 search: Rc::clone(&search) as _,
+                blobs: Rc::clone(&blobs) as _,
                 http: Rc::clone(&http) as _,
                 homeserver: Rc::clone(&homeserver) as _,
                 failpoints: Rc::new(Yielding),
@@ -169,6 +185,7 @@ impl TestServer {
             context: front_context,
             directory,
             search,
+            blobs,
             http,
             settles: Cell::new(true),
         }));
@@ -207,6 +224,11 @@ impl TestServer {
     /// The second D1, with the full-text index.
     pub fn search_index(&self) -> &NativeDirectory {
         &self.0.search.0
+    }
+
+    /// R2.
+    pub fn blobs(&self) -> &YieldingBlobs {
+        &self.0.blobs
     }
 
     /// The time.
@@ -329,6 +351,9 @@ fn config(options: &Options) -> Config {
         registration_token: (options.registration == Registration::Token).then(|| REGISTRATION_TOKEN.to_owned()),
         default_room_version: options.default_room_version.clone(),
         rate_limits: options.rate_limits,
+        max_upload_bytes: MAX_UPLOAD_BYTES,
+        support: options.support.clone(),
+        insecure_gateways: false,
         slack_api_url: "https://slack.example/api/".to_owned(),
         secrets: secrets.expect("the test keys are right"),
     }

@@ -5,12 +5,13 @@ use hubbub_native::{TestServer, client::request};
 use serde_json::json;
 
 #[test]
-fn versions_are_v1_1_to_v1_11_and_no_unstable_feature() {
+fn versions_are_v1_1_to_v1_11_and_the_unstable_features_are_there() {
     let versions = TestServer::new().get("/_matrix/client/versions").ok();
 
     let expected: Vec<String> = (1..=11).map(|minor| format!("v1.{minor}")).collect();
     assert_eq!(versions["versions"], json!(expected));
-    assert!(versions["unstable_features"].as_object().is_none_or(|features| features.is_empty()));
+    let features = versions["unstable_features"].as_object().unwrap();
+    assert!(features.values().all(|there| *there == true) && features.contains_key("org.matrix.msc4222"));
 }
 
 #[test]
@@ -30,7 +31,8 @@ fn capabilities_name_the_room_versions_and_what_of_an_account_can_change() {
     let available = capabilities["m.room_versions"]["available"].as_object().expect("versions");
     assert_eq!(available.len(), 11);
     assert!((2..=12).all(|version| available[&version.to_string()] == "stable"));
-    assert_eq!(capabilities["m.change_password"], json!({"enabled": false}));
+    assert_eq!(capabilities["m.change_password"], json!({"enabled": true}));
+    assert_eq!(capabilities["m.get_login_token"], json!({"enabled": true}));
 }
 
 #[test]

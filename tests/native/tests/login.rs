@@ -16,10 +16,17 @@ fn log_in(server: &TestServer, user: &str, password: &str) -> Reply {
 }
 
 #[test]
-fn passwords_and_appservices_can_log_in() {
+fn passwords_tokens_and_appservices_can_log_in() {
     let flows = TestServer::new().get(LOGIN).ok();
 
-    assert_eq!(flows["flows"], json!([{"type": "m.login.password"}, {"type": "m.login.application_service"}]));
+    assert_eq!(
+        flows["flows"],
+        json!([
+            {"type": "m.login.password"},
+            {"type": "m.login.token", "get_login_token": true},
+            {"type": "m.login.application_service"},
+        ])
+    );
 }
 
 #[test]
@@ -113,7 +120,7 @@ fn a_login_without_what_it_needs_is_refused() {
 fn no_token_is_given_for_a_kind_of_login_that_proves_nothing() {
     let server = TestServer::new();
     server.register("alice");
-    for kind in ["m.login.dummy", "m.login.token", "m.login.sso", "m.login.recaptcha"] {
+    for kind in ["m.login.dummy", "m.login.sso", "m.login.recaptcha"] {
         let body = json!({"type": kind, "identifier": {"type": "m.id.user", "user": "alice"}, "token": "x"});
         server.post(LOGIN, &body).refused(400, "M_UNKNOWN");
     }

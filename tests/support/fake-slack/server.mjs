@@ -7,6 +7,7 @@ import { handleControl } from "./control.mjs";
 import { Deliveries } from "./deliveries.mjs";
 import { Demo } from "./demo.mjs";
 import { Faults, RateLimit } from "./faults.mjs";
+import { servePicture } from "./pictures.mjs";
 import { Posting } from "./posting.mjs";
 import { SavedState } from "./saved-state.mjs";
 import { seedWorkspace } from "./seed.mjs";
@@ -57,6 +58,9 @@ export async function startFakeSlack(options = {}) {
     server.once("error", reject);
     server.listen(given.port, "127.0.0.1", resolve);
   });
+  // Before anybody can ask for a person, whose pictures are here too.
+  const url = `http://127.0.0.1:${server.address().port}`;
+  workspace.address = url;
   world.demo.run(given.demo);
 
   const close = async () => {
@@ -66,7 +70,7 @@ export async function startFakeSlack(options = {}) {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   };
-  return { ...world, url: `http://127.0.0.1:${server.address().port}`, close };
+  return { ...world, url, close };
 }
 
 function makeWorld(workspace, given) {
@@ -94,7 +98,7 @@ async function route(world, request, response) {
   const url = new URL(request.url, "http://fake.invalid");
   if (url.pathname.startsWith("/api/")) await world.webApi.handle(request, response, url);
   else if (url.pathname.startsWith("/_control/")) await handleControl(world, request, response, url);
-  else {
+  else if (!servePicture(response, url.pathname)) {
     response.writeHead(404, { "content-type": "text/plain; charset=utf-8" });
     response.end("A fake Slack: /api/METHOD is the Web API, /_control/ moves it (see tests/support/README.md).\n");
   }

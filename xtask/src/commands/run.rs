@@ -1,6 +1,6 @@
 //! `cargo xtask run`: one command from a bare machine to a server that answers.
 
-mod demo;
+pub mod demo;
 
 use std::{
     path::PathBuf,
@@ -81,7 +81,7 @@ impl Run {
         let mut server = Embedded::start(&tools, &worker, data, &self.options(slack.as_ref()), |text| note(text))?;
         print(format_args!("ready {}", server.url));
         match &slack {
-            Some(slack) => slack.connect(&server)?,
+            Some(slack) => slack.connect(&server)?.announce(&server),
             None => what_next(&server, self.registration)?,
         }
         print("\nCtrl-C stops the server; its data stays.");

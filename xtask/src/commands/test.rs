@@ -12,7 +12,7 @@ use std::{
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
-use self::parts::{cargo_test, emulate, integration, node_tests};
+use self::parts::{browser, cargo_test, emulate, integration, node_tests};
 use super::conformance::{against_synapse, suite, synapse_is_missing};
 use crate::{
     data_folder::DataFolder,
@@ -20,7 +20,7 @@ use crate::{
     progress::{note, seconds},
     tools::{Tools, npm_packages},
     worker::{self, ProfileOptions},
-    workspace::{root, shared},
+    workspace::{chromium, root, shared},
 };
 
 /// Run every test: native, on the embedded server, and those that need a peer
@@ -84,6 +84,7 @@ impl Test {
             self.embedded(&mut summary)?;
         }
         if wanted(Kind::Peers) {
+            self.browser(&mut summary)?;
             match synapse_is_missing() {
                 Some(reason) => summary.skip("conformance, Synapse", reason),
                 None => summary.part("conformance, Synapse", || against_synapse(&[])),
@@ -112,9 +113,30 @@ impl Test {
     }
 }
 
+impl Test {
+    fn browser(&self, summary: &mut Summary) -> Result<()> {
+        let Some(chromium) = chromium() else {
+            summary.skip("browser", "no Chromium (Debian's package chromium, or $CHROMIUM)");
+            return Ok(());
+        };
+        if !summary.wants("browser") {
+            return Ok(());
+        }
+        let tools = Tools::install()?;
+        let support = npm_packages("npm packages of the tests", &root().join("tests/support"))?;
+        let worker = worker::build(&tools, self.profile.profile())?;
+        summary.part("browser", || browser(&tools, &worker, &support, &chromium));
+        Ok(())
+    }
+}
+
 impl Summary {
+    fn wants(&self, name: &str) -> bool {
+        self.part.as_ref().is_none_or(|part| part == name)
+    }
+
     fn part(&mut self, name: &str, run: impl FnOnce() -> Result<bool>) {
-        if self.part.as_ref().is_some_and(|part| part != name) {
+        if !self.wants(name) {
             return;
         }
         eprintln!("\n== {name}");
@@ -131,7 +153,7 @@ impl Summary {
     }
 
     fn skip(&mut self, name: &str, reason: &str) {
-        if self.part.as_ref().is_some_and(|part| part != name) {
+        if !self.wants(name) {
             return;
         }
         self.lines.push((name.to_owned(), Outcome::Skipped(reason.to_owned()), Duration::ZERO));

@@ -38,6 +38,10 @@ pub struct Counts {
     pub d1_rows_written: f64,
     /// Requests to hosts outside.
     pub fetches: f64,
+    /// Writes to R2.
+    pub r2_writes: f64,
+    /// Reads from R2.
+    pub r2_reads: f64,
 }
 
 impl Counts {
@@ -54,6 +58,8 @@ impl Counts {
             d1_rows_read: with(self.d1_rows_read, other.d1_rows_read),
             d1_rows_written: with(self.d1_rows_written, other.d1_rows_written),
             fetches: with(self.fetches, other.fetches),
+            r2_writes: with(self.r2_writes, other.r2_writes),
+            r2_reads: with(self.r2_reads, other.r2_reads),
         }
     }
 

@@ -43,9 +43,8 @@ impl<N: Network> LoginObject<N> {
 
     fn listed(&self, channel: RemoteChannel) -> Result<ListedChannel> {
         let name = match &channel.with {
-            Some(person) => {
-                store::find_ghost(self.database.as_query(), person)?.map_or_else(|| person.clone(), |ghost| ghost.name)
-            }
+            Some(person) => store::ghosts::find(self.database.as_query(), person)?
+                .map_or_else(|| person.clone(), |ghost| ghost.name),
             None => channel.name,
         };
         let portals = self.portals.borrow();

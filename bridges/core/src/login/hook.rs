@@ -85,8 +85,8 @@ impl<N: Network> LoginObject<N> {
                 self.rename_channel(old, new).await?;
                 Ok(HookAnswer::Accepted)
             }
-            HookKind::PersonChanged { person, name } => {
-                self.rename_person(person, name).await?;
+            HookKind::PersonChanged { person, profile } => {
+                self.change_person(person, profile).await?;
                 Ok(HookAnswer::Accepted)
             }
             HookKind::NotBridged => {

@@ -1,18 +1,21 @@
-//! Ghosts and their names, asked of the network at most once a day.
+//! Ghosts and their names, asked of the network at most once a day. Their pictures: [`super::pictures`].
 
 use futures_util::future::join_all;
 use hubbub_core::error::{MatrixError, Result};
 use hubbub_storage::{
     database::transaction,
     directory::bridges,
-    login::{self as store, GhostRow},
+    login::{
+        self as store,
+        ghosts::{self, GhostRow},
+    },
 };
-use ruma::OwnedUserId;
+use ruma::{OwnedUserId, UserId};
 
 use super::LoginObject;
 use crate::{
     contract::{Ghost, NamedChannel, RemotePerson},
-    network::{Network, RemoteError},
+    network::{Network, RemoteError, RemoteProfile},
 };
 
 /// How long a name is taken for good.
@@ -23,6 +26,16 @@ const RETRY_MS: i64 = 600_000;
 
 /// Names that are asked for at once.
 const AT_ONCE: usize = 8;
+
+/// How long a new ghost's first message waits for its picture, in milliseconds.
+const PATIENCE_MS: u32 = 2_000;
+
+/// A ghost as it is to be written.
+struct Refreshed {
+    row: GhostRow,
+    /// Whether it has yet to get its picture.
+    owes_picture: bool,
+}
 
 impl<N: Network> LoginObject<N> {
     /// Makes sure that these people have ghosts with names; the login's own account is the owner.
@@ -37,8 +50,26 @@ impl<N: Network> LoginObject<N> {
         Ok(ghosts)
     }
 
+    /// Makes the ghost of somebody whom the network knows; whether it does. The owner needs none.
+    pub(super) async fn introduce(&self, person: String) -> Result<bool> {
+        if self.row()?.remote_user.as_ref() == Some(&person) {
+            return Ok(false);
+        }
+        if ghosts::find(self.database.as_query(), &person)?.is_some() {
+            return Ok(true);
+        }
+        let person = RemotePerson { id: person, name: None };
+        let Some(profile) = self.ask_profile(&person).await else {
+            return Ok(false);
+        };
+        let user_id = self.ghost_id(&person)?;
+        let made = self.show(&person, &user_id, None, (profile, self.now())).await?;
+        self.keep(std::iter::once(&made)).await?;
+        Ok(true)
+    }
+
     /// The ghost of one person, and its row when that has to be written.
-    async fn ghost(&self, person: &RemotePerson) -> Result<(Ghost, Option<GhostRow>)> {
+    async fn ghost(&self, person: &RemotePerson) -> Result<(Ghost, Option<Refreshed>)> {
         let login = self.row()?;
         if login.remote_user.as_ref() == Some(&person.id) {
             let ghost = Ghost {
@@ -48,22 +79,20 @@ impl<N: Network> LoginObject<N> {
             };
             return Ok((ghost, None));
         }
-        let known = store::find_ghost(self.database.as_query(), &person.id)?;
+        let known = ghosts::find(self.database.as_query(), &person.id)?;
         let fresh = known.as_ref().is_some_and(|ghost| ghost.refreshed_at > self.now().saturating_sub(FRESH_MS));
         if let (Some(known), true) = (&known, fresh) {
             return Ok((as_ghost(known)?, None));
         }
-        let row = self.refresh(person, known).await?;
-        Ok((as_ghost(&row)?, Some(row)))
+        let refreshed = self.refresh(person, known).await?;
+        Ok((as_ghost(&refreshed.row)?, Some(refreshed)))
     }
 
-    async fn refresh(&self, person: &RemotePerson, known: Option<GhostRow>) -> Result<GhostRow> {
-        let team = self.row()?.team.unwrap_or_default();
-        let localpart = self.network.ghost_localpart(&team, &person.id);
-        let user_id = self.matrix.user_id(&localpart)?;
+    async fn refresh(&self, person: &RemotePerson, known: Option<GhostRow>) -> Result<Refreshed> {
+        let user_id = self.ghost_id(person)?;
         let now = self.now();
-        let (name, refreshed_at) = match self.ask_name(person).await {
-            Some(name) => (name, now),
+        let (profile, refreshed_at) = match self.ask_profile(person).await {
+            Some(profile) => (profile, now),
             None => {
                 let name = match &known {
                     Some(known) => Some(known.name.clone()),
@@ -72,28 +101,56 @@ impl<N: Network> LoginObject<N> {
                         .unwrap_or_default(),
                 };
                 let retry = now.saturating_sub(FRESH_MS).saturating_add(RETRY_MS);
-                (name.unwrap_or_else(|| person.id.clone()), retry)
+                (RemoteProfile { name: name.unwrap_or_else(|| person.id.clone()), picture: None }, retry)
             }
         };
-        if known.is_none() {
-            self.matrix.bot().ensure_registered(&localpart).await?;
-        }
-        if known.as_ref().map(|known| &known.name) != Some(&name) {
-            let ghost = self.matrix.ghost(&user_id);
-            ghost.set_displayname(Some(&name)).await?;
-        }
-        Ok(GhostRow { remote_user: person.id.clone(), user_id: user_id.to_string(), name, refreshed_at })
+        self.show(person, &user_id, known, (profile, refreshed_at)).await
     }
 
-    /// The network's name of somebody; `None` when it cannot be had now.
-    async fn ask_name(&self, person: &RemotePerson) -> Option<String> {
+    fn ghost_id(&self, person: &RemotePerson) -> Result<OwnedUserId> {
+        let team = self.row()?.team.unwrap_or_default();
+        self.matrix.user_id(&self.network.ghost_localpart(&team, &person.id))
+    }
+
+    /// Gives a ghost, which is made where it is not known, the name that its person has at the network, and at first the
+    /// picture too: one that comes later is a change that every room shows.
+    async fn show(
+        &self,
+        person: &RemotePerson,
+        user_id: &UserId,
+        known: Option<GhostRow>,
+        (profile, refreshed_at): (RemoteProfile, i64),
+    ) -> Result<Refreshed> {
+        if known.is_none() {
+            self.matrix.bot().ensure_registered(user_id.localpart()).await?;
+        }
+        if known.as_ref().map(|known| &known.name) != Some(&profile.name) {
+            self.matrix.ghost(user_id).set_displayname(Some(&profile.name)).await?;
+        }
+        let before = known.as_ref().and_then(|known| known.picture.clone());
+        let mut owes_picture = profile.picture.is_some() && profile.picture != before;
+        if let (true, None, Some(url)) = (owes_picture, &known, &profile.picture) {
+            owes_picture = self.take_picture(user_id, url, PATIENCE_MS).await.is_err();
+        }
+        let row = GhostRow {
+            remote_user: person.id.clone(),
+            user_id: user_id.to_string(),
+            name: profile.name,
+            picture: profile.picture.or(before),
+            refreshed_at,
+        };
+        Ok(Refreshed { row, owes_picture })
+    }
+
+    /// How the network shows somebody; `None` when it cannot be had now.
+    async fn ask_profile(&self, person: &RemotePerson) -> Option<RemoteProfile> {
         if let Some(name) = &person.name {
-            return Some(name.clone());
+            return Some(RemoteProfile { name: name.clone(), picture: None });
         }
         let token = self.token().ok()?;
         self.take_budget(N::PERSON_METHOD).ok()?;
         match self.network.person(&token, &person.id).await {
-            Ok(name) => name,
+            Ok(profile) => profile,
             Err(RemoteError::RateLimited(wait)) => {
                 let now = self.now();
                 let until = now.saturating_add(wait);
@@ -109,20 +166,31 @@ impl<N: Network> LoginObject<N> {
     }
 
     /// Writes ghosts' rows, here and in D1.
-    async fn keep(&self, rows: impl Iterator<Item = &GhostRow> + Clone) -> Result<()> {
-        if rows.clone().next().is_none() {
+    async fn keep(&self, ghosts: impl Iterator<Item = &Refreshed> + Clone) -> Result<()> {
+        if ghosts.clone().next().is_none() {
             return Ok(());
         }
+        let now = self.now();
         transaction(self.database.as_ref(), |transaction| {
-            for row in rows.clone() {
-                store::put_ghost(transaction, row)?;
+            for Refreshed { row, owes_picture } in ghosts.clone() {
+                ghosts::put(transaction, row)?;
+                if let (true, Some(url)) = (*owes_picture, &row.picture) {
+                    ghosts::owe_picture(transaction, &row.remote_user, url)?;
+                    self.alarm.arm(transaction, now)?;
+                }
             }
             Ok::<(), MatrixError>(())
-        })?;
+        })
+        .inspect_err(|_| self.alarm.forget())?;
+        for Refreshed { row, .. } in ghosts.clone().filter(|ghost| ghost.owes_picture) {
+            self.owe_picture(row);
+        }
         let team = self.row()?.team.unwrap_or_default();
-        let now = self.now();
-        let statements =
-            rows.map(|row| bridges::put_ghost(&row.user_id, N::ID, &team, &row.remote_user, &row.name, now)).collect();
+        let statements = ghosts
+            .map(|Refreshed { row, .. }| {
+                bridges::put_ghost(&row.user_id, N::ID, &team, &row.remote_user, &row.name, now)
+            })
+            .collect();
         // D1 shows a ghost that it missed when the name is asked for again.
         if let Err(error) = self.context.directory.batch(statements).await {
             tracing::warn!(login.id = %self.login_id, "D1 does not list ghosts: {error}");
@@ -130,20 +198,19 @@ impl<N: Network> LoginObject<N> {
         Ok(())
     }
 
-    /// Somebody changed their name at the network.
-    pub(super) async fn rename_person(&self, person: &str, name: &str) -> Result<()> {
-        let Some(mut ghost) = store::find_ghost(self.database.as_query(), person)? else {
+    /// Somebody changed their name or picture at the network.
+    pub(super) async fn change_person(&self, person: &str, profile: &RemoteProfile) -> Result<()> {
+        let Some(known) = ghosts::find(self.database.as_query(), person)? else {
             return Ok(());
         };
-        if ghost.name == name {
+        let picture_stays = profile.picture.is_none() || profile.picture == known.picture;
+        if known.name == profile.name && picture_stays {
             return Ok(());
         }
-        let user_id = OwnedUserId::try_from(ghost.user_id.as_str()).map_err(MatrixError::internal)?;
-        let intent = self.matrix.ghost(&user_id);
-        intent.set_displayname(Some(name)).await?;
-        ghost.name = name.to_owned();
-        ghost.refreshed_at = self.now();
-        self.keep(std::iter::once(&ghost)).await
+        let user_id = OwnedUserId::try_from(known.user_id.as_str()).map_err(MatrixError::internal)?;
+        let person = RemotePerson { id: known.remote_user.clone(), name: None };
+        let changed = self.show(&person, &user_id, Some(known), (profile.clone(), self.now())).await?;
+        self.keep(std::iter::once(&changed)).await
     }
 
     /// Names of channels that messages name; those that cannot be had are left out.

@@ -28,7 +28,7 @@ impl<N: Network> LoginObject<N> {
 
     pub(super) fn owes(&self) -> bool {
         let Ok(row) = self.row() else { return false };
-        !row.mirrored || !self.resumed.get() || self.must_tell()
+        !row.mirrored || !self.resumed.get() || self.must_tell() || self.owes_pictures()
     }
 
     fn must_tell(&self) -> bool {
@@ -49,11 +49,11 @@ impl<N: Network> LoginObject<N> {
         if self.must_tell() {
             self.tell().await?;
         }
-        // Last: a row that D1 does not show is what says that all this is owed.
+        // After those: a row that D1 does not show is what says that they are owed.
         if !self.row()?.mirrored {
             self.mirror().await?;
         }
-        Ok(())
+        self.pay_picture().await
     }
 
     /// Tells the owner once that the token does not work any more.

@@ -248,6 +248,8 @@ impl<N: Network> PortalObject<N> {
             ],
             "power_level_content_override": {
                 "users": { owner.as_str(): OWNER_POWER },
+                // Everybody there is a ghost without power, and may call all the same: the network decided.
+                "notifications": { "room": 0 },
                 "events": {
                     // An encrypted portal would be deaf, an upgraded or banned one gone.
                     "m.room.encryption": BRIDGE_POWER,

@@ -183,12 +183,16 @@ async fn yield_once() {
 impl World {
     pub fn new() -> Rc<Self> {
         crate::log::start();
-        let migration = include_str!("../../../../migrations/0001_server.sql");
+        let migrations = [
+            include_str!("../../../../migrations/0001_server.sql"),
+            include_str!("../../../../migrations/0004_deactivations.sql"),
+            include_str!("../../../../migrations/0006_places.sql"),
+        ];
         let world = Rc::new(Self {
             now: Cell::new(START),
             slack: FakeSlack::new(),
             homeserver: FakeHomeserver::default(),
-            directory: NativeDirectory::with_migrations([migration]).unwrap(),
+            directory: NativeDirectory::with_migrations(migrations).unwrap(),
             routes: RefCell::default(),
             passed: RefCell::default(),
             context: RefCell::default(),
@@ -209,6 +213,9 @@ impl World {
             registration_token: None,
             default_room_version: RoomVersionId::V12,
             rate_limits: false,
+            max_upload_bytes: 1_000_000,
+            support: hubbub_core::context::Support::default(),
+            insecure_gateways: false,
             slack_api_url: "https://slack.test/api/".to_owned(),
             secrets: Secrets::parse(
                 "ed25519 1 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
@@ -224,6 +231,7 @@ impl World {
             objects: ports(),
             directory: ports(),
             search: ports(),
+            blobs: Rc::new(hubbub_storage::native_blobs::NativeBlobs::default()),
             http: ports(),
             homeserver: ports(),
             failpoints: ports(),

@@ -346,3 +346,67 @@ fn no_page_or_hook_of_the_bridge_answers_a_stranger() {
     assert_eq!(ask(Method::GET, "/_hubbub/slack/a/b/c"), None);
     assert_eq!(ask(Method::GET, "/_matrix/client/versions"), None);
 }
+
+#[test]
+fn whom_slack_knows_can_be_invited_before_they_ever_said_anything() {
+    let world = World::connected(8);
+    let alice = &world.alice;
+    let room = alice.create_room(&json!({}));
+    let invite = |user: &str| alice.post(["rooms", &room, "invite"], &json!({ "user_id": user }));
+
+    invite("@_slack_t0team_u0carl:hub.example").ok();
+    assert_eq!(world.state(&room, "m.room.member", "@_slack_t0team_u0carl:hub.example")["displayname"], "Carl");
+    assert_eq!(alice.get(["profile", "@_slack_t0team_u0ben:hub.example"]).ok()["displayname"], "Ben");
+    assert_eq!(world.slack.calls_of("users.info"), 2);
+    alice.create_room(&json!({ "is_direct": true, "invite": ["@_slack_t0team_u0anna:hub.example"] }));
+
+    // Unknown there, of another workspace, no name of anybody, and the owner herself.
+    let before = world.slack.calls_of("users.info");
+    for user in ["t0team_u0nobody", "t0other_u0anna", "t0team_", "x", "t0team_u0owner", "t0team_U0CARL"] {
+        invite(&format!("@_slack_{user}:hub.example")).refused(404, "M_NOT_FOUND");
+    }
+    assert_eq!(world.slack.calls_of("users.info"), before + 1, "only the first may be somebody");
+    invite("@_slack_t0team_u0nobody:hub.example").refused(404, "M_NOT_FOUND");
+    assert_eq!(world.slack.calls_of("users.info"), before + 1, "and is not asked for again at once");
+    alice.post(["join", "#_slack_nothing:hub.example"], &json!({})).refused(404, "M_NOT_FOUND");
+}
+
+#[test]
+fn the_bot_can_be_invited_on_a_server_that_has_just_begun() {
+    log::start();
+    let builtin = hubbub_bridge::matrix::builtin::<Slack>(server_name!("hub.example"));
+    let factories = vec![(Class::Appservice, appservice())];
+    let server = TestServer::with(Options { builtins: vec![builtin], factories, ..Options::default() });
+    let alice = server.account("alice");
+
+    let room = alice.create_room(&json!({ "is_direct": true, "invite": ["@slackbot:hub.example"] }));
+    server.settle();
+
+    let bot = alice.get(["rooms", &room, "state", "m.room.member", "@slackbot:hub.example"]).ok();
+    assert_eq!((&bot["membership"], &bot["displayname"]), (&json!("join"), &json!("Slack bridge")));
+}
+
+#[test]
+fn a_channel_wide_mention_notifies_although_ghosts_have_no_power() {
+    let world = World::connected(9);
+    let room = world.bridge("#general");
+    let unread = || {
+        let sync = world.alice.sync(None);
+        sync.joined(&room)["unread_notifications"]["highlight_count"].clone()
+    };
+    let read = || {
+        let last = world.alice.sync(None).timeline(&room).pop().unwrap();
+        let event_id = last["event_id"].as_str().unwrap().to_owned();
+        world.alice.post(["rooms", &room, "receipt", "m.read", &event_id], &json!({})).ok();
+    };
+    world.slack_says("C0GENERAL", "U0ANNA", "@room said in plain words");
+    world.server.settle();
+    assert_eq!(unread(), 0);
+    for broadcast in ["<!channel> lunch", "<!here> lunch", "<!everyone> lunch"] {
+        read();
+        assert_eq!(unread(), 0);
+        world.slack_says("C0GENERAL", "U0ANNA", broadcast);
+        world.server.settle();
+        assert_eq!(unread(), 1, "{broadcast}");
+    }
+}

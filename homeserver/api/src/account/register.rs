@@ -6,7 +6,6 @@
 //!
 //! [spec]: https://spec.matrix.org/v1.11/client-server-api/#post_matrixclientv3register
 
-use http::StatusCode;
 use hubbub_core::{
     context::Registration,
     contract::{
@@ -15,11 +14,13 @@ use hubbub_core::{
     },
     error::{MatrixError, Result},
     secrets,
+    user::uia as flows,
 };
 use hubbub_storage::directory::accounts;
 use ruma::OwnedUserId;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
+use sha2::{Digest as _, Sha256};
 
 use super::{MAX_PASSWORD_BYTES, new_user_id};
 use crate::{
@@ -29,6 +30,8 @@ use crate::{
     objects,
     peer::RateLimit,
     respond,
+    session::add_refresh,
+    uia,
 };
 
 #[derive(Deserialize)]
@@ -42,6 +45,8 @@ struct Body {
     #[serde(rename = "type")]
     login_type: Option<String>,
     auth: Option<Map<String, Json>>,
+    #[serde(default)]
+    refresh_token: bool,
 }
 
 pub(crate) async fn handle(call: Call) -> Result<Outcome> {
@@ -54,7 +59,7 @@ pub(crate) async fn handle(call: Call) -> Result<Outcome> {
     }
     let stage = match call.context.config.registration {
         Registration::Closed => {
-            return Err(MatrixError::forbidden("Registration is closed on this server."));
+            return Err(closed());
         }
         Registration::Token => "m.login.registration_token",
         Registration::Open => "m.login.dummy",
@@ -84,6 +89,11 @@ async fn register_for_appservice(call: &Call, body: Body) -> Result<Outcome> {
     create(call, user_id, None, appservice_id, &body).await
 }
 
+/// 403 `M_FORBIDDEN`.
+pub(super) fn closed() -> MatrixError {
+    MatrixError::forbidden("Registration is closed on this server.")
+}
+
 fn exclusive() -> MatrixError {
     MatrixError::new(
         400,
@@ -94,7 +104,7 @@ fn exclusive() -> MatrixError {
 
 /// The user id of the account that is wanted; random when no name is given. Told before the stage,
 /// so that a client need not complete one for a name that is taken.
-async fn wanted_user_id(call: &Call, username: Option<&str>) -> Result<OwnedUserId> {
+pub(super) async fn wanted_user_id(call: &Call, username: Option<&str>) -> Result<OwnedUserId> {
     let random = || call.context.random_id().to_lowercase();
     let username = username.map_or_else(random, str::to_owned);
     let user_id = new_user_id(&call.context, &username)?;
@@ -114,35 +124,29 @@ async fn wanted_user_id(call: &Call, username: Option<&str>) -> Result<OwnedUser
 fn check_stage(call: &Call, stage: &'static str, auth: Option<&Map<String, Json>>) -> Option<Result<Outcome>> {
     let text = |key| auth.and_then(|auth| auth.get(key)).and_then(Json::as_str);
     let completed = text("type") == Some(stage)
-        && match &call.context.config.registration_token {
-            Some(expected) if stage == "m.login.registration_token" => {
-                let given = text("token").unwrap_or_default();
-                secrets::equal(given.as_bytes(), expected.as_bytes())
-            }
+        && match stage {
+            "m.login.registration_token" => is_registration_token(call, text("token").unwrap_or_default()),
             _ => stage == "m.login.dummy",
         };
     if completed {
         return None;
     }
     let session = text("session").map_or_else(|| call.context.random_id(), str::to_owned);
-    let mut answer = json!({
-        "flows": [{"stages": [stage]}],
-        "params": {},
-        "session": session,
-        "completed": [],
+    let refusal = text("type").map(|_| {
+        MatrixError::forbidden("This stage was not completed: the token is wrong, or the stage is none of the flow's.")
     });
-    if let (Some(_), Some(answer)) = (text("type"), answer.as_object_mut()) {
-        answer.insert("errcode".to_owned(), "M_FORBIDDEN".into());
-        answer.insert(
-            "error".to_owned(),
-            "This stage was not completed: the token is wrong, or the stage is none of the flow's.".into(),
-        );
-    }
-    let body = answer.to_string().into_bytes();
-    Some(Ok(Outcome::Response(respond::json_bytes(StatusCode::UNAUTHORIZED, body))))
+    Some(Ok(uia::challenge(flows::challenge(&[&[stage]], &session, &[], refusal.as_ref()))))
 }
 
-fn check_password(password: &str) -> Result<()> {
+/// Whether this is the registration token; compared in constant time.
+pub(super) fn is_registration_token(call: &Call, token: &str) -> bool {
+    let expected = call.context.config.registration_token.as_deref();
+    // Hashed, so that not even the length shows.
+    let digest = |text: &str| Sha256::digest(text.as_bytes());
+    expected.is_some_and(|expected| secrets::equal(&digest(token), &digest(expected)))
+}
+
+pub(super) fn check_password(password: &str) -> Result<()> {
     if password.is_empty() || password.len() > MAX_PASSWORD_BYTES {
         return Err(MatrixError::new(400, "M_WEAK_PASSWORD", "A password has 1 to 512 bytes."));
     }
@@ -159,12 +163,15 @@ async fn create(
     let device = (!body.inhibit_login).then(|| NewDevice {
         device_id: body.device_id.clone(),
         display_name: body.initial_device_display_name.clone(),
+        refreshable: body.refresh_token,
+        address: Some(call.peer.address.clone()),
     });
     let command = UserCommand::CreateAccount { password, device, owner: false, appservice };
     let address = Address::user(&user_id);
     let session: Option<NewSession> = objects::call(&*call.context.objects, address, &command).await?;
     let mut answer = json!({"user_id": user_id});
     if let (Some(session), Some(answer)) = (session, answer.as_object_mut()) {
+        add_refresh(answer, &session);
         answer.insert("access_token".to_owned(), session.access_token.into());
         answer.insert("device_id".to_owned(), session.device_id.into());
     }

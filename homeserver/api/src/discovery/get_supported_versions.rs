@@ -1,7 +1,7 @@
 //! `GET /_matrix/client/versions` ([spec])
 //!
 //! The versions of the specification that the server answers by. What of them is missing stands in
-//! `unsupported.toml`; no unstable feature is advertised.
+//! `unsupported.toml`. The unstable features are those that clients look for by these names.
 //!
 //! [spec]: https://spec.matrix.org/v1.11/client-server-api/#get_matrixclientversions
 
@@ -10,7 +10,13 @@ use ruma::api::client::discovery::get_supported_versions::{Request, Response};
 
 use crate::{call::Call, credentials::Public};
 
+/// Mutual rooms, profile fields, and the state after the timeline.
+const FEATURES: [&str; 4] =
+    ["uk.half-shot.msc2666.query_mutual_rooms", "uk.tcpip.msc4133", "uk.tcpip.msc4133.stable", "org.matrix.msc4222"];
+
 pub(crate) async fn handle(_: Call<Public>, _: Request) -> Result<Response> {
     let versions = (1..=11).map(|minor| format!("v1.{minor}")).collect();
-    Ok(Response::new(versions))
+    let mut response = Response::new(versions);
+    response.unstable_features = FEATURES.into_iter().map(|feature| (feature.to_owned(), true)).collect();
+    Ok(response)
 }

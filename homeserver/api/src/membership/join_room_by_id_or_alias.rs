@@ -14,7 +14,7 @@ use crate::{alias, answer::Outcome, call::Call, credentials::Authenticated};
 pub(crate) async fn handle(call: Call<Authenticated>) -> Result<Outcome> {
     let room_id: OwnedRoomId = if call.argument(0).starts_with('#') {
         let room_alias: OwnedRoomAliasId = call.id(0)?;
-        alias::resolve(&call.context, &room_alias).await?
+        alias::resolve(&call.context, Some(&call.auth.claim), &room_alias).await?
     } else {
         call.id(0)?
     };

@@ -10,6 +10,6 @@ use ruma::api::client::profile::get_display_name::v3;
 use crate::{call::Call, credentials::Public};
 
 pub(crate) async fn handle(call: Call<Public>, request: v3::Request) -> Result<v3::Response> {
-    let profile = super::read(&call, request.user_id.as_str()).await?;
+    let profile = super::read(&call, &request.user_id).await?;
     Ok(v3::Response::new(profile.displayname))
 }

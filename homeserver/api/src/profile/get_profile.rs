@@ -12,9 +12,11 @@ use crate::{answer::Outcome, call::Call, respond};
 
 pub(crate) async fn handle(call: Call) -> Result<Outcome> {
     let user_id: OwnedUserId = call.id(0)?;
-    let profile = super::read(&call, user_id.as_str()).await?;
+    let profile = super::read(&call, &user_id).await?;
     let keys = [("displayname", profile.displayname), ("avatar_url", profile.avatar_url)];
-    let body: Map<String, Json> =
+    let mut body = super::field::custom(&call, &user_id).await?;
+    let names: Map<String, Json> =
         keys.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.into()))).collect();
+    body.extend(names);
     respond::json(&body)
 }

@@ -1,6 +1,7 @@
 //! `POST /_matrix/client/*/login` ([spec])
 //!
-//! Opens a session with a password, or for an appservice's user with its token. A name without an
+//! Opens a session with a password, with a login token of another session, or for an appservice's
+//! user with its token. A name without an
 //! account costs the same time as a wrong password: its password is tried in one of a few fixed
 //! objects that store nothing.
 //!
@@ -12,11 +13,12 @@ use hubbub_core::{
         user::{LoginWith, NewDevice, NewSession, UserCommand},
     },
     error::{MatrixError, Result},
+    user::token::{self, Purpose},
 };
 use hubbub_storage::directory::accounts;
 use ruma::OwnedUserId;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -42,6 +44,9 @@ struct Body {
     password: Option<String>,
     device_id: Option<String>,
     initial_device_display_name: Option<String>,
+    token: Option<String>,
+    #[serde(default)]
+    refresh_token: bool,
 }
 
 #[derive(Deserialize)]
@@ -68,6 +73,7 @@ pub(crate) async fn handle(call: Call) -> Result<Outcome> {
     let body: Body = call.parse()?;
     match body.login_type.as_deref() {
         Some("m.login.password") => with_password(&call, &body).await,
+        Some("m.login.token") => with_token(&call, &body).await,
         Some("m.login.application_service") => for_appservice(&call, &body).await,
         Some(_) => Err(MatrixError::new(400, "M_UNKNOWN", "This server does not know this kind of login.")),
         None => Err(missing("type")),
@@ -113,6 +119,17 @@ fn decoy(call: &Call, name: &str) -> Address {
     Address::new(Class::User, format!("@~decoy{number}:{server_name}"))
 }
 
+/// A login with a token that another session of the user asked for
+/// ([spec](https://spec.matrix.org/v1.11/client-server-api/#token-based-user-login)).
+async fn with_token(call: &Call, body: &Body) -> Result<Outcome> {
+    let token = body.token.as_deref().ok_or_else(|| missing("token"))?;
+    call.peer.limit(&call.context, RateLimit::Login).await?;
+    let config = &call.context.config;
+    let token = token::parse_for(&config.secrets, Purpose::Login, &config.server_name, token)
+        .ok_or_else(|| MatrixError::forbidden("This login token is not valid."))?;
+    open(call, token.user_id, LoginWith::Token(token.secret), body).await
+}
+
 /// A login of an appservice's user
 /// ([spec](https://spec.matrix.org/v1.11/client-server-api/#appservice-login)).
 async fn for_appservice(call: &Call, body: &Body) -> Result<Outcome> {
@@ -134,14 +151,31 @@ async fn for_appservice(call: &Call, body: &Body) -> Result<Outcome> {
 async fn open(call: &Call, user_id: OwnedUserId, with: LoginWith, body: &Body) -> Result<Outcome> {
     let command = UserCommand::Login {
         with,
-        device: NewDevice { device_id: body.device_id.clone(), display_name: body.initial_device_display_name.clone() },
+        device: NewDevice {
+            device_id: body.device_id.clone(),
+            display_name: body.initial_device_display_name.clone(),
+            refreshable: body.refresh_token,
+            address: Some(call.peer.address.clone()),
+        },
     };
     let address = Address::user(&user_id);
     let session: NewSession = objects::call(&*call.context.objects, address, &command).await?;
-    respond::json(&json!({
-        "user_id": user_id,
-        "access_token": session.access_token,
-        "device_id": session.device_id,
-        "well_known": {"m.homeserver": {"base_url": call.context.config.public_url}},
-    }))
+    let mut answer = Map::new();
+    add_refresh(&mut answer, &session);
+    answer.insert("user_id".to_owned(), json!(user_id));
+    answer.insert("access_token".to_owned(), session.access_token.into());
+    answer.insert("device_id".to_owned(), session.device_id.into());
+    let base_url = &call.context.config.public_url;
+    answer.insert("well_known".to_owned(), json!({"m.homeserver": {"base_url": base_url}}));
+    respond::json(&answer)
+}
+
+/// Adds to an answer what a client needs to renew the session.
+pub(crate) fn add_refresh(answer: &mut Map<String, Json>, session: &NewSession) {
+    if let Some(refresh_token) = &session.refresh_token {
+        answer.insert("refresh_token".to_owned(), refresh_token.as_str().into());
+    }
+    if let Some(expires_in_ms) = session.expires_in_ms {
+        answer.insert("expires_in_ms".to_owned(), expires_in_ms.into());
+    }
 }

@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 use hubbub_core::{
-    contract::user::SyncRequest,
+    contract::user::{StateAfter, SyncRequest},
     error::{MatrixError, Result},
 };
 
@@ -30,6 +30,26 @@ pub(crate) async fn handle(call: Call<Claim>) -> Result<Outcome> {
             return Err(MatrixError::invalid_param("full_state is true or false."));
         }
     };
+    let set_presence = call.query("set_presence").map(Cow::into_owned);
+    if set_presence.as_ref().is_some_and(|presence| !["online", "unavailable", "offline"].contains(&&**presence)) {
+        return Err(MatrixError::invalid_param("set_presence is online, unavailable or offline."));
+    }
+    // Stable since v1.16 ([MSC4222](https://github.com/matrix-org/matrix-spec-proposals/pull/4222)).
+    let state_after = ["use_state_after", "org.matrix.msc4222.use_state_after"]
+        .into_iter()
+        .find_map(|name| call.query(name).map(|value| (name, value)));
+    let state_after = match state_after {
+        None => StateAfter::No,
+        Some((_, value)) if value == "false" => StateAfter::No,
+        Some((name, value)) if value == "true" => {
+            if name == "use_state_after" {
+                StateAfter::Stable
+            } else {
+                StateAfter::Unstable
+            }
+        }
+        Some((name, _)) => return Err(MatrixError::invalid_param(format_args!("{name} is true or false."))),
+    };
     let timeout: u64 = call.query_as("timeout")?.unwrap_or(0);
     // An initial sync and one that asks for everything have something to say at once.
     let timeout_ms = if since.is_none() || full_state {
@@ -44,6 +64,8 @@ pub(crate) async fn handle(call: Call<Claim>) -> Result<Outcome> {
             since,
             filter: call.query("filter").map(Cow::into_owned),
             full_state,
+            set_presence,
+            state_after,
         },
         timeout_ms,
     }))

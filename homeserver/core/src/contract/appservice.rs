@@ -1,5 +1,6 @@
 //! The contract of an AppserviceObject.
 
+use ruma::{OwnedRoomAliasId, OwnedUserId};
 use serde::{Deserialize, Serialize};
 
 use super::delivery::RoomDelivery;
@@ -16,6 +17,8 @@ pub enum AppserviceCommand {
         /// `transaction_id` of the request.
         transaction_id: Option<String>,
     },
+    /// Whether the appservice has this user or alias of its namespaces, or has made it just now. → `bool`
+    Query(Query),
     /// In process only: events of this room go to this portal. Idempotent. → `()`
     Route {
         /// The room.
@@ -43,4 +46,24 @@ pub struct QueueStatus {
     pub attempts: u64,
     /// When it is tried again, in milliseconds since the epoch.
     pub next_attempt_at: Option<i64>,
+}
+
+/// What an appservice is asked for that this server does not know yet
+/// ([spec](https://spec.matrix.org/v1.11/application-service-api/#querying)).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Query {
+    /// A user of this server.
+    User(OwnedUserId),
+    /// An alias of this server.
+    Alias(OwnedRoomAliasId),
+}
+
+impl Query {
+    /// The user id or alias.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::User(user_id) => user_id.as_str(),
+            Self::Alias(alias) => alias.as_str(),
+        }
+    }
 }

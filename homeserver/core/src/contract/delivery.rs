@@ -70,7 +70,11 @@ pub struct RoomFacts {
     pub power_levels: Option<Box<RawValue>>,
     /// The creators whose power is unlimited (room version 12 on).
     pub creators: Vec<OwnedUserId>,
-    /// Stripped state for an invited follower; else empty.
+    /// Whether other local people are joined, and the room is no bridged one: presence travels
+    /// through it. `None`: unchanged since the delivery before.
+    #[serde(default)]
+    pub company: Option<bool>,
+    /// Stripped state for a follower who is invited or knocks; else empty.
     pub invite_state: Vec<Box<RawValue>>,
 }
 

@@ -5,6 +5,9 @@ use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, value::RawValue};
 
+use super::people::Presence;
+use super::relation::RelationCommand;
+
 /// Who acts, as the session or the appservice token proved it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Actor {
@@ -57,8 +60,29 @@ pub enum RoomCommand {
         /// How long; `None`: stopped.
         timeout_ms: Option<i64>,
     },
+    /// Shows a joined user's presence to the other local people who are joined (nothing, when it was
+    /// never set), and answers with theirs. → `Option` of `Vec<(OwnedUserId, Presence)>`: `None` when
+    /// presence does not travel through this room
+    Presence {
+        /// The user.
+        user_id: OwnedUserId,
+        /// The presence.
+        presence: Option<Presence>,
+    },
     /// Marks the room forgotten for a user who left; refuses members (400 `M_UNKNOWN`). → `()`
     Forget {
+        /// The user.
+        user_id: OwnedUserId,
+    },
+    /// Delivers to a local user from now on, beginning with a snapshot or with the invitation; nothing when it
+    /// does already, or the user is not there. Answers once the user's inbox holds it. → `()`
+    Follow {
+        /// An appservice's own user, who has synced for the first time.
+        user_id: OwnedUserId,
+    },
+    /// From now on, who joins is served redacted copies of what a user who left said; refuses members
+    /// (400 `M_UNKNOWN`). → `()`
+    Erase {
         /// The user.
         user_id: OwnedUserId,
     },
@@ -82,6 +106,8 @@ pub enum RoomCommand {
     },
     /// A page of events. → [`MessagesAnswer`]
     Messages(Box<Messages>),
+    /// What concerns relations, threads and times.
+    Relation(RelationCommand),
     /// The state that the reader may see (as of leaving, for a former member). → `Vec` of
     /// client-format events with `room_id` as raw JSON
     State {
@@ -120,6 +146,8 @@ pub enum RoomCommand {
         /// Who asks.
         user_id: OwnedUserId,
     },
+    /// The room as a place: directory, summary, upgrades.
+    Place(super::place::PlaceCommand),
     /// All events with what the room knows of them, for exports and tests, by pages of order_key.
     /// → [`ExportPage`]
     Export {
@@ -227,7 +255,9 @@ pub enum MembershipAction {
     Join,
     /// `/invite`.
     Invite,
-    /// `/leave`, rejecting an invite included.
+    /// `/knock`.
+    Knock,
+    /// `/leave`, rejecting an invite or withdrawing a knock included.
     Leave,
     /// `/kick`: only who is in the room (or invited) can be kicked.
     Kick,

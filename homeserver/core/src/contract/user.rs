@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
+    account::AccountCommand,
     delivery::RoomDelivery,
+    notifications::GetNotifications,
+    people::PeopleCommand,
     room::{CreateRoom, Profile},
     search::UserSearchCommand,
 };
@@ -15,6 +18,9 @@ use super::{
 pub struct SessionProof {
     /// The session's random secret, as it stands in the token.
     pub secret: String,
+    /// The address that the request came from, as far as it is known.
+    #[serde(default)]
+    pub address: Option<String>,
 }
 
 /// On whose behalf an inbox is used.
@@ -54,10 +60,14 @@ pub enum UserCommand {
         /// The new password.
         password: String,
     },
-    /// Who is behind a session. → [`Authenticated`]
+    /// Who is behind a session; 429 `M_LIMIT_EXCEEDED` when its user wrote too much. →
+    /// [`Authenticated`]
     Authenticate {
         /// The session.
         session: SessionProof,
+        /// Whether the request writes something.
+        #[serde(default)]
+        writes: bool,
     },
     /// Ends a session, or all of them. → `()`
     Logout {
@@ -124,7 +134,9 @@ pub enum UserCommand {
         /// On whose behalf.
         caller: Caller,
     },
-    /// The profile. → [`Profile`]; 404 when there is no such account
+    /// Past notifications. → [`super::notifications::NotificationPage`]
+    Notifications(GetNotifications),
+    /// The profile. → [`Profile`]; 404 when there is no such account, 403 when it was deactivated
     GetProfile,
     /// Sets name or avatar (`Some(None)` removes) and tells the rooms. Answers once D1 and the
     /// user's own rooms hold it. → `()`
@@ -163,6 +175,12 @@ pub enum UserCommand {
     },
     /// Searches.
     Search(UserSearchCommand),
+    /// What is about the account itself.
+    Account(AccountCommand),
+    /// Pushers, tags, presence, profile fields.
+    People(Box<PeopleCommand>),
+    /// Rooms as places: upgrades.
+    Place(Box<super::place::UserPlaceCommand>),
     /// Does outstanding work; from Cron. → `()`
     Poke,
 }
@@ -179,6 +197,8 @@ pub enum LoginWith {
     Password(String),
     /// By an appservice for a user in its namespace (`m.login.application_service`).
     Appservice(String),
+    /// With a login token, whose MAC was checked: its secret (`m.login.token`).
+    Token(String),
 }
 
 impl std::fmt::Debug for LoginWith {
@@ -186,6 +206,7 @@ impl std::fmt::Debug for LoginWith {
         formatter.write_str(match self {
             Self::Password(_) => "Password",
             Self::Appservice(_) => "Appservice",
+            Self::Token(_) => "Token",
         })
     }
 }
@@ -197,6 +218,12 @@ pub struct NewDevice {
     pub device_id: Option<String>,
     /// The name of a new device.
     pub display_name: Option<String>,
+    /// Whether the session is to be renewed by a refresh token.
+    #[serde(default)]
+    pub refreshable: bool,
+    /// The address that the request came from, as far as it is known.
+    #[serde(default)]
+    pub address: Option<String>,
 }
 
 /// A session that was opened.
@@ -206,6 +233,12 @@ pub struct NewSession {
     pub access_token: String,
     /// The device.
     pub device_id: String,
+    /// The whole refresh token, if one was asked for.
+    #[serde(default)]
+    pub refresh_token: Option<String>,
+    /// How long the access token lives; `None`: until the session ends.
+    #[serde(default)]
+    pub expires_in_ms: Option<i64>,
 }
 
 /// Who is behind a session.
@@ -232,6 +265,25 @@ pub struct SyncRequest {
     pub filter: Option<String>,
     /// `full_state`.
     pub full_state: bool,
+    /// `set_presence`, if it was there.
+    #[serde(default)]
+    pub set_presence: Option<String>,
+    /// `use_state_after`.
+    #[serde(default)]
+    pub state_after: StateAfter,
+}
+
+/// Which state a `/sync` is to show
+/// ([MSC4222](https://github.com/matrix-org/matrix-spec-proposals/pull/4222)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StateAfter {
+    /// `state`: as it is before the timeline.
+    #[default]
+    No,
+    /// `state_after`: as it is after the timeline.
+    Stable,
+    /// The same under its unstable name.
+    Unstable,
 }
 
 /// The answer to a `/sync`.

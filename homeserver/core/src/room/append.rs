@@ -22,6 +22,7 @@ use serde_json::value::to_raw_value;
 use super::{
     Opened, RoomObject, bridged,
     event::{Draft, Pdu, Reference, Signed, canonical_object, pruned, reference_to, sign},
+    join_rule::Admission,
 };
 use crate::{
     context::AppserviceList,
@@ -55,7 +56,13 @@ impl RoomObject {
     /// Sends what a client or appservice asked for.
     pub(super) async fn send(&self, send: SendEvent) -> Result<Sent> {
         let appservices = self.appservices().await?;
-        let sent = self.append_in_transaction(&appservices, &send)?;
+        if let Some(target) = send.state_key.as_deref().filter(|_| send.event_type == "m.room.member")
+            && let Ok(target) = UserId::parse(target)
+        {
+            self.learn_inbox(&appservices, &target).await;
+        }
+        let admission = self.admission_of(&send).await?;
+        let sent = self.append_in_transaction(&appservices, &send, &admission)?;
         self.context.failpoints.pass("room.after_append").await;
         if send.read_your_writes {
             self.settle(&send.actor.user_id, sent.position).await?;
@@ -63,7 +70,12 @@ impl RoomObject {
         Ok(sent)
     }
 
-    fn append_in_transaction(&self, appservices: &AppserviceList, send: &SendEvent) -> Result<Sent> {
+    fn append_in_transaction(
+        &self,
+        appservices: &AppserviceList,
+        send: &SendEvent,
+        admission: &Admission,
+    ) -> Result<Sent> {
         transaction(self.database.as_ref(), |transaction| {
             let mut opened = self.opened(transaction.as_query())?;
             // A transaction id belongs to a device and an endpoint: redactions have one of their own.
@@ -71,6 +83,9 @@ impl RoomObject {
             let transaction_key = send.transaction_id.as_ref().map(|id| format!("{}|{scope}{id}", send.actor.device));
             let mut content = canonical_object(send.content.get())?;
             self.check_sensible(transaction.as_query(), &opened, send, &content)?;
+            if send.event_type == "m.room.member" && send.state_key.is_some() {
+                self.admit(transaction.as_query(), &opened, &send.actor.user_id, admission, &mut content)?;
+            }
             let redacts = redacted_by(&mut content, send, &opened)?;
             let sent = self.append(
                 transaction,
@@ -140,6 +155,7 @@ impl RoomObject {
             return Ok(first);
         }
         let redacted = self.check_redaction(query, opened, &new)?;
+        self.check_relation(query, &new)?;
         let auth_events = self.auth_events(query, opened, &new)?;
         let signed = self.build(query, opened, &new, &auth_events)?;
         let pdu = Pdu::parse(signed.event_id.clone(), &signed.json, false)?;
@@ -148,6 +164,7 @@ impl RoomObject {
         if let Some(target) = redacted {
             let pdu = pruned(&target.pdu, &opened.rules)?;
             events::redact(transaction, target.order_key, &pdu, sent.event_id.as_str())?;
+            self.unrelate(transaction, &target)?;
         }
         self.follow(transaction, opened, appservices, &new, sent.position)?;
         Ok(sent)
@@ -321,6 +338,7 @@ impl RoomObject {
         };
         event.replaces = replaced.as_ref().map(|replaced| replaced.event_key);
         events::insert(transaction, &event)?;
+        self.relate(transaction, &event, &new.content)?;
         if let Some(state_key) = new.state_key.filter(|_| !event.rejected) {
             let entry = StateRow {
                 event_type: new.event_type.to_owned(),

@@ -10,7 +10,7 @@ use hubbub_storage::{
     room::{
         events::{self, EventRow},
         followers::ARCHIVE,
-        receipts,
+        listing, receipts,
     },
 };
 use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
@@ -42,10 +42,16 @@ impl RoomObject {
                 Some(last) if full => last,
                 _ => opened.row.position,
             };
-            let statements = self.statements(query, &opened, &rows, (held.position, through))?;
+            let mut statements = self.statements(query, &opened, &rows, (held.position, through))?;
+            let question = self.question_about(&rows).await?;
+            let asks = question.is_some();
+            statements.extend(question);
             if !statements.is_empty() {
-                self.context.directory.batch(statements).await?;
+                let mut answers = self.context.directory.batch(statements).await?;
                 self.context.failpoints.pass("room.after_archive").await;
+                if let Some(answer) = answers.pop().filter(|_| asks) {
+                    self.follow_those(&answer)?;
+                }
             }
             self.advance(ARCHIVE, ARCHIVE_ID, Cursor { epoch: opened.row.epoch, position: through });
         }
@@ -82,7 +88,7 @@ impl RoomObject {
         {
             statements.push(user_directory::put_open_room(room_id, self.is_open(query)?, through));
         }
-        if rows.iter().any(|row| row.state_key.is_some()) {
+        if rows.iter().any(|row| row.state_key.is_some()) || listing::changed(query, after, through)? {
             statements.push(archive::put_room(&self.directory_room(query, opened, through)?));
         }
         Ok(statements)
@@ -109,6 +115,11 @@ impl RoomObject {
             name: field("m.room.name", "name")?,
             topic: field("m.room.topic", "topic")?,
             canonical_alias: field("m.room.canonical_alias", "alias")?,
+            avatar_url: field("m.room.avatar", "url")?,
+            room_type: field("m.room.create", "type")?,
+            join_rule: field("m.room.join_rules", "join_rule")?,
+            history_visibility: field("m.room.history_visibility", "history_visibility")?,
+            guest_access: field("m.room.guest_access", "guest_access")?,
             joined_members: opened.row.joined,
             position,
         })

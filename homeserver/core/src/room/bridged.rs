@@ -26,7 +26,11 @@ pub(super) fn why_refused(query: &dyn Query, event_type: &str) -> Result<Option<
         }
         _ => return Ok(None),
     };
+    Ok(is_bridged(query)?.then_some(why))
+}
+
+/// Whether a room says that it is bridged.
+pub(super) fn is_bridged(query: &dyn Query) -> Result<bool> {
     let state = state::current_but_members(query)?;
-    let bridged = state.iter().any(|row| BRIDGE_INFO.contains(&row.event_type.as_str()));
-    Ok(bridged.then_some(why))
+    Ok(state.iter().any(|row| BRIDGE_INFO.contains(&row.event_type.as_str())))
 }

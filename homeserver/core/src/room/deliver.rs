@@ -3,6 +3,8 @@
 //! At most one delivery a follower is in flight. Whoever holds a follower's lock goes on until the
 //! follower has caught up, so a second caller may leave at once.
 
+use std::borrow::Cow;
+
 use futures_util::future::join_all;
 use hubbub_storage::{
     database::Query,
@@ -43,7 +45,7 @@ const HISTORY_SCAN: u32 = 250;
 const HEROES: u32 = 5;
 /// After this many milliseconds undelivered work is reported to D1's `stuck`.
 const STUCK_AFTER_MS: i64 = 60_000;
-/// What an invited user is told of a room
+/// What a user who was invited or knocks is told of a room
 /// ([spec](https://spec.matrix.org/v1.11/client-server-api/#stripped-state)).
 const STRIPPED: [&str; 8] = [
     "m.room.create",
@@ -84,6 +86,9 @@ impl RoomObject {
             tracing::warn!(room.id = %self.room_id, "A delivery failed and is tried again: {error}");
             return Ok(Some(now + ALARM_DELAY_MS));
         }
+        if self.inboxes.take_found() {
+            return Ok(Some(now));
+        }
         // What waits for the alarm that the append armed: the archive, and the cursors.
         let armed = Some(opened.row.alarm_at).filter(|_| !due);
         Ok(typing_ends.into_iter().chain(armed).min())
@@ -101,7 +106,7 @@ impl RoomObject {
         delivered
     }
 
-    async fn settle_follower(&self, kind: &str, id: &str, position: i64) -> Result<()> {
+    pub(super) async fn settle_follower(&self, kind: &str, id: &str, position: i64) -> Result<()> {
         let follower = self.follower(self.database.as_query(), kind, id)?;
         if follower.is_none_or(|follower| follower.position >= position) {
             return Ok(());
@@ -193,9 +198,10 @@ impl RoomObject {
                 Some(self.snapshot(query, opened, reader, LIVE + opened.row.position + 1, None)?)
             }
             Some(reader) if batch.span.snapshot && batch.start == batch.span.first - 1 => {
-                let join = batch.rows.first();
-                let below = join.map_or(0, |row| row.order_key);
-                let group = join.map(|row| (row.branch, row.state_before));
+                let first = batch.rows.first();
+                // Who is followed late starts from all that was before, perhaps with no event after it.
+                let below = first.map_or(LIVE + opened.row.position + 1, |row| row.order_key);
+                let group = first.map(|row| (row.branch, row.state_before));
                 Some(self.snapshot(query, opened, reader, below, group)?)
             }
             _ => None,
@@ -229,7 +235,11 @@ impl RoomObject {
         row: &EventRow,
         reader: Option<&Reader<'_>>,
     ) -> Result<DeliveredEvent> {
-        let viewer = Viewer { actor: None, membership: None, with_room_id: false, with_age: false };
+        let viewer = Viewer { actor: None, membership: None, with_room_id: false, with_age: false, relations: None };
+        let shown = match reader {
+            Some(reader) => self.unless_erased(query, opened, row, reader)?,
+            None => Cow::Borrowed(row),
+        };
         let own = reader.is_some_and(|reader| reader.user_id.as_str() == row.sender);
         let sender_member = match reader {
             Some(_) if !own => self.member_shown(query, opened, &row.sender)?,
@@ -243,7 +253,7 @@ impl RoomObject {
             event_id: OwnedEventId::try_from(row.event_id.as_str()).map_err(MatrixError::internal)?,
             position: row.position(),
             order_key: row.order_key,
-            event: self.show(query, opened, row, &viewer)?,
+            event: self.show(query, opened, &shown, &viewer)?,
             is_state: row.state_key.is_some(),
             event_type: row.event_type.clone(),
             state_key: row.state_key.clone(),
@@ -259,7 +269,7 @@ impl RoomObject {
 
     fn member_shown(&self, query: &dyn Query, opened: &Opened, user_id: &str) -> Result<Option<Box<RawValue>>> {
         let row = events::current(query, "m.room.member", user_id)?;
-        let viewer = Viewer { actor: None, membership: None, with_room_id: false, with_age: false };
+        let viewer = Viewer { actor: None, membership: None, with_room_id: false, with_age: false, relations: None };
         row.map(|row| self.show(query, opened, &row, &viewer)).transpose()
     }
 
@@ -386,8 +396,9 @@ impl RoomObject {
             room_version: opened.row.version.clone(),
             power_levels: levels.map(|levels| levels.fields.content),
             creators: self.privileged_creators(query, opened)?,
+            company: if members_changed { Some(super::presence::has_company(query)?) } else { None },
             invite_state: match (user, membership.as_deref()) {
-                (Some(user), Some("invite")) => self.stripped_state(query, user)?,
+                (Some(user), Some("invite" | "knock")) => self.stripped_state(query, user)?,
                 _ => Vec::new(),
             },
         })
@@ -399,7 +410,8 @@ impl RoomObject {
             rows.extend(events::current(query, event_type, "")?);
         }
         let own = events::current(query, "m.room.member", user.as_str())?;
-        if let Some(inviter) = own.as_ref().map(|own| own.sender.as_str()) {
+        // Who knocks is nobody's guest.
+        if let Some(inviter) = own.as_ref().map(|own| own.sender.as_str()).filter(|inviter| *inviter != user.as_str()) {
             rows.extend(events::current(query, "m.room.member", inviter)?);
         }
         rows.extend(own);

@@ -34,6 +34,7 @@ impl RoomObject {
             return Err(MatrixError::internal("a create command for another room"));
         }
         let appservices = self.appservices().await?;
+        self.learn_inbox(&appservices, &create.creator.user_id).await;
         let made = match self.opened(self.database.as_query()) {
             Ok(opened) => opened.row,
             Err(error) if error.status == 404 => self.make(&appservices, &create)?,

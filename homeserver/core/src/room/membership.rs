@@ -11,7 +11,7 @@ use ruma::{
     state_res::events::{RoomCreateEvent, RoomPowerLevelsEvent, RoomPowerLevelsIntField},
 };
 
-use super::{Opened, RoomObject, append::New, initial::member_content};
+use super::{Opened, RoomObject, append::New, initial::member_content, join_rule::Admission};
 use crate::{
     context::AppserviceList,
     contract::room::{AliasPermissions, ChangeMembership, MembershipAction, Profile, Sent},
@@ -22,7 +22,12 @@ impl RoomObject {
     /// Carries out one of the membership endpoints.
     pub(super) async fn change_membership(&self, change: ChangeMembership) -> Result<Sent> {
         let appservices = self.appservices().await?;
-        let sent = self.change_in_transaction(&appservices, &change)?;
+        self.learn_inbox(&appservices, &change.target).await;
+        let admission = match change.action {
+            MembershipAction::Join => self.admission(&change.target).await?,
+            _ => Admission::default(),
+        };
+        let sent = self.change_in_transaction(&appservices, &change, &admission)?;
         self.context.failpoints.pass("room.after_membership").await;
         if change.read_your_writes {
             self.settle(&change.actor.user_id, sent.position).await?;
@@ -30,7 +35,12 @@ impl RoomObject {
         Ok(sent)
     }
 
-    fn change_in_transaction(&self, appservices: &AppserviceList, change: &ChangeMembership) -> Result<Sent> {
+    fn change_in_transaction(
+        &self,
+        appservices: &AppserviceList,
+        change: &ChangeMembership,
+        admission: &Admission,
+    ) -> Result<Sent> {
         transaction(self.database.as_ref(), |transaction| {
             let query = transaction.as_query();
             let mut opened = self.opened(query)?;
@@ -39,6 +49,8 @@ impl RoomObject {
                 return self.current_member_event(query, &change.target);
             }
             check(change, before.as_deref())?;
+            let mut content = content_of(change)?;
+            self.admit(query, &opened, &change.target, admission, &mut content)?;
             let sent = self.append(
                 transaction,
                 &mut opened,
@@ -47,7 +59,7 @@ impl RoomObject {
                     sender: &change.actor.user_id,
                     event_type: "m.room.member",
                     state_key: Some(change.target.as_str()),
-                    content: content_of(change)?,
+                    content,
                     redacts: None,
                     timestamp: change.timestamp,
                     transaction_key: None,
@@ -127,7 +139,14 @@ impl RoomObject {
         })
     }
 
-    fn may_send_state(&self, query: &dyn Query, opened: &Opened, user_id: &UserId, event_type: &str) -> Result<bool> {
+    /// Whether a user has the power to send state of this type, joined or not.
+    pub(super) fn may_send_state(
+        &self,
+        query: &dyn Query,
+        opened: &Opened,
+        user_id: &UserId,
+        event_type: &str,
+    ) -> Result<bool> {
         let rules = &opened.rules.authorization;
         let levels = self.state_pdu(query, &StateEventType::RoomPowerLevels, "")?;
         let Some(levels) = levels.map(RoomPowerLevelsEvent::new) else {
@@ -180,6 +199,7 @@ fn check(change: &ChangeMembership, before: Option<&str>) -> Result<()> {
             Err(MatrixError::forbidden("This user is banned from the room; unban them first."))
         }
         MembershipAction::Join
+        | MembershipAction::Knock
         | MembershipAction::Invite
         | MembershipAction::Leave
         | MembershipAction::Kick
@@ -191,6 +211,7 @@ fn check(change: &ChangeMembership, before: Option<&str>) -> Result<()> {
 fn content_of(change: &ChangeMembership) -> Result<CanonicalJsonObject> {
     let membership = match change.action {
         MembershipAction::Join => "join",
+        MembershipAction::Knock => "knock",
         MembershipAction::Invite => "invite",
         MembershipAction::Ban => "ban",
         MembershipAction::Leave | MembershipAction::Kick | MembershipAction::Unban => "leave",
@@ -201,7 +222,7 @@ fn content_of(change: &ChangeMembership) -> Result<CanonicalJsonObject> {
         content.insert(key.clone(), value);
     }
     let profile = match change.action {
-        MembershipAction::Join | MembershipAction::Invite => &change.profile,
+        MembershipAction::Join | MembershipAction::Knock | MembershipAction::Invite => &change.profile,
         _ => &Profile::default(),
     };
     content.extend(member_content(membership, profile));

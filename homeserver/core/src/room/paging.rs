@@ -5,12 +5,13 @@ use hubbub_storage::{
     room::{
         LIVE,
         events::{self, EventRow},
+        state,
     },
 };
 use ruma::{EventId, api::client::filter::RoomEventFilter};
 use serde_json::value::RawValue;
 
-use super::{Opened, RoomObject, view::Viewer, visibility::Reader};
+use super::{Opened, RoomObject, visibility::Reader};
 use crate::{
     contract::room::{Actor, ContextAnswer, Messages, MessagesAnswer},
     error::{MatrixError, Result},
@@ -70,7 +71,7 @@ impl RoomObject {
         Ok(MessagesAnswer {
             start: request.from.clone().unwrap_or_else(|| token(start)),
             end: found.next.map(token),
-            state: self.lazy_members(query, &opened, &filter, &found.rows)?,
+            state: self.lazy_members(query, &opened, &filter, (&found.rows, &reader))?,
             chunk: self.shown(query, &opened, &found.rows, &request.reader, &reader)?,
         })
     }
@@ -179,33 +180,13 @@ impl RoomObject {
             })
     }
 
-    pub(super) fn shown(
-        &self,
-        query: &dyn Query,
-        opened: &Opened,
-        rows: &[EventRow],
-        actor: &Actor,
-        reader: &Reader<'_>,
-    ) -> Result<Vec<Box<RawValue>>> {
-        rows.iter()
-            .map(|row| {
-                let viewer = Viewer {
-                    actor: Some(actor),
-                    membership: Some(reader.memberships.after(row.order_key)),
-                    with_room_id: true,
-                    with_age: true,
-                };
-                self.show(query, opened, row, &viewer)
-            })
-            .collect()
-    }
-
+    /// The senders' member events: now, or as a former member last saw them.
     fn lazy_members(
         &self,
         query: &dyn Query,
         opened: &Opened,
         filter: &RoomEventFilter,
-        rows: &[EventRow],
+        (rows, reader): (&[EventRow], &Reader<'_>),
     ) -> Result<Vec<Box<RawValue>>> {
         if !filter::is_lazy(filter) {
             return Ok(Vec::new());
@@ -215,7 +196,10 @@ impl RoomObject {
         senders.dedup();
         let mut members = Vec::new();
         for sender in senders {
-            members.extend(hubbub_storage::room::state::current(query, "m.room.member", sender)?);
+            members.extend(match reader.memberships.left_at() {
+                Some(seq) => state::at(query, opened.row.branch, seq, "m.room.member", sender)?,
+                None => state::current(query, "m.room.member", sender)?,
+            });
         }
         self.state_shown(query, opened, &members)
     }
@@ -227,7 +211,6 @@ impl RoomObject {
         filter: &RoomEventFilter,
         (before, event, after): (&[EventRow], &EventRow, &[EventRow]),
     ) -> Result<Vec<Box<RawValue>>> {
-        use hubbub_storage::room::state;
         let last = after.last().unwrap_or(event);
         let seq = match last.state_key {
             Some(_) => last.order_key,

@@ -37,13 +37,7 @@ impl RoomObject {
         let row = events::get(query, event_id.as_str())?
             .filter(|row| !row.rejected && reader.may_see(row))
             .ok_or_else(unknown_event)?;
-        let viewer = Viewer {
-            actor: Some(actor),
-            membership: Some(reader.memberships.after(row.order_key)),
-            with_room_id: true,
-            with_age: true,
-        };
-        self.show(query, &opened, &row, &viewer)
+        self.shown(query, &opened, &[row], actor, &reader)?.pop().ok_or_else(unknown_event)
     }
 
     /// The whole state that the reader may see
@@ -144,8 +138,11 @@ impl RoomObject {
         opened: &Opened,
         rows: &[StateRow],
     ) -> Result<Vec<Box<RawValue>>> {
-        let viewer = Viewer { actor: None, membership: None, with_room_id: true, with_age: true };
-        self.events_of(query, rows)?.iter().map(|row| self.show(query, opened, row, &viewer)).collect()
+        let viewer = Viewer { actor: None, membership: None, with_room_id: true, with_age: true, relations: None };
+        self.events_of(query, rows)?
+            .iter()
+            .map(|row| self.show(query, opened, &*self.state_unless_erased(query, opened, row)?, &viewer))
+            .collect()
     }
 
     /// All events above an order_key with what the room knows of them.

@@ -6,7 +6,10 @@
 
 use hubbub_storage::{
     database::{Transaction, transaction},
-    directory::archive::{self, ArchivedEvent, DirectoryRoom},
+    directory::{
+        archive::{self, ArchivedEvent, DirectoryRoom},
+        deactivations,
+    },
     room::{
         self, MAX_INITIAL, RoomRow,
         events::{self, EventRow},
@@ -53,6 +56,8 @@ struct Archived {
     room: DirectoryRoom,
     events: Vec<ArchivedEvent>,
     receipts: Vec<ReceiptRow>,
+    /// Users who had what they said erased.
+    erased: Vec<String>,
 }
 
 impl RoomObject {
@@ -65,6 +70,7 @@ impl RoomObject {
         let count = archived.events.len();
         transaction(self.database.as_ref(), |transaction| self.replay(transaction, &appservices, &archived, epoch))?;
         self.cursors.forget();
+        self.follow_members_with_inbox(&appservices).await?;
         let position = self.ask_followers(epoch).await?;
         Ok(Rebuilt { epoch, events: u64::try_from(count).unwrap_or(u64::MAX), position })
     }
@@ -109,7 +115,9 @@ impl RoomObject {
             }
             events.extend(page);
         }
-        Ok(Archived { room, events, receipts: archive::list_receipts(directory, room_id).await? })
+        let receipts = archive::list_receipts(directory, room_id).await?;
+        let erased = deactivations::erased_in(directory, room_id).await?;
+        Ok(Archived { room, events, receipts, erased })
     }
 
     fn replay(
@@ -126,6 +134,7 @@ impl RoomObject {
         for event in &archived.events {
             self.replay_event(transaction, &mut opened, appservices, event)?;
         }
+        self.restore_erasures(transaction, &opened, &archived.erased)?;
         let row = &mut opened.row;
         let initial = archived.events.iter().filter(|event| event.order_key < MAX_INITIAL);
         row.initial = initial.map(|event| event.order_key).max().unwrap_or_default();
@@ -181,7 +190,8 @@ impl RoomObject {
             transaction_key: event.transaction_key.clone(),
         };
         let Some(position) = event.position else {
-            return Ok(events::insert(transaction, &row)?);
+            events::insert(transaction, &row)?;
+            return self.relate(transaction, &row, &new.content);
         };
         opened.row.position = position;
         self.place(transaction, &mut opened.row, row, &new)?;

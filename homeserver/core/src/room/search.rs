@@ -3,7 +3,7 @@
 //! The index only says where to look. Whether an event may be read is decided here, by the same
 //! function as for `/event`.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use hubbub_storage::{
     database::Query,
@@ -60,10 +60,10 @@ impl RoomObject {
         words: &[String],
     ) -> Result<Vec<Screened>> {
         let query = self.database.as_query();
-        let Some((_, reader)) = self.admitted_to_search(query, reader)? else { return Ok(Vec::new()) };
+        let Some((opened, reader)) = self.admitted_to_search(query, reader)? else { return Ok(Vec::new()) };
         let filter = parse_filter(Some(filter))?;
         let walk = Walk { reader: &reader, filter: &filter, to: None, limit: 0 };
-        let hits = self.hits(query, order_keys)?;
+        let hits = self.unerased(query, &opened, &reader, self.hits(query, order_keys)?)?;
         let seen = hits.iter().filter(|(row, _)| self.passes(&walk, row));
         Ok(seen.map(|(row, text)| Screened { order_key: row.order_key, score: score(&text.text, words) }).collect())
     }
@@ -74,7 +74,7 @@ impl RoomObject {
         let Some((opened, reader)) = self.admitted_to_search(query, &request.reader.user_id)? else {
             return Ok(ShownHits { hits: Vec::new(), state: Vec::new() });
         };
-        let mut rows = self.hits(query, &request.order_keys)?;
+        let mut rows = self.unerased(query, &opened, &reader, self.hits(query, &request.order_keys)?)?;
         rows.retain(|(row, _)| reader.may_see(row));
         let mut around = Around::new(&reader, &request.reader, &request.ignored);
         let mut hits = Vec::with_capacity(rows.len());
@@ -91,6 +91,24 @@ impl RoomObject {
         }
         let state = if request.state { self.state(&request.reader.user_id)? } else { Vec::new() };
         Ok(ShownHits { hits, state })
+    }
+
+    /// Without what the reader would get pruned: a hit would tell of words that are gone.
+    fn unerased(
+        &self,
+        query: &dyn Query,
+        opened: &Opened,
+        reader: &Reader<'_>,
+        hits: Vec<(EventRow, Text)>,
+    ) -> Result<Vec<(EventRow, Text)>> {
+        let mut left = Vec::with_capacity(hits.len());
+        for (row, text) in hits {
+            let is_whole = matches!(self.unless_erased(query, opened, &row, reader)?, Cow::Borrowed(_));
+            if is_whole {
+                left.push((row, text));
+            }
+        }
+        Ok(left)
     }
 
     /// The reader, as for `/event`; `None` for whom the room is closed.

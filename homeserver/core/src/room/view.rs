@@ -24,6 +24,8 @@ pub(super) struct Viewer<'a> {
     pub with_room_id: bool,
     /// Whether `age` is shown.
     pub with_age: bool,
+    /// `m.relations`, the bundled aggregations.
+    pub relations: Option<&'a Json>,
 }
 
 impl RoomObject {
@@ -51,6 +53,9 @@ impl RoomObject {
         {
             unsigned.insert("transaction_id".to_owned(), id.into());
         }
+        if let Some(relations) = viewer.relations {
+            unsigned.insert("m.relations".to_owned(), relations.clone());
+        }
         to_client(
             &pdu,
             &opened.rules,
@@ -63,7 +68,10 @@ impl RoomObject {
         let mut unsigned = Map::new();
         if let Some(replaced) = row.replaces {
             let replaced = events::at(query, replaced)?;
-            if let Some(replaced) = replaced {
+            // What was erased is in nobody's `prev_content` any more.
+            if let Some(replaced) = replaced
+                && !self.erased_users(query)?.contains_key(&replaced.sender)
+            {
                 let pdu: CanonicalJsonObject = serde_json::from_str(&replaced.pdu)?;
                 let content = pdu.get("content").cloned();
                 let content = content.map(Json::from).unwrap_or_default();

@@ -47,6 +47,13 @@ impl Memberships {
             || self.changes.iter().any(|(at, membership)| *at >= order_key && membership == "join")
     }
 
+    /// Whether the user was joined at an event, or at any time from it until before `end`.
+    pub fn joined_between(&self, order_key: i64, end: i64) -> bool {
+        self.before(order_key) == "join"
+            || self.after(order_key) == "join"
+            || self.changes.iter().any(|(at, membership)| (order_key..end).contains(at) && membership == "join")
+    }
+
     /// The order_key at which the user last stopped being joined; `None` while joined, or if the
     /// user never was.
     pub fn left_at(&self) -> Option<i64> {
@@ -176,6 +183,15 @@ mod tests {
         assert!(!joined.may_see(5, "invited"));
         let rejected = memberships(&[(10, "invite"), (20, "leave")]);
         assert!(!rejected.may_see(15, "invited"));
+    }
+
+    #[test]
+    fn joined_between_looks_at_both_ends_and_no_further() {
+        let joined = memberships(&[(10, "join"), (20, "leave")]);
+        assert!(joined.joined_between(5, 11));
+        assert!(!joined.joined_between(5, 10));
+        assert!(joined.joined_between(20, 21));
+        assert!(!joined.joined_between(21, 30));
     }
 
     #[test]

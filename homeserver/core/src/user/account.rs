@@ -7,7 +7,12 @@ use hubbub_storage::{
     user::{self, account::Account, inbox, sessions},
 };
 
-use super::{UserSyncObject, password, token};
+use super::{
+    UserSyncObject,
+    deactivate::deactivated_user,
+    password,
+    refresh::{Tokens, storable},
+};
 use crate::{
     contract::{
         encode,
@@ -25,7 +30,7 @@ const FORGIVEN_AFTER_MS: i64 = 30_000;
 /// The most devices of one user.
 const MAX_DEVICES: i64 = 1_000;
 /// The most bytes of a device id or a device's name.
-const MAX_DEVICE_BYTES: usize = 512;
+pub(super) const MAX_DEVICE_BYTES: usize = 512;
 
 /// Failed logins, of which one is forgiven from time to time.
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,7 +75,7 @@ impl UserSyncObject {
             }
             UserCommand::Login { with, device } => encode(&self.login(&with, &device)?),
             UserCommand::SetPassword { password } => encode(&self.set_password(&password).await?),
-            UserCommand::Authenticate { session } => encode(&self.authenticate(&session)?),
+            UserCommand::Authenticate { session, writes } => encode(&self.authenticate(&session, writes)?),
             UserCommand::Logout { session, all } => encode(&self.logout(&session, all)?),
             _ => Err(MatrixError::internal("a command that is handled elsewhere")),
         }
@@ -91,10 +96,12 @@ impl UserSyncObject {
             mirrored: -1,
             failures: 0,
             failed_at: 0,
+            deactivated_at: None,
+            erased: false,
         })
     }
 
-    fn hash(&self, password: &str) -> Result<String> {
+    pub(super) fn hash(&self, password: &str) -> Result<String> {
         password::hash(password, &self.context.random_bytes())
     }
 
@@ -127,19 +134,32 @@ impl UserSyncObject {
         match with {
             LoginWith::Password(password) => self.check_password(account.as_ref(), password)?,
             LoginWith::Appservice(id) => {
+                if account.as_ref().is_some_and(|account| account.deactivated_at.is_some()) {
+                    return Err(deactivated_user());
+                }
                 let own =
                     account.is_some_and(|account| account.appservice_id.is_none_or(|appservice| appservice == *id));
                 if !own {
                     return Err(MatrixError::forbidden("The appservice has not registered this user."));
                 }
             }
+            LoginWith::Token(_) if account.is_none() => {
+                return Err(MatrixError::forbidden("This login token is not valid."));
+            }
+            // Used up together with the session's opening.
+            LoginWith::Token(_) => {}
         }
-        transaction(self.database.as_ref(), |transaction| self.open_session(transaction, &opening))
+        transaction(self.database.as_ref(), |transaction| {
+            if let LoginWith::Token(secret) = with {
+                self.take_login_token(transaction, secret)?;
+            }
+            self.open_session(transaction, &opening)
+        })
     }
 
     /// Refuses a wrong password with 403, and after too many of them any with 429. An account that
     /// does not exist takes the same time and gives the same answers, but stores nothing.
-    fn check_password(&self, account: Option<&Account>, password: &str) -> Result<()> {
+    pub(super) fn check_password(&self, account: Option<&Account>, password: &str) -> Result<()> {
         let now = self.context.clock.now();
         let failed = account.map_or_else(
             || *self.decoy.borrow(),
@@ -169,6 +189,7 @@ impl UserSyncObject {
                 let account = self.new_account(Some(password), true, None)?;
                 self.create_account(account, None).await?;
             }
+            Some(account) if account.deactivated_at.is_some() => return Err(deactivated_user()),
             Some(account) => {
                 let account = Account { password_hash: Some(self.hash(password)?), failures: 0, ..account };
                 transaction(self.database.as_ref(), |transaction| user::account::put(transaction, &account))?;
@@ -177,18 +198,13 @@ impl UserSyncObject {
         Ok(())
     }
 
-    /// The device of a session; 401 `M_UNKNOWN_TOKEN` when it is not (or no longer) there.
-    pub(super) fn session_device(&self, session: &SessionProof) -> Result<String> {
-        if !self.exists()? {
-            return Err(MatrixError::unknown_token());
-        }
-        let hash = token::hash_secret(&session.secret);
-        sessions::find_device(self.query(), &hash)?.ok_or_else(MatrixError::unknown_token)
-    }
-
-    fn authenticate(&self, session: &SessionProof) -> Result<Authenticated> {
+    fn authenticate(&self, session: &SessionProof, writes: bool) -> Result<Authenticated> {
         let device_id = self.session_device(session)?;
+        if writes {
+            self.count_write()?;
+        }
         let account = self.account()?.ok_or_else(MatrixError::unknown_token)?;
+        self.seen_active(&device_id)?;
         Ok(Authenticated {
             user_id: self.user_id.clone(),
             device_id,
@@ -200,7 +216,11 @@ impl UserSyncObject {
     fn logout(&self, session: &SessionProof, all: bool) -> Result<()> {
         let device_id = self.session_device(session)?;
         transaction(self.database.as_ref(), |transaction| {
-            if all { sessions::delete_all(transaction) } else { sessions::delete_device(transaction, &device_id) }
+            if all {
+                sessions::delete_all(transaction, None)
+            } else {
+                sessions::delete_devices(transaction, std::slice::from_ref(&device_id))
+            }
         })?;
         Ok(())
     }
@@ -219,7 +239,12 @@ impl UserSyncObject {
             Some(device_id) => device_id.clone(),
             None => self.random_device_id(),
         };
-        Ok(Opening { secret: self.context.random_id(), device_id, display_name: device.display_name.clone() })
+        Ok(Opening {
+            tokens: self.new_tokens(device.refreshable),
+            device_id,
+            display_name: device.display_name.clone(),
+            address: device.address.clone(),
+        })
     }
 
     /// Ten random capital letters: short enough to be read out.
@@ -232,26 +257,20 @@ impl UserSyncObject {
         if !sessions::has_device(query, &opening.device_id)? && sessions::count_devices(query)? >= MAX_DEVICES {
             return Err(MatrixError::new(429, "M_LIMIT_EXCEEDED", "There are too many devices; log some of them out."));
         }
-        sessions::open(
-            transaction,
-            &token::hash_secret(&opening.secret),
-            &opening.device_id,
-            opening.display_name.as_deref(),
-            self.context.clock.now(),
-        )?;
-        let secrets = &self.context.config.secrets;
-        Ok(NewSession {
-            access_token: token::issue(secrets, &self.user_id, &opening.secret),
-            device_id: opening.device_id.clone(),
-        })
+        let now = self.context.clock.now();
+        let session = opening.tokens.session(&opening.device_id, now);
+        let address = opening.address.as_deref().and_then(storable);
+        sessions::open(transaction, &session, opening.display_name.as_deref(), address, now)?;
+        Ok(self.issued(&opening.tokens, &opening.device_id))
     }
 }
 
 /// A session that is about to be opened.
 struct Opening {
-    secret: String,
+    tokens: Tokens,
     device_id: String,
     display_name: Option<String>,
+    address: Option<String>,
 }
 
 fn user_in_use() -> MatrixError {

@@ -17,7 +17,7 @@ pub(super) const PUSH_RULES: &str = "m.push_rules";
 pub(super) const FULLY_READ: &str = "m.fully_read";
 
 /// The most bytes of one entry.
-const MAX_CONTENT_BYTES: usize = 256 * 1024;
+pub(super) const MAX_CONTENT_BYTES: usize = 256 * 1024;
 /// The most bytes of a type.
 const MAX_TYPE_BYTES: usize = 255;
 /// The most entries of one room, and globally.

@@ -112,7 +112,7 @@ impl UserSyncObject {
         let objects = self.context.objects.as_ref();
         let address = Address::room(&intent.room.room_id);
         let created: Created = call(objects, address, &command).await?;
-        // An appservice's user has no inbox that fills by itself.
+        // An appservice's user has an inbox only from its first `/sync` on, which may be happening now.
         if self.account()?.is_none_or(|account| account.appservice_id.is_some()) {
             return Ok(());
         }

@@ -13,7 +13,7 @@ use hubbub_storage::{
     database::{Query, Transaction, transaction},
     user::{
         inbox::{self, RoomRow},
-        receipts, state, timeline,
+        presence, receipts, state, timeline,
     },
 };
 use ruma::OwnedUserId;
@@ -100,6 +100,11 @@ impl Taking<'_> {
         }
         self.take_typing()?;
         self.take_facts(&self.delivery.room)?;
+        self.take_company()?;
+        if self.room.membership == "join" && self.room.membership_pos == self.inbox_pos {
+            let object = self.object;
+            self.changed |= object.carry_over_on_join(self.transaction, &self.delivery.room_id, self.inbox_pos)?;
+        }
         if self.room.membership != "join" {
             self.unread = UnreadEvents::default();
         }
@@ -107,6 +112,10 @@ impl Taking<'_> {
             self.room.unread = self.unread.to_text()?;
             self.room.unread_pos = self.inbox_pos;
             self.changed = true;
+            self.object.queue_push(self.transaction)?;
+        }
+        if self.room.membership == "invite" && self.room.membership_pos == self.inbox_pos {
+            self.object.queue_push(self.transaction)?;
         }
         self.evict()?;
         self.room.epoch = self.delivery.epoch;
@@ -186,6 +195,23 @@ impl Taking<'_> {
         }
         if matches!(self.room.membership.as_str(), "invite" | "knock") {
             self.take_invite_state(&facts.invite_state)?;
+        }
+        Ok(())
+    }
+
+    /// Notes whether presence travels through the room. Who joins shows theirs, and asks for that of
+    /// the others, once this is committed.
+    fn take_company(&self) -> Result<()> {
+        let Some(company) = self.delivery.room.company else {
+            return Ok(());
+        };
+        let shared = company && self.room.membership == "join";
+        if presence::has_room(self.query(), &self.room.room_id)? != shared {
+            presence::set_room(self.transaction, &self.room.room_id, shared)?;
+        }
+        if shared && self.room.membership_pos == self.inbox_pos {
+            self.object.presence.add([self.room.room_id.clone()]);
+            self.object.idle.set(false);
         }
         Ok(())
     }

@@ -19,8 +19,9 @@ use ruma::{
     serde::Raw,
 };
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Map, Value as Json, value::RawValue};
 
+use super::account_data::ignored_users;
 use crate::{
     contract::delivery::{DeliveredEvent, RoomFacts},
     error::Result,
@@ -55,23 +56,49 @@ impl Notifications {
         Ok(Self { rules, context })
     }
 
+    /// How an event is to be notified (`sound`, `highlight`, …); `None`: it is not.
+    pub fn tweaks(&self, event: &RawValue) -> Result<Option<Map<String, Json>>> {
+        #[derive(Deserialize)]
+        struct Tweak {
+            set_tweak: String,
+            value: Option<Json>,
+        }
+        let actions = self.actions(event);
+        if !actions.iter().any(ruma::push::Action::should_notify) {
+            return Ok(None);
+        }
+        let mut tweaks = Map::new();
+        for action in &actions {
+            // Those that set no tweak are not of this form.
+            if let Ok(tweak) = serde_json::from_value::<Tweak>(serde_json::to_value(action)?) {
+                // “If set_tweak is highlight and no value is given, its value defaults to true.”
+                tweaks.insert(tweak.set_tweak, tweak.value.unwrap_or(Json::Bool(true)));
+            }
+        }
+        Ok(Some(tweaks))
+    }
+
+    fn actions(&self, event: &RawValue) -> Vec<ruma::push::Action> {
+        let raw: Raw<Json> = Raw::from_json(event.to_owned());
+        // Without thread subscriptions the rules never wait for anything.
+        self.rules.get_actions(&raw, &self.context).now_or_never().unwrap_or_default().to_vec()
+    }
+
     /// Judges an event of somebody else.
     pub fn judge(&self, query: &dyn Query, kept_from: i64, event: &DeliveredEvent) -> Result<Verdict> {
-        let raw: Raw<serde_json::Value> = Raw::from_json(event.event.clone());
-        // Without thread subscriptions the rules never wait for anything.
-        let actions = self.rules.get_actions(&raw, &self.context).now_or_never().unwrap_or_default();
-        let notify = if !actions.iter().any(ruma::push::Action::should_notify) {
+        let actions = self.actions(&event.event);
+        let notify = if !actions.iter().any(ruma::push::Action::should_notify)
+            || ignored_users(query)?.iter().any(|ignored| event.sender == ignored.as_str())
+        {
             Notify::Silent
         } else if actions.iter().any(ruma::push::Action::is_highlight) {
             Notify::Highlight
         } else {
             Notify::Notify
         };
-        let thread = match relation(&event.event) {
-            Some(relation) if relation.rel_type.as_deref() == Some("m.thread") => relation.event_id,
-            Some(Relation { event_id: Some(target), .. }) if notify != Notify::Silent => {
-                self.thread_of(query, kept_from, &target)?
-            }
+        let thread = match thread_in(&event.event) {
+            Threading::Reply(root) => Some(root),
+            Threading::About(target) if notify != Notify::Silent => self.thread_of(query, kept_from, &target)?,
             _ => None,
         };
         Ok(Verdict { notify, thread })
@@ -93,24 +120,54 @@ impl Notifications {
     }
 }
 
-#[derive(Deserialize)]
-struct Relation {
-    rel_type: Option<String>,
-    event_id: Option<String>,
+impl Verdict {
+    /// Of an event that never notifies: an own one, whose thread matters to what refers to it.
+    pub fn silent(event: &RawValue) -> Self {
+        let thread = match thread_in(event) {
+            Threading::Reply(root) => Some(root),
+            Threading::About(_) | Threading::None => None,
+        };
+        Self { notify: Notify::Silent, thread }
+    }
 }
 
-/// `content.m.relates_to` of an event.
-fn relation(event: &RawValue) -> Option<Relation> {
+/// How an event belongs to a thread.
+enum Threading {
+    /// It is a reply in the thread with this root.
+    Reply(String),
+    /// It relates in another way to this event.
+    About(String),
+    /// It relates to nothing.
+    None,
+}
+
+/// What `content.m.relates_to` of an event says.
+fn thread_in(event: &RawValue) -> Threading {
     #[derive(Deserialize)]
     struct Event {
         content: Content,
+    }
+    #[derive(Deserialize)]
+    struct Relation {
+        rel_type: Option<String>,
+        event_id: Option<String>,
     }
     #[derive(Deserialize)]
     struct Content {
         #[serde(rename = "m.relates_to")]
         relates_to: Option<Relation>,
     }
-    serde_json::from_str::<Event>(event.get()).ok()?.content.relates_to
+    if !event.get().contains("\"m.relates_to\"") {
+        return Threading::None;
+    }
+    let relation = serde_json::from_str::<Event>(event.get()).ok().and_then(|event| event.content.relates_to);
+    match relation {
+        Some(Relation { rel_type: Some(rel_type), event_id: Some(root) }) if rel_type == "m.thread" => {
+            Threading::Reply(root)
+        }
+        Some(Relation { event_id: Some(target), .. }) => Threading::About(target),
+        _ => Threading::None,
+    }
 }
 
 /// The user's name in the room, as the member event has it.

@@ -3,7 +3,6 @@
 use futures_util::{StreamExt as _, stream};
 use hubbub_storage::{
     database::transaction,
-    directory::memberships,
     user::{
         self,
         account::Account,
@@ -13,7 +12,7 @@ use hubbub_storage::{
 };
 use ruma::OwnedRoomId;
 
-use super::UserSyncObject;
+use super::{UserSyncObject, deactivate::deactivated_user};
 use crate::{
     contract::{
         Address, call,
@@ -29,11 +28,14 @@ const MAX_PROFILE_BYTES: usize = 1_024;
 const ROOMS_AT_ONCE: usize = 6;
 
 impl UserSyncObject {
-    /// The profile; 404 `M_NOT_FOUND` when there is no such account.
+    /// The profile; 404 `M_NOT_FOUND` when there is no such account, 403 `M_USER_DEACTIVATED` when it
+    /// was deactivated.
     pub(super) fn profile(&self) -> Result<Profile> {
-        self.account()?
-            .map(|account| profile_of(&account))
-            .ok_or_else(|| MatrixError::not_found("There is no such user."))
+        let account = self.account()?.ok_or_else(|| MatrixError::not_found("There is no such user."))?;
+        if account.deactivated_at.is_some() {
+            return Err(deactivated_user());
+        }
+        Ok(profile_of(&account))
     }
 
     /// Sets name or avatar. Answers once D1 and the user's rooms hold it; a room that is out of
@@ -75,16 +77,6 @@ impl UserSyncObject {
             tracing::warn!(user.id = %self.user_id, "Some rooms do not know the profile yet: {error}");
         }
         Ok(())
-    }
-
-    /// The rooms of an appservice's own user, who has no inbox that would know them: D1 has the row
-    /// of a join before the join is answered.
-    async fn rooms_without_inbox(&self) -> Result<Vec<String>> {
-        let of_appservice = self.account()?.is_some_and(|account| account.appservice_id.is_some());
-        if !of_appservice {
-            return Ok(Vec::new());
-        }
-        Ok(memberships::joined_rooms(self.context.directory.as_ref(), self.user_id.as_str()).await?)
     }
 
     /// Writes the account's rows in D1 unless they are the newest.

@@ -27,6 +27,8 @@ pub(super) struct Extras<'a> {
     pub membership: Option<&'a str>,
     /// `transaction_id`.
     pub transaction_id: Option<&'a str>,
+    /// `m.relations`, as JSON.
+    pub relations: Option<&'a str>,
 }
 
 /// Takes an event apart.
@@ -74,6 +76,9 @@ pub(super) fn put_together(event: &str, unsigned: Option<&str>, ts: i64, extras:
     if let Some(transaction_id) = extras.transaction_id {
         add("transaction_id", &serde_json::to_string(transaction_id)?)?;
     }
+    if let Some(relations) = extras.relations {
+        add("m.relations", relations)?;
+    }
     let mut text = event.to_owned();
     if !members.is_empty() {
         text.pop();
@@ -118,13 +123,19 @@ mod tests {
             "origin_server_ts": 1_000,
             "unsigned": {"prev_content": {"x": 1}},
         });
-        let extras = Extras { now: 1_500, membership: Some("join"), transaction_id: Some("\"t\"") };
+        let extras = Extras {
+            now: 1_500,
+            membership: Some("join"),
+            transaction_id: Some("\"t\""),
+            relations: Some(r#"{"m.thread":{"count":1}}"#),
+        };
         let mut expected = event.clone();
         expected["unsigned"] = json!({
             "prev_content": {"x": 1},
             "age": 500,
             "membership": "join",
             "transaction_id": "\"t\"",
+            "m.relations": {"m.thread": {"count": 1}},
         });
         assert_eq!(read(&event, extras), expected);
     }

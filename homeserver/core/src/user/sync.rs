@@ -2,9 +2,12 @@
 //! ([spec](https://spec.matrix.org/v1.11/client-server-api/#get_matrixclientv3sync)).
 //!
 //! A token is (inbox epoch, inbox position) and never expires: a row changed since if its position
-//! is higher. [`room`] makes the entry of one room, [`timeline`] and [`state`] its largest parts.
+//! is higher. [`room`] makes the entry of one room, [`timeline`] and [`state`] its largest parts;
+//! [`relations`] bundles aggregations.
 
 mod body;
+mod presence;
+mod relations;
 mod room;
 mod state;
 mod timeline;
@@ -34,7 +37,7 @@ use crate::{
     contract::{
         Address, call,
         room::RoomCommand,
-        user::{SyncAnswer, SyncRequest},
+        user::{StateAfter, SyncAnswer, SyncRequest},
     },
     error::{MatrixError, Result},
     filter,
@@ -56,6 +59,7 @@ struct View<'a> {
     /// `None`: an initial sync.
     since: Option<i64>,
     full_state: bool,
+    state_after: StateAfter,
     /// The device, for its transaction ids.
     device: String,
     ignored: Vec<String>,
@@ -74,6 +78,7 @@ impl UserSyncObject {
     /// A `/sync` that asks rooms for the members that the inbox lacks: at most one call a room,
     /// and only for a client that loads members eagerly.
     pub(super) async fn sync_completely(&self, request: &SyncRequest) -> Result<SyncAnswer> {
+        self.seen_by_sync(request)?;
         let mut others = OtherMembers::new();
         loop {
             let (answer, wanted) = self.assemble(request, &others)?;
@@ -118,7 +123,7 @@ impl UserSyncObject {
         let waiter = waiter(&device, request.filter.as_deref());
         // Nothing happened: no need to look.
         if since == Some(inbox.position) && !request.full_state {
-            let body = Body { next_batch, account_data: None, rooms: Rooms::default() };
+            let body = Body { next_batch, account_data: None, presence: None, rooms: Rooms::default() };
             let body = serde_json::value::to_raw_value(&body)?;
             return Ok((SyncAnswer { body, empty: true, waiter }, Vec::new()));
         }
@@ -128,13 +133,19 @@ impl UserSyncObject {
             filter,
             since,
             full_state: request.full_state,
+            state_after: request.state_after,
             ignored: ignored_users(query)?,
             now: self.context.clock.now(),
             other_members,
             wanted: std::cell::RefCell::default(),
             device,
         };
-        let body = Body { next_batch, account_data: view.global_account_data()?, rooms: view.rooms()? };
+        let body = Body {
+            next_batch,
+            account_data: view.global_account_data()?,
+            presence: view.presence()?,
+            rooms: view.rooms()?,
+        };
         let answer = SyncAnswer {
             body: serde_json::value::to_raw_value(&body)?,
             empty: body.is_empty() && view.since.is_some(),

@@ -129,6 +129,16 @@ impl UnreadEvents {
         }
     }
 
+    /// Whether an event is listed as unread.
+    pub fn has(&self, position: i64) -> bool {
+        self.listed.iter().any(|unread| unread.position == position)
+    }
+
+    /// Whether the event at this position is among those that stand one by one.
+    pub fn lists(&self, position: i64) -> bool {
+        self.listed.iter().any(|unread| unread.position == position)
+    }
+
     /// Takes an event out: it was redacted.
     pub fn remove(&mut self, position: i64) {
         self.listed.retain(|unread| unread.position != position);

@@ -142,13 +142,13 @@ impl TestRoom {
     }
 
     pub fn with(version: RoomVersionId, join_rule: &str, visibility: &str) -> Self {
-        let directory = Rc::new(
-            NativeDirectory::with_migrations([
-                include_str!("../../../../migrations/0001_server.sql"),
-                include_str!("../../../../migrations/0005_user_directory.sql"),
-            ])
-            .unwrap(),
-        );
+        let migrations = [
+            include_str!("../../../../migrations/0001_server.sql"),
+            include_str!("../../../../migrations/0004_deactivations.sql"),
+            include_str!("../../../../migrations/0006_places.sql"),
+            include_str!("../../../../migrations/0007_user_directory.sql"),
+        ];
+        let directory = Rc::new(NativeDirectory::with_migrations(migrations).unwrap());
         let search = include_str!("../../../../migrations/search/0001_texts.sql");
         let search = Rc::new(NativeDirectory::with_migrations([search]).unwrap());
         let inboxes = Rc::new(Inboxes::default());
@@ -161,6 +161,9 @@ impl TestRoom {
                 registration_token: None,
                 default_room_version: RoomVersionId::V12,
                 rate_limits: true,
+                max_upload_bytes: 1_000_000,
+                support: hubbub_core::context::Support::default(),
+                insecure_gateways: false,
                 slack_api_url: String::new(),
                 secrets: Secrets::parse(
                     "ed25519 a_test YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1",
@@ -174,6 +177,7 @@ impl TestRoom {
             objects: inboxes.clone(),
             directory: directory.clone(),
             search: search.clone(),
+            blobs: Rc::new(hubbub_storage::native_blobs::NativeBlobs::default()),
             http: Rc::new(Nothing),
             homeserver: Rc::new(Nothing),
             failpoints: Rc::new(Nothing),

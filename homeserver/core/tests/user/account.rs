@@ -25,7 +25,7 @@ fn login(user: &User, password: &str, device: NewDevice) -> Result<NewSession> {
 }
 
 fn authenticate(user: &User, session: &NewSession) -> Result<Authenticated> {
-    user.ask(UserCommand::Authenticate { session: user.proof(session) })
+    user.ask(UserCommand::Authenticate { session: user.proof(session), writes: false })
 }
 
 #[test]
@@ -104,8 +104,9 @@ fn a_decoy_answers_as_an_account_does_and_stores_nothing() {
 #[test]
 fn an_object_without_an_account_conjures_nothing() {
     let user = User::unmade();
-    let session = SessionProof { secret: "x".repeat(24) };
-    let authenticated: Result<Authenticated> = user.ask(UserCommand::Authenticate { session: session.clone() });
+    let session = SessionProof { secret: "x".repeat(24), address: None };
+    let authenticated: Result<Authenticated> =
+        user.ask(UserCommand::Authenticate { session: session.clone(), writes: false });
     assert_eq!(refusal(authenticated), (401, "M_UNKNOWN_TOKEN".to_owned()));
     let synced = user.try_sync(&Caller::Session(session), None, None);
     assert_eq!(refusal(synced), (401, "M_UNKNOWN_TOKEN".to_owned()));

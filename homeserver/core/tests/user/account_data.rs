@@ -80,12 +80,14 @@ fn impossible_account_data_is_refused() {
     let refused = put(&user, &caller, None, &"t".repeat(300), &json!({}));
     assert_eq!(refusal(refused), (400, "M_INVALID_PARAM".to_owned()));
     for number in 0..1_000 {
+        // At the pace that the limit of writes allows.
+        user.world.clock.0.set(user.world.clock.0.get() + 100);
         put(&user, &caller, None, &number.to_string(), &json!({})).unwrap();
     }
     let refused = put(&user, &caller, None, "one more", &json!({}));
     assert_eq!(refusal(refused), (413, "M_TOO_LARGE".to_owned()));
     put(&user, &caller, None, "7", &json!({"replaced": true})).unwrap();
-    let stranger = Caller::Session(SessionProof { secret: "x".repeat(24) });
+    let stranger = Caller::Session(SessionProof { secret: "x".repeat(24), address: None });
     assert_eq!(refusal(get(&user, &stranger, None, "7")), (401, "M_UNKNOWN_TOKEN".to_owned()));
 }
 

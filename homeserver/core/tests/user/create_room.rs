@@ -164,6 +164,6 @@ fn a_refused_invite_does_not_undo_the_room() {
 #[test]
 fn only_a_session_or_an_appservice_of_the_user_makes_rooms() {
     let (user, _) = User::with_device("A");
-    let stranger = Caller::Session(hubbub_core::contract::user::SessionProof { secret: "x".repeat(24) });
+    let stranger = Caller::Session(hubbub_core::contract::user::SessionProof { secret: "x".repeat(24), address: None });
     assert_eq!(refusal(create(&user, &stranger, None)), (401, "M_UNKNOWN_TOKEN".to_owned()));
 }

@@ -90,7 +90,7 @@ fn a_room_that_refuses_is_not_asked_again() {
 fn a_profile_without_a_session_or_of_impossible_size_is_refused() {
     let (user, caller) = User::with_device("A");
     assert_eq!(refusal(set_name(&user, &caller, Some(&"x".repeat(2_000)))).0, 400);
-    let stranger = Caller::Session(hubbub_core::contract::user::SessionProof { secret: "x".repeat(24) });
+    let stranger = Caller::Session(hubbub_core::contract::user::SessionProof { secret: "x".repeat(24), address: None });
     assert_eq!(refusal(set_name(&user, &stranger, None)), (401, "M_UNKNOWN_TOKEN".to_owned()));
     assert_eq!(user.world.objects.calls.borrow().len(), 0);
 }

@@ -137,13 +137,13 @@ impl World {
             calls: RefCell::default(),
             answer: RefCell::new(Box::new(|_, _| Ok(Ok(Json::Null)))),
         });
-        let directory = Rc::new(
-            NativeDirectory::with_migrations([
-                include_str!("../../../../migrations/0001_server.sql"),
-                include_str!("../../../../migrations/0005_user_directory.sql"),
-            ])
-            .unwrap(),
-        );
+        let migrations = [
+            include_str!("../../../../migrations/0001_server.sql"),
+            include_str!("../../../../migrations/0004_deactivations.sql"),
+            include_str!("../../../../migrations/0006_places.sql"),
+            include_str!("../../../../migrations/0007_user_directory.sql"),
+        ];
+        let directory = Rc::new(NativeDirectory::with_migrations(migrations).unwrap());
         let clock = Rc::new(FakeClock(Cell::new(1_000_000)));
         let zeros = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
         let context = Context {
@@ -154,6 +154,9 @@ impl World {
                 registration_token: None,
                 default_room_version: RoomVersionId::V12,
                 rate_limits: true,
+                max_upload_bytes: 1_000_000,
+                support: hubbub_core::context::Support::default(),
+                insecure_gateways: false,
                 slack_api_url: String::new(),
                 secrets: Secrets::parse(&format!("ed25519 a {zeros}"), zeros, "admin token of tests").unwrap(),
             },
@@ -162,6 +165,7 @@ impl World {
             objects: objects.clone(),
             directory: directory.clone(),
             search: directory.clone(),
+            blobs: Rc::new(hubbub_storage::native_blobs::NativeBlobs::default()),
             http: Rc::new(Nothing),
             homeserver: Rc::new(Nothing),
             failpoints: Rc::new(Nothing),
@@ -274,11 +278,17 @@ pub fn request(caller: &Caller, since: Option<&str>, filter: Option<&str>) -> Sy
         since: since.map(str::to_owned),
         filter: filter.map(str::to_owned),
         full_state: false,
+        set_presence: Some("offline".to_owned()),
+        state_after: hubbub_core::contract::user::StateAfter::No,
     }
 }
 
 pub fn device(device_id: &str) -> NewDevice {
-    NewDevice { device_id: Some(device_id.to_owned()), display_name: Some("A device".to_owned()) }
+    NewDevice {
+        device_id: Some(device_id.to_owned()),
+        display_name: Some("A device".to_owned()),
+        ..NewDevice::default()
+    }
 }
 
 /// The token to go on from.

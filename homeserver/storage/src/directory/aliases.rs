@@ -64,3 +64,9 @@ pub async fn delete(directory: &dyn Directory, alias: &str, room_id: &str) -> Re
     .await?;
     Ok(!rows.is_empty())
 }
+
+/// Points all aliases of one room to another.
+pub async fn move_all(directory: &dyn Directory, from: &str, to: &str) -> Result<(), DatabaseError> {
+    run(directory, "UPDATE aliases SET room_id = ? WHERE room_id = ?", vec![to.into(), from.into()]).await?;
+    Ok(())
+}

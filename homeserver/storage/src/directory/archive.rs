@@ -46,6 +46,16 @@ pub struct DirectoryRoom {
     pub topic: Option<String>,
     /// `m.room.canonical_alias`.
     pub canonical_alias: Option<String>,
+    /// `m.room.avatar`.
+    pub avatar_url: Option<String>,
+    /// The type of `m.room.create`, like `m.space`.
+    pub room_type: Option<String>,
+    /// `m.room.join_rules`.
+    pub join_rule: Option<String>,
+    /// `m.room.history_visibility`.
+    pub history_visibility: Option<String>,
+    /// `m.room.guest_access`.
+    pub guest_access: Option<String>,
     /// Joined members.
     pub joined_members: i64,
     /// The position that this shows.
@@ -87,10 +97,14 @@ pub fn put_membership(room_id: &str, user_id: &str, membership: &str, event_id: 
 /// Upserts the room's row.
 pub fn put_room(room: &DirectoryRoom) -> Statement {
     Statement::new(
-        "INSERT INTO rooms (room_id, version, creator, epoch, listed, name, topic, canonical_alias, joined_members, position)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        "INSERT INTO rooms (room_id, version, creator, epoch, listed, name, topic, canonical_alias,
+            avatar_url, room_type, join_rule, history_visibility, guest_access, search, joined_members, position)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (room_id) DO UPDATE SET epoch = excluded.epoch, listed = excluded.listed,
             name = excluded.name, topic = excluded.topic, canonical_alias = excluded.canonical_alias,
+            avatar_url = excluded.avatar_url, room_type = excluded.room_type, join_rule = excluded.join_rule,
+            history_visibility = excluded.history_visibility, guest_access = excluded.guest_access,
+            search = excluded.search,
             joined_members = excluded.joined_members, position = excluded.position
          WHERE excluded.position >= rooms.position",
         vec![
@@ -102,10 +116,23 @@ pub fn put_room(room: &DirectoryRoom) -> Statement {
             room.name.clone().into(),
             room.topic.clone().into(),
             room.canonical_alias.clone().into(),
+            room.avatar_url.clone().into(),
+            room.room_type.clone().into(),
+            room.join_rule.clone().into(),
+            room.history_visibility.clone().into(),
+            room.guest_access.clone().into(),
+            searched(room).into(),
             room.joined_members.into(),
             room.position.into(),
         ],
     )
+}
+
+/// What a search of the public directory looks through.
+fn searched(room: &DirectoryRoom) -> String {
+    let texts = [&room.name, &room.topic, &room.canonical_alias];
+    let texts: Vec<&str> = texts.into_iter().map(|text| text.as_deref().unwrap_or_default()).collect();
+    texts.join("\n").to_lowercase()
 }
 
 /// Upserts a receipt.
@@ -132,7 +159,8 @@ pub fn put_receipt(room_id: &str, receipt: &crate::room::receipts::ReceiptRow) -
 pub async fn get_room(directory: &dyn Directory, room_id: &str) -> Result<Option<DirectoryRoom>, DatabaseError> {
     let rows = run(
         directory,
-        "SELECT version, creator, epoch, listed, name, topic, canonical_alias, joined_members, position
+        "SELECT version, creator, epoch, listed, name, topic, canonical_alias,
+            avatar_url, room_type, join_rule, history_visibility, guest_access, joined_members, position
          FROM rooms WHERE room_id = ?",
         vec![room_id.into()],
     )
@@ -149,8 +177,13 @@ pub async fn get_room(directory: &dyn Directory, room_id: &str) -> Result<Option
         name: row.optional_text(4)?,
         topic: row.optional_text(5)?,
         canonical_alias: row.optional_text(6)?,
-        joined_members: row.integer(7)?,
-        position: row.integer(8)?,
+        avatar_url: row.optional_text(7)?,
+        room_type: row.optional_text(8)?,
+        join_rule: row.optional_text(9)?,
+        history_visibility: row.optional_text(10)?,
+        guest_access: row.optional_text(11)?,
+        joined_members: row.integer(12)?,
+        position: row.integer(13)?,
     }))
 }
 

@@ -93,6 +93,24 @@ pub async fn list_logins_of(
     .collect()
 }
 
+/// The connected logins of a network as (login, workspace), at most `limit`.
+pub async fn list_connected(
+    directory: &dyn Directory,
+    network: &str,
+    limit: u32,
+) -> Result<Vec<(String, String)>, DatabaseError> {
+    run(
+        directory,
+        "SELECT login_id, team FROM bridge_logins
+         WHERE network = ? AND remote_user IS NOT NULL AND state = 'connected' ORDER BY team, remote_user LIMIT ?",
+        vec![network.into(), limit.into()],
+    )
+    .await?
+    .iter()
+    .map(|row| Ok((row.text(0)?, row.text(1)?)))
+    .collect()
+}
+
 /// Writes a portal's row.
 pub fn put_portal(portal: &PortalRecord<'_>, now: i64) -> Statement {
     Statement::new(

@@ -19,11 +19,30 @@ pub async fn list_past_and_present(
     rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?, row.integer(2)?))).collect()
 }
 
+/// The rooms that a user ever was in, or was invited to, sorted.
+pub async fn all_rooms(directory: &dyn Directory, user_id: &str) -> Result<Vec<String>, DatabaseError> {
+    let rows =
+        run(directory, "SELECT room_id FROM memberships WHERE user_id = ? ORDER BY room_id", vec![user_id.into()])
+            .await?;
+    rows.iter().map(|row| row.text(0)).collect()
+}
+
 /// The rooms that a user is joined to, sorted; for appservice users, who have no inbox.
 pub async fn joined_rooms(directory: &dyn Directory, user_id: &str) -> Result<Vec<String>, DatabaseError> {
     let rows = run(
         directory,
         "SELECT room_id FROM memberships WHERE user_id = ? AND membership = 'join' ORDER BY room_id",
+        vec![user_id.into()],
+    )
+    .await?;
+    rows.iter().map(|row| row.text(0)).collect()
+}
+
+/// The rooms that a user is in, is invited to or knocks on, sorted.
+pub async fn present_rooms(directory: &dyn Directory, user_id: &str) -> Result<Vec<String>, DatabaseError> {
+    let rows = run(
+        directory,
+        "SELECT room_id FROM memberships WHERE user_id = ? AND membership IN ('join', 'invite', 'knock') ORDER BY room_id",
         vec![user_id.into()],
     )
     .await?;

@@ -40,7 +40,8 @@ impl EventRow {
         position_of(self.order_key)
     }
 
-    fn read(row: &Row) -> Result<Self, DatabaseError> {
+    /// Reads what `select_events!` selects.
+    pub(super) fn read(row: &Row) -> Result<Self, DatabaseError> {
         Ok(Self {
             order_key: row.integer(0)?,
             event_id: row.text(1)?,
@@ -59,7 +60,19 @@ impl EventRow {
     }
 }
 
-fn read_all(rows: Vec<Row>) -> Result<Vec<EventRow>, DatabaseError> {
+/// A statement that selects events as `e` from what a join yields.
+macro_rules! select_events {
+    ($($rest:expr),+) => {
+        concat!(
+            "SELECT e.order_key, e.event_id, e.type, e.state_key, e.sender, e.pdu, e.branch, e.state_before,
+                e.replaces, e.rejected, e.redacted_by, e.visibility, e.transaction_key",
+            $($rest),+
+        )
+    };
+}
+pub(super) use select_events;
+
+pub(super) fn read_all(rows: Vec<Row>) -> Result<Vec<EventRow>, DatabaseError> {
     rows.iter().map(EventRow::read).collect()
 }
 
@@ -128,6 +141,17 @@ pub fn at(query: &dyn Query, order_key: i64) -> Result<Option<EventRow>, Databas
         .as_ref()
         .map(EventRow::read)
         .transpose()
+}
+
+/// The events at these order_keys; one statement.
+pub fn at_all(query: &dyn Query, order_keys: &[i64]) -> Result<Vec<EventRow>, DatabaseError> {
+    let keys = serde_json::to_string(order_keys).map_err(DatabaseError::new)?;
+    read_all(
+        query.query(
+            select_events!(" FROM json_each(?) j CROSS JOIN events e ON e.order_key = j.value"),
+            &[keys.into()],
+        )?,
+    )
 }
 
 /// The event of one entry of the current state.

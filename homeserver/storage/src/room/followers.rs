@@ -80,6 +80,15 @@ pub fn pending(query: &dyn Query, head: i64) -> Result<Vec<FollowerRow>, Databas
     rows.iter().map(read).collect()
 }
 
+/// The local users who are joined, at most so many.
+pub fn list_joined_users(query: &dyn Query, most: u32) -> Result<Vec<String>, DatabaseError> {
+    query
+        .query("SELECT id FROM follower_spans WHERE kind = ? AND last IS NULL LIMIT ?", &[USER.into(), most.into()])?
+        .iter()
+        .map(|row| row.text(0))
+        .collect()
+}
+
 /// Writes a follower.
 pub fn put(transaction: &dyn Transaction, follower: &FollowerRow) -> Result<(), DatabaseError> {
     transaction.execute(

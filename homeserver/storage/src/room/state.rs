@@ -157,6 +157,16 @@ pub fn current_members(query: &dyn Query) -> Result<Vec<StateRow>, DatabaseError
     rows.iter().map(read).collect()
 }
 
+/// At most `limit` entries of one type of the current state, by state key.
+pub fn current_of_type(query: &dyn Query, event_type: &str, limit: u32) -> Result<Vec<StateRow>, DatabaseError> {
+    let rows = query.query(
+        "SELECT type, state_key, event_key, membership FROM current_state
+         WHERE type = ? ORDER BY state_key LIMIT ?",
+        &[event_type.into(), limit.into()],
+    )?;
+    rows.iter().map(read).collect()
+}
+
 /// At most `limit` joined or invited members but `user_id`, earliest first.
 pub fn heroes(query: &dyn Query, user_id: &str, limit: u32) -> Result<Vec<String>, DatabaseError> {
     let rows = query.query(
@@ -191,4 +201,24 @@ fn read(row: &crate::database::Row) -> Result<StateRow, DatabaseError> {
 pub fn open_first_branch(transaction: &dyn Transaction) -> Result<(), DatabaseError> {
     transaction.execute("INSERT INTO branches (branch, parent, parent_seq) VALUES (0, NULL, NULL)", &[])?;
     Ok(())
+}
+
+/// At most `limit` joined members, earliest first.
+pub fn first_joined(query: &dyn Query, limit: u32) -> Result<Vec<String>, DatabaseError> {
+    let rows = query.query(
+        "SELECT state_key FROM current_state
+         WHERE type = 'm.room.member' AND membership = 'join' ORDER BY event_key LIMIT ?",
+        &[limit.into()],
+    )?;
+    rows.iter().map(|row| row.text(0)).collect()
+}
+
+/// At most `limit` member entries of one membership, by user id.
+pub fn with_membership(query: &dyn Query, membership: &str, limit: u32) -> Result<Vec<StateRow>, DatabaseError> {
+    let rows = query.query(
+        "SELECT type, state_key, event_key, membership FROM current_state
+         WHERE type = 'm.room.member' AND membership = ? ORDER BY state_key LIMIT ?",
+        &[membership.into(), limit.into()],
+    )?;
+    rows.iter().map(read).collect()
 }

@@ -25,9 +25,13 @@ pub struct Account {
     pub failures: i64,
     /// When `failures` was last true.
     pub failed_at: i64,
+    /// Since when it is deactivated, for ever.
+    pub deactivated_at: Option<i64>,
+    /// Whether what the user said was to be erased then.
+    pub erased: bool,
 }
 
-const SELECT: &str = "SELECT owner, appservice_id, password_hash, created_at, displayname, avatar_url, revision, mirrored, failures, failed_at FROM account";
+const SELECT: &str = "SELECT owner, appservice_id, password_hash, created_at, displayname, avatar_url, revision, mirrored, failures, failed_at, deactivated_at, erased FROM account";
 
 fn from_row(row: &Row) -> Result<Account, DatabaseError> {
     Ok(Account {
@@ -41,6 +45,8 @@ fn from_row(row: &Row) -> Result<Account, DatabaseError> {
         mirrored: row.integer(7)?,
         failures: row.integer(8)?,
         failed_at: row.integer(9)?,
+        deactivated_at: row.optional_integer(10)?,
+        erased: row.flag(11)?,
     })
 }
 
@@ -52,7 +58,7 @@ pub fn get(query: &dyn Query) -> Result<Option<Account>, DatabaseError> {
 /// Writes the whole account.
 pub fn put(transaction: &dyn Transaction, account: &Account) -> Result<(), DatabaseError> {
     transaction.execute(
-        "INSERT INTO account (only, owner, appservice_id, password_hash, created_at, displayname, avatar_url, revision, mirrored, failures, failed_at) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (only) DO UPDATE SET owner = excluded.owner, appservice_id = excluded.appservice_id, password_hash = excluded.password_hash, displayname = excluded.displayname, avatar_url = excluded.avatar_url, revision = excluded.revision, mirrored = excluded.mirrored, failures = excluded.failures, failed_at = excluded.failed_at",
+        "INSERT INTO account (only, owner, appservice_id, password_hash, created_at, displayname, avatar_url, revision, mirrored, failures, failed_at, deactivated_at, erased) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (only) DO UPDATE SET owner = excluded.owner, appservice_id = excluded.appservice_id, password_hash = excluded.password_hash, displayname = excluded.displayname, avatar_url = excluded.avatar_url, revision = excluded.revision, mirrored = excluded.mirrored, failures = excluded.failures, failed_at = excluded.failed_at, deactivated_at = excluded.deactivated_at, erased = excluded.erased",
         &[
             account.owner.into(),
             account.appservice_id.as_ref().into(),
@@ -64,6 +70,8 @@ pub fn put(transaction: &dyn Transaction, account: &Account) -> Result<(), Datab
             account.mirrored.into(),
             account.failures.into(),
             account.failed_at.into(),
+            account.deactivated_at.into(),
+            account.erased.into(),
         ],
     )?;
     Ok(())

@@ -1,4 +1,4 @@
-//! The rows of D1 that a UserSyncObject writes: its account and its profile.
+//! The rows of D1 that a UserSyncObject writes: its account, its profile, and that it was deactivated.
 
 use super::account::Account;
 use crate::directory::{Statement, user_directory::folded};
@@ -6,7 +6,7 @@ use crate::directory::{Statement, user_directory::folded};
 /// Lists the account and its profile. Repeating it changes nothing, and an older revision of the
 /// profile never wins.
 pub fn statements(user_id: &str, account: &Account) -> Vec<Statement> {
-    vec![
+    let mut statements = vec![
         Statement::new(
             "INSERT INTO accounts (user_id, owner, appservice_id, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (user_id) DO UPDATE SET owner = excluded.owner, appservice_id = excluded.appservice_id",
             vec![
@@ -26,5 +26,12 @@ pub fn statements(user_id: &str, account: &Account) -> Vec<Statement> {
                 account.revision.into(),
             ],
         ),
-    ]
+    ];
+    if let Some(deactivated_at) = account.deactivated_at {
+        statements.push(Statement::new(
+            "INSERT INTO deactivations (user_id, deactivated_at, erased) VALUES (?, ?, ?) ON CONFLICT (user_id) DO NOTHING",
+            vec![user_id.into(), deactivated_at.into(), account.erased.into()],
+        ));
+    }
+    statements
 }

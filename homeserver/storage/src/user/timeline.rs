@@ -155,6 +155,60 @@ pub fn list_kept(query: &dyn Query, stretch: Stretch<'_>) -> Result<Vec<KeptEven
         .collect()
 }
 
+/// Which notifying events of a room are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Notifying<'a> {
+    /// The room.
+    pub room_id: &'a str,
+    /// From which order_key on.
+    pub from: i64,
+    /// Below which inbox position, and within it below which order_key.
+    pub below: (i64, i64),
+    /// How much they must have notified.
+    pub least: Notify,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Kept events that notified, newest first.
+pub fn list_notifying(query: &dyn Query, wanted: Notifying<'_>) -> Result<Vec<KeptEvent>, DatabaseError> {
+    let (inbox_pos, order_key) = wanted.below;
+    query
+        .query(
+            "SELECT order_key, position, inbox_pos, notify, thread, event_id, event_type, state_key, sender, membership, device_id, transaction_id, ts, event, unsigned FROM timeline WHERE room_id = ? AND order_key >= ? AND event IS NOT NULL AND notify >= ? AND (inbox_pos < ? OR (inbox_pos = ? AND order_key < ?)) ORDER BY order_key DESC LIMIT ?",
+            &[
+                wanted.room_id.into(),
+                wanted.from.into(),
+                wanted.least.to_integer().into(),
+                inbox_pos.into(),
+                inbox_pos.into(),
+                order_key.into(),
+                bound(wanted.limit).into(),
+            ],
+        )?
+        .iter()
+        .map(KeptEvent::from_row)
+        .collect()
+}
+
+/// The oldest kept event at or above an order_key that notified when it came and lies above a
+/// cursor (inbox position, order_key).
+pub fn first_notifying(
+    query: &dyn Query,
+    room_id: &str,
+    from: i64,
+    cursor: (i64, i64),
+) -> Result<Option<KeptEvent>, DatabaseError> {
+    query
+        .query_one(
+            "SELECT order_key, position, inbox_pos, notify, thread, event_id, event_type, state_key, sender, membership, device_id, transaction_id, ts, event, unsigned FROM timeline WHERE room_id = ? AND order_key >= ? AND event IS NOT NULL AND notify > 0 AND (inbox_pos > ? OR (inbox_pos = ? AND order_key > ?)) ORDER BY order_key LIMIT 1",
+            &[room_id.into(), from.into(), cursor.0.into(), cursor.0.into(), cursor.1.into()],
+        )?
+        .as_ref()
+        .map(KeptEvent::from_row)
+        .transpose()
+}
+
 /// The places of a stretch, newest first, kept or not.
 pub fn list_places(query: &dyn Query, stretch: Stretch<'_>) -> Result<Vec<Place>, DatabaseError> {
     query
@@ -245,7 +299,7 @@ pub fn put(transaction: &dyn Transaction, room_id: &str, event: &KeptEvent) -> R
     Ok(())
 }
 
-/// Replaces the JSON of a kept event: it was redacted.
+/// Replaces the JSON of a kept event: it was redacted, and notifies no more.
 pub fn replace_event(
     transaction: &dyn Transaction,
     room_id: &str,
@@ -254,7 +308,7 @@ pub fn replace_event(
     unsigned: Option<&str>,
 ) -> Result<(), DatabaseError> {
     transaction.execute(
-        "UPDATE timeline SET event = ?, unsigned = ? WHERE room_id = ? AND order_key = ? AND event IS NOT NULL",
+        "UPDATE timeline SET event = ?, unsigned = ?, notify = 0 WHERE room_id = ? AND order_key = ? AND event IS NOT NULL",
         &[event.into(), unsigned.into(), room_id.into(), order_key.into()],
     )?;
     Ok(())

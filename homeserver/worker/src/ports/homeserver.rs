@@ -24,6 +24,7 @@ impl Homeserver for InProcess {
             let peer = Peer { address: "local".to_owned(), front: Rc::clone(&self.front) };
             match hubbub_api::handle(&context, request, &peer).await {
                 Answer::Response(response) => response,
+                Answer::Stream(response) => hubbub_api::collected(response).await,
                 // Nobody waits in process: events arrive as transactions.
                 Answer::Sync(call) => {
                     let command = UserCommand::Sync(Box::new(call.request));

@@ -7,10 +7,16 @@ mod stranger;
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
-use hubbub_core::context::{Egress, Http, HttpError};
-use worker::{Env, Fetcher};
+use hubbub_core::{
+    context::{Egress, Http, HttpError},
+    egress,
+};
+use worker::{Env, Fetcher, js_sys::Uint8Array};
 
-use crate::operations::{Counts, count};
+use crate::{
+    javascript,
+    operations::{Counts, count},
+};
 
 /// The largest answer that is read.
 const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
@@ -52,13 +58,17 @@ impl Http for PlatformHttp {
                 }
                 Egress::Stranger => {
                     if !self.private_addresses {
-                        stranger::check(request.uri())?;
+                        egress::check(request.uri())?;
                     }
                     count_one();
                     stranger::send(self.public.as_ref(), request, timeout).await
                 }
             }
         })
+    }
+
+    fn decode(&self, label: &str, bytes: &[u8]) -> Option<String> {
+        javascript::decode_text(label, &Uint8Array::from(bytes))
     }
 }
 

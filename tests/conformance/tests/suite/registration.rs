@@ -149,3 +149,34 @@ async fn a_password_may_be_in_any_script_and_the_session_completes_the_request()
     assert!(flows["session"].is_string());
     assert!(account["access_token"].is_string());
 }
+
+/// Suite: TestRegistration/GET /register/available returns available for unregistered user name
+#[tokio::test]
+async fn a_free_username_is_available() {
+    let server = Homeserver::from_env();
+
+    let answer = server.get(["register", "available"]).query("username", &random_name("user")).await;
+
+    assert_eq!(answer.with_status(200)["available"], true);
+}
+
+/// Suite: TestRegistration/GET /register/available returns M_USER_IN_USE for registered user name
+#[tokio::test]
+async fn a_taken_username_is_not_available() {
+    let server = Homeserver::from_env();
+    let alice = server.register("alice").await;
+
+    let answer = server.get(["register", "available"]).query("username", alice.localpart()).await;
+
+    assert!(answer.refused(400, "M_USER_IN_USE")["error"].is_string());
+}
+
+/// Suite: TestRegistration/GET /register/available returns M_INVALID_USERNAME for invalid user name
+#[tokio::test]
+async fn a_username_that_cannot_be_is_not_available() {
+    let server = Homeserver::from_env();
+
+    let answer = server.get(["register", "available"]).query("username", "user,name").await;
+
+    assert!(answer.refused(400, "M_INVALID_USERNAME")["error"].is_string());
+}

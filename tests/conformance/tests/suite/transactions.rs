@@ -72,3 +72,21 @@ async fn a_transaction_id_stands_for_one_event_in_one_room() {
     assert_eq!(other_content, first);
     assert_ne!(elsewhere, first);
 }
+
+/// Suite: TestTxnIdWithRefreshToken
+#[tokio::test]
+async fn transaction_ids_outlive_a_refresh_of_the_access_token() {
+    let (account, room) = user_with_room().await;
+    let server = &account.server;
+    let session = server.login(account.localpart(), &account.password, json!({"refresh_token": true})).await.ok();
+    let alice = User::from_answer(server, &session, &account.password);
+    let event_id = send(&alice, &room, "txn-1", "hello").await;
+
+    let refreshed = server.post(["refresh"]).json(json!({"refresh_token": session["refresh_token"]})).await.ok();
+
+    assert!(refreshed["refresh_token"].is_string(), "a new refresh token");
+    let token = refreshed["access_token"].as_str().expect("a new access token").to_owned();
+    let alice = User { token, ..alice };
+    sees_transaction_id(&alice, &room, &event_id, "txn-1").await;
+    assert_eq!(send(&alice, &room, "txn-1", "hello").await, event_id);
+}

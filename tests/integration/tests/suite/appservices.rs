@@ -306,3 +306,71 @@ async fn sixteen_rooms_reach_it_at_once_each_in_order() {
     }
     assert_eq!(receiver.most_in_flight(), 1);
 }
+
+#[tokio::test]
+async fn a_user_that_it_makes_on_demand_can_be_looked_up_and_invited() {
+    let server = Server::shared();
+    let receiver = Receiver::registered(&server).await;
+    let client = Client { server: &server, receiver: &receiver };
+    let user = server.user("human").await;
+    let room = user.create_room(json!({})).await;
+    let ghost = format!("@{}_asked:{}", receiver.id, server.name);
+    let asked = async |path: &str| {
+        let line = format!("GET /_matrix/app/v1/{path}");
+        eventually(&line, async || receiver.received().into_iter().find(|request| request.line.starts_with(&line)))
+            .await
+    };
+    receiver.answer_next(&[404]);
+    let nobody = format!("@{}_nobody:{}", receiver.id, server.name);
+    user.post(["rooms", &room, "invite"]).json(json!({"user_id": nobody})).await.refused(404, "M_NOT_FOUND");
+
+    receiver.delay(Duration::from_millis(1_000));
+    let invited = user.post(["rooms", &room, "invite"]).json(json!({"user_id": ghost}));
+    let made = async {
+        let query = asked(&format!("users/@{}_asked", receiver.id)).await;
+        assert_eq!(query.authorization, format!("Bearer {}", receiver.hs_token));
+        assert_eq!(client.ghost("asked").await, ghost);
+    };
+    let (invited, ()) = futures_util::future::join(async { invited.await }, made).await;
+    invited.ok();
+
+    let alias = format!("#{}_asked:{}", receiver.id, server.name);
+    let bots = client.call(Method::POST, "v3/createRoom", json!({"preset": "public_chat"})).await.ok();
+    let joined = user.post(["join", &alias]).json(json!({}));
+    let made = async {
+        asked("rooms/").await;
+        let path = format!("v3/directory/room/%23{}", &alias[1..]);
+        client.call(Method::PUT, &path, json!({"room_id": bots["room_id"]})).await.ok();
+    };
+    let (joined, ()) = futures_util::future::join(async { joined.await }, made).await;
+    assert_eq!(joined.ok()["room_id"], bots["room_id"]);
+}
+
+#[tokio::test]
+async fn its_bot_has_an_inbox_from_its_first_sync_and_waits_there_like_anybody() {
+    let server = Server::shared();
+    let receiver = Receiver::registered(&server).await;
+    let client = Client { server: &server, receiver: &receiver };
+    let user = server.user("human").await;
+    let room = user.create_room(json!({"preset": "public_chat"})).await;
+    client.call(Method::POST, &format!("v3/join/{room}"), json!({})).await.ok();
+    user.send_text(&room, "before the first sync").await;
+    let sync = async |query: &str| client.call(Method::GET, &format!("v3/sync?{query}"), json!({})).await.ok();
+
+    let first = sync("").await;
+    let pointer = format!("/rooms/join/{room}/timeline/events");
+    let said = first.pointer(&pointer).and_then(Value::as_array).cloned().unwrap_or_default();
+    assert!(bodies(&said).contains(&"before the first sync"), "{first}");
+
+    let since = first["next_batch"].as_str().expect("a token").to_owned();
+    let waits = format!("since={since}&timeout=20000");
+    let says = async {
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        user.send_text(&room, "wake up").await
+    };
+    let began = std::time::Instant::now();
+    let (woken, _) = futures_util::future::join(sync(&waits), says).await;
+    let said = woken.pointer(&pointer).and_then(Value::as_array).cloned().unwrap_or_default();
+    assert_eq!(bodies(&said), ["wake up"], "{woken}");
+    assert!(began.elapsed() < Duration::from_secs(10), "it was not woken");
+}

@@ -28,7 +28,7 @@ export const userMethods = {
 export function userObject(workspace, person) {
   const owner = [...workspace.apps.values()].some((app) => app.owner === person.id);
   const hash = person.id.toLowerCase().slice(0, 12);
-  const image = (size) => `https://secure.gravatar.com/avatar/${hash}?s=${size}&d=identicon`;
+  const image = (size) => `${workspace.address}/pictures/${person.id}-${size}.png`;
   const images = Object.fromEntries([24, 32, 48, 72, 192, 512].map((size) => [`image_${size}`, image(size)]));
   const [firstName, ...lastNames] = person.real_name.split(" ");
   return {

@@ -24,9 +24,11 @@ pub struct FakeSlack(Served);
 
 /// What was set up at the first start.
 #[derive(Serialize, Deserialize)]
-struct Demo {
-    user: String,
-    password: String,
+pub struct Demo {
+    /// The owner's Matrix id.
+    pub user: String,
+    /// The owner's password.
+    pub password: String,
     hook_path: String,
 }
 
@@ -40,14 +42,19 @@ impl FakeSlack {
         started.map(Self).with_context(|| format!("the fake Slack: see {}", log.display()))
     }
 
+    /// Where it is moved from outside.
+    pub fn url(&self) -> &str {
+        &self.0.url
+    }
+
     /// What the server calls in place of Slack's API.
     pub fn api_url(&self) -> String {
         format!("{}/api/", self.0.url)
     }
 
     /// At the first start makes the owner, connects the workspace and bridges two channels; then always points the fake's events
-    /// at the server and prints the login.
-    pub fn connect(&self, server: &Embedded) -> Result<()> {
+    /// at the server.
+    pub fn connect(&self, server: &Embedded) -> Result<Demo> {
         let path = server.data_path().join("demo.json");
         let demo = match read_private::<Demo>(&path)? {
             Some(demo) => demo,
@@ -58,15 +65,7 @@ impl FakeSlack {
             }
         };
         self.subscribe(server, &demo.hook_path)?;
-        print(format_args!(
-            "\nDemo: a fake Slack talks in #general and #random. Log in with a Matrix client that needs no encryption keys:"
-        ));
-        print(format_args!(
-            "  Homeserver  {}\n  User        {}\n  Password    {}",
-            server.url, demo.user, demo.password
-        ));
-        print("Messages arrive every few seconds, and people answer what you write.");
-        Ok(())
+        Ok(demo)
     }
 
     fn set_up(&self, server: &Embedded) -> Result<Demo> {
@@ -91,5 +90,19 @@ impl FakeSlack {
             Some(true) => Ok(()),
             _ => bail!("the server did not echo the challenge of the fake Slack: {answer}"),
         }
+    }
+}
+
+impl Demo {
+    /// Prints the login.
+    pub fn announce(&self, server: &Embedded) {
+        print(
+            "\nDemo: a fake Slack talks in #general and #random. Log in with a Matrix client that needs no encryption keys:",
+        );
+        print(format_args!(
+            "  Homeserver  {}\n  User        {}\n  Password    {}",
+            server.url, self.user, self.password
+        ));
+        print("Messages arrive every few seconds, and people answer what you write.");
     }
 }

@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::{
+    commands::run::demo::FakeSlack,
     data_folder::DataFolder,
     embedded::{Embedded, Options},
     process::{Served, tied},
@@ -20,6 +21,7 @@ use crate::{
 };
 
 const EMULATE_TEST: &str = "emulate.test.mjs";
+const BROWSER_TEST: &str = "browser.test.mjs";
 
 /// `cargo test` in the checkout.
 pub fn cargo_test(arguments: &[&str]) -> Result<bool> {
@@ -52,10 +54,10 @@ pub fn integration(tools: &Tools, worker: &Path, support: &Path, arguments: &[St
     succeeds(command.env("HUBBUB_SLACK_WORLDS", &slack.url))
 }
 
-/// The Node tests of `tests/support` and of the launcher's scripts, but for the round trip through `emulate`.
+/// The Node tests of `tests/support` and of the launcher's scripts, but for those that need more than a server.
 pub fn node_tests(server: &Embedded, tools: &Tools, support: &Path) -> Result<bool> {
     let mut files = test_files(&root().join("tests/support"))?;
-    files.retain(|path| !path.ends_with(EMULATE_TEST));
+    files.retain(|path| !path.ends_with(EMULATE_TEST) && !path.ends_with(BROWSER_TEST));
     files.extend(test_files(&root().join("xtask/embedded"))?);
     let mut command = node_test(tools, support, &files);
     describe(&mut command, server, tools, support)?;
@@ -85,6 +87,24 @@ pub fn emulate(tools: &Tools, worker: &Path, support: &Path) -> Result<bool> {
         .env("HUBBUB_ACCESS_TOKEN", log_in(&server, &owner)?)
         .env("HUBBUB_ROOM", room)
         .env("SLACK_HOOK_URL", &login.hook_url);
+    succeeds(&mut command)
+}
+
+/// The demo as a person sees it in a browser. Its screenshot is in `target/test-artifacts`.
+pub fn browser(tools: &Tools, worker: &Path, support: &Path, chromium: &Path) -> Result<bool> {
+    let data = Arc::new(DataFolder::temporary()?);
+    let slack = FakeSlack::start(tools, data.path())?;
+    let options = Options { slack_api_url: Some(slack.api_url()), ..Options::for_tests() };
+    let server = Embedded::start(tools, worker, data, &options, |_| ())?;
+    let demo = slack.connect(&server)?;
+    let mut command = node_test(tools, support, &[root().join("tests/support/browser").join(BROWSER_TEST)]);
+    describe(&mut command, &server, tools, support)?;
+    command
+        .env("MATRIX_USER", demo.user)
+        .env("PASSWORD", demo.password)
+        .env("SLACK_URL", slack.url())
+        .env("CHROMIUM", chromium)
+        .env("ARTIFACTS", root().join("target/test-artifacts"));
     succeeds(&mut command)
 }
 

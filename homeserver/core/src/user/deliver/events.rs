@@ -138,10 +138,9 @@ impl Taking<'_> {
 
     /// Whether an event notifies: own events and those before the user's receipts never do.
     fn judge(&mut self, event: &DeliveredEvent) -> Result<Verdict> {
-        let silent = Verdict { notify: Notify::Silent, thread: None };
         let object = self.object;
         if event.sender == object.user_id || self.room.membership != "join" {
-            return Ok(silent);
+            return Ok(Verdict::silent(&event.event));
         }
         let query = self.transaction.as_query();
         let notifications = match self.notifications.take() {

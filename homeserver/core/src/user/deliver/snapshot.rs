@@ -23,14 +23,14 @@ impl Taking<'_> {
         let Some(snapshot) = &self.delivery.snapshot else {
             return Ok(());
         };
-        if new_epoch {
-            // A rebuilt room may have lost the newest events, the user's own membership among them.
-            for event in &snapshot.state {
-                if let Some(membership) = self.own_membership(event)?
-                    && membership != self.room.membership
-                {
-                    self.take_membership(&membership, event);
-                }
+        for event in &snapshot.state {
+            // A rebuilt room may have lost the newest events, the user's own membership among them; and who
+            // synced for the first time may have joined long before. Any other snapshot comes with the join.
+            if let Some(membership) = self.own_membership(event)?
+                && (new_epoch || membership == "join")
+                && membership != self.room.membership
+            {
+                self.take_membership(&membership, event);
             }
         }
         self.replace_state(snapshot)?;
@@ -81,7 +81,7 @@ impl Taking<'_> {
             timeline::delete_from(self.transaction, &room_id, restart)?;
         }
         for event in &snapshot.history {
-            let kept = self.kept(event, silent())?;
+            let kept = self.kept(event, Verdict::silent(&event.event))?;
             match known.get(&event.order_key) {
                 Some((event_id, inbox_pos, notify, thread)) if *event_id == kept.event_id => {
                     let kept = KeptEvent { inbox_pos: *inbox_pos, notify: *notify, thread: thread.clone(), ..kept };
@@ -104,8 +104,4 @@ impl Taking<'_> {
     fn start_of_timeline(&self, history: &[DeliveredEvent]) -> Option<i64> {
         history.first().or_else(|| self.delivery.events.first()).map(|event| event.order_key)
     }
-}
-
-fn silent() -> Verdict {
-    Verdict { notify: Notify::Silent, thread: None }
 }

@@ -13,6 +13,8 @@ pub(super) struct Body {
     pub next_batch: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account_data: Option<Events>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub presence: Option<Events>,
     #[serde(skip_serializing_if = "Rooms::is_empty")]
     pub rooms: Rooms,
 }
@@ -20,7 +22,7 @@ pub(super) struct Body {
 impl Body {
     /// Whether there is nothing but `next_batch`.
     pub fn is_empty(&self) -> bool {
-        self.account_data.is_none() && self.rooms.is_empty()
+        self.account_data.is_none() && self.presence.is_none() && self.rooms.is_empty()
     }
 }
 
@@ -48,7 +50,8 @@ impl Rooms {
 pub(super) struct Joined {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub summary: Option<Summary>,
-    pub state: Events,
+    #[serde(flatten)]
+    pub state: State,
     pub timeline: Timeline,
     pub ephemeral: Events,
     pub account_data: Events,
@@ -74,9 +77,32 @@ pub(super) struct Knocked {
 /// A room that the user left or was put out of.
 #[derive(Serialize)]
 pub(super) struct Left {
-    pub state: Events,
+    #[serde(flatten)]
+    pub state: State,
     pub timeline: Timeline,
     pub account_data: Events,
+}
+
+/// The state of a room, under the name that says as of when it is.
+#[derive(Serialize)]
+pub(super) enum State {
+    /// Before the timeline.
+    #[serde(rename = "state")]
+    Before(Events),
+    /// After it.
+    #[serde(rename = "state_after")]
+    After(Events),
+    /// After it, under the unstable name.
+    #[serde(rename = "org.matrix.msc4222.state_after")]
+    UnstableAfter(Events),
+}
+
+impl State {
+    /// Whether there is none to show.
+    pub fn is_empty(&self) -> bool {
+        let (Self::Before(events) | Self::After(events) | Self::UnstableAfter(events)) = self;
+        events.events.is_empty()
+    }
 }
 
 /// A list of events.

@@ -34,7 +34,7 @@ impl View<'_> {
             || self.is_new(room.unread_pos)
             || window.limited
             || !window.events.is_empty()
-            || !state.events.is_empty()
+            || !state.is_empty()
             || !ephemeral.events.is_empty()
             || !account_data.events.is_empty();
         if !news {

@@ -9,8 +9,13 @@ use hubbub_storage::user::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{View, body::Events, timeline::Window};
+use super::{
+    View,
+    body::{Events, State},
+    timeline::Window,
+};
 use crate::{
+    contract::user::StateAfter,
     error::{MatrixError, Result},
     filter::{self, Candidate},
     user::stored_event::{Extras, put_together, take_apart},
@@ -27,7 +32,18 @@ pub(super) struct Wanted<'a> {
 }
 
 impl View<'_> {
-    pub(super) fn state(&self, room: &RoomRow, wanted: &Wanted<'_>) -> Result<Events> {
+    pub(super) fn state(&self, room: &RoomRow, wanted: &Wanted<'_>) -> Result<State> {
+        let events = self.state_events(room, wanted)?;
+        Ok(match self.state_after {
+            StateAfter::No => State::Before(events),
+            StateAfter::Stable => State::After(events),
+            StateAfter::Unstable => State::UnstableAfter(events),
+        })
+    }
+
+    /// The inbox keeps the newest state, so that before the timeline is that without what the
+    /// timeline itself shows.
+    fn state_events(&self, room: &RoomRow, wanted: &Wanted<'_>) -> Result<Events> {
         let lazy = filter::is_lazy(&self.filter.room.state);
         let mut rows = match (wanted.whole, lazy) {
             (true, true) => state::list_without_members(self.query, &room.room_id)?,
@@ -46,7 +62,7 @@ impl View<'_> {
         }
         let mut events = Vec::new();
         for row in rows {
-            if !wanted.window.event_ids.contains(&row.event_id) {
+            if self.state_after != StateAfter::No || !wanted.window.event_ids.contains(&row.event_id) {
                 events.extend(self.show_state(room, &row)?);
             }
         }
@@ -68,10 +84,11 @@ impl View<'_> {
         Ok(members)
     }
 
-    /// What changed, unless all of it is in the timeline.
+    /// What changed, unless all of it is in the timeline and nothing of that is wanted again.
     fn changed_state(&self, room: &RoomRow, window: &Window) -> Result<Vec<StateEvent>> {
         let since = self.since.unwrap_or(-1);
-        if room.state_pos <= since || !(window.limited || window.hides_state) {
+        let all_of_it = self.state_after != StateAfter::No;
+        if room.state_pos <= since || !(all_of_it || window.limited || window.hides_state) {
             return Ok(Vec::new());
         }
         Ok(state::list_changed(self.query, &room.room_id, since)?)

@@ -8,7 +8,10 @@ use hubbub_storage::user::{
 };
 use serde_json::value::RawValue;
 
-use super::{View, body};
+use super::{
+    View, body,
+    relations::{Passed, relation_of},
+};
 use crate::{
     error::Result,
     filter::{self, Candidate},
@@ -55,6 +58,7 @@ impl View<'_> {
             view: self,
             room,
             limit,
+            passed: Passed::new(self.object.user_id.as_str()),
             window: Window {
                 events: Vec::new(),
                 event_ids: BTreeSet::new(),
@@ -101,6 +105,7 @@ struct Reading<'a> {
     view: &'a View<'a>,
     room: &'a RoomRow,
     limit: usize,
+    passed: Passed<'a>,
     window: Window,
 }
 
@@ -138,6 +143,8 @@ impl Reading<'_> {
     /// Takes an event if it passes; whether there was room for it.
     fn take(&mut self, event: &KeptEvent) -> Result<bool> {
         let ignored = event.state_key.is_none() && self.view.is_ignored(Some(&event.sender));
+        let relation = relation_of(event);
+        let relations = self.passed.bundle(event, relation.as_ref())?;
         let own_device = event.device_id.as_deref() == Some(self.view.device.as_str());
         let shown = put_together(
             &event.event,
@@ -147,8 +154,12 @@ impl Reading<'_> {
                 now: self.view.now,
                 membership: event.membership.as_deref(),
                 transaction_id: event.transaction_id.as_deref().filter(|_| own_device),
+                relations: relations.as_deref(),
             },
         )?;
+        if !ignored {
+            self.passed.pass(event, relation, &shown);
+        }
         let passes = filter::allows_event(
             &self.view.filter.room.timeline,
             Candidate {

@@ -6,30 +6,13 @@ use futures_util::{
     StreamExt as _,
     future::{Either, select},
 };
-use hubbub_core::{context::HttpError, egress};
+use hubbub_core::context::HttpError;
 use worker::{
-    AbortController, Delay, Fetch, Fetcher, Headers, Method, Request, RequestInit, RequestRedirect, Response, Url,
+    AbortController, Delay, Fetch, Fetcher, Headers, Method, Request, RequestInit, RequestRedirect, Response,
     js_sys::Uint8Array,
 };
 
 use super::{MAX_ANSWER_BYTES, response, too_large};
-
-/// Refuses a URL that names a private address, or this machine. A name that resolves to one is
-/// refused by the platform, which alone can tell.
-pub fn check(uri: &http::Uri) -> Result<(), HttpError> {
-    // As `fetch` will read it: `http://2130706433/` is 127.0.0.1.
-    let url = Url::parse(&uri.to_string()).map_err(not_sent)?;
-    let public = match url.host() {
-        Some(url::Host::Domain(name)) => egress::is_public_name(name),
-        Some(url::Host::Ipv4(address)) => egress::is_public_address(address.into()),
-        Some(url::Host::Ipv6(address)) => egress::is_public_address(address.into()),
-        None => false,
-    };
-    if !public || !matches!(url.scheme(), "http" | "https") {
-        return Err(HttpError::NotSent("this address is not public".to_owned()));
-    }
-    Ok(())
-}
 
 /// Sends a request and reads the answer; nothing of either goes on after the time-out.
 pub async fn send(

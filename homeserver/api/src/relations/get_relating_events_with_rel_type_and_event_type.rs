@@ -1,0 +1,28 @@
+//! `GET /_matrix/client/v1/rooms/{roomId}/relations/{eventId}/{relType}/{eventType}` ([spec])
+//!
+//! The events that relate to one in one way and are of one type.
+//!
+//! [spec]: https://spec.matrix.org/v1.11/client-server-api/#get_matrixclientv1roomsroomidrelationseventidreltypeeventtype
+
+use hubbub_core::error::Result;
+use ruma::{api::client::relations::get_relating_events_with_rel_type_and_event_type::v1, assign};
+
+use super::{Related, related};
+use crate::{call::Call, credentials::Authenticated};
+
+pub(crate) async fn handle(call: Call<Authenticated>, request: v1::Request) -> Result<v1::Response> {
+    let asked = Related {
+        event_id: request.event_id,
+        rel_type: Some(request.rel_type.to_string()),
+        event_type: Some(request.event_type.to_string()),
+        direction: request.dir,
+        limit: request.limit,
+        recurse: request.recurse,
+    };
+    let page = related(&call, &request.room_id, asked).await?;
+    Ok(assign!(v1::Response::new(page.chunk), {
+        next_batch: page.next_batch,
+        prev_batch: page.prev_batch,
+        recursion_depth: page.recursion_depth,
+    }))
+}
