@@ -7,6 +7,7 @@ pub mod conformance;
 pub mod deploy;
 pub mod owner_link;
 pub mod rebuild_room;
+pub mod rebuild_search;
 pub mod run;
 pub mod size;
 pub mod slack;

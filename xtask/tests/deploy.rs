@@ -79,8 +79,9 @@ fn repeating_a_deployment_creates_nothing_twice_and_keeps_every_secret() {
     let again = account.deploy(&["--public-url", "https://matrix.example.org"]);
 
     succeeds(&again);
-    for created in ["POST /d1/database", "POST /storage/kv/namespaces", "POST /r2/buckets"] {
-        assert_eq!(account.changes(created), 1, "{created}");
+    let all = [("POST /d1/database", 2), ("POST /storage/kv/namespaces", 1), ("POST /r2/buckets", 1)];
+    for (created, times) in all {
+        assert_eq!(account.changes(created), times, "{created}");
     }
     let script = account.get("/script");
     assert_eq!(script.get("secrets"), Some(&secrets));
@@ -92,7 +93,7 @@ fn repeating_a_deployment_creates_nothing_twice_and_keeps_every_secret() {
         })
     };
     assert!(is("MASTER_KEY", "inherit"));
-    assert!(is("DB", "d1"));
+    assert!(is("DB", "d1") && is("SEARCH", "d1"));
     assert!(!String::from_utf8_lossy(&again.stderr).contains(secrets["MASTER_KEY"].as_str().expect("a secret")));
 }
 

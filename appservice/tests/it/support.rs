@@ -263,6 +263,7 @@ impl World {
             random: Rc::new(SeededRandom::new(1)),
             objects: objects.clone(),
             directory: directory.clone(),
+            search: directory.clone(),
             blobs: Rc::new(hubbub_storage::native_blobs::NativeBlobs::default()),
             http: http.clone(),
             homeserver: homeserver.clone(),

@@ -6,6 +6,7 @@ mod bridges;
 mod media;
 mod owner_link;
 mod rebuild_room;
+mod rebuild_search;
 mod reports;
 
 use http::Method;
@@ -17,6 +18,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     let mut endpoints = vec![
         own(Method::POST, "/_hubbub/admin/v1/owner-link").raw(owner_link::handle),
         own(Method::POST, "/_hubbub/admin/v1/rebuild-room").raw(rebuild_room::handle),
+        own(Method::POST, "/_hubbub/admin/v1/rebuild-search").raw(rebuild_search::handle),
         own(Method::DELETE, "/_hubbub/admin/v1/media/{media_id}").raw(media::delete),
         own(Method::POST, "/_hubbub/admin/v1/delete-media").raw(media::delete_many),
         own(Method::GET, "/_hubbub/admin/v1/reports").raw(reports::list),

@@ -6,7 +6,7 @@
 use crate::{
     account, admin, alias, appservice, config, context, device, directory, discovery, endpoint::Endpoint, filter,
     knock, media, membership, message, pages, presence, profile, push, read_marker, receipt, redact, relations,
-    reporting, room, session, space, state, sync, tag, thirdparty, typing, voip,
+    reporting, room, search, session, space, state, sync, tag, thirdparty, typing, user_directory, voip,
 };
 
 /// All endpoints.
@@ -36,6 +36,7 @@ pub(crate) fn all() -> Vec<Endpoint> {
         relations::endpoints(),
         reporting::endpoints(),
         room::endpoints(),
+        search::endpoints(),
         session::endpoints(),
         space::endpoints(),
         state::endpoints(),
@@ -43,6 +44,7 @@ pub(crate) fn all() -> Vec<Endpoint> {
         tag::endpoints(),
         thirdparty::endpoints(),
         typing::endpoints(),
+        user_directory::endpoints(),
         voip::endpoints(),
     ]
     .into_iter()

@@ -40,6 +40,7 @@ mod reporting;
 mod respond;
 mod room;
 mod router;
+mod search;
 mod session;
 mod space;
 mod state;
@@ -49,6 +50,7 @@ mod thirdparty;
 mod tokens;
 mod typing;
 mod uia;
+mod user_directory;
 mod voip;
 
 use std::rc::Rc;

@@ -150,6 +150,8 @@ pub struct Context {
     pub objects: Rc<dyn Objects>,
     /// D1.
     pub directory: Rc<dyn Directory>,
+    /// The second D1, which holds the full-text index.
+    pub search: Rc<dyn Directory>,
     /// R2.
     pub blobs: Rc<dyn Blobs>,
     /// Outgoing HTTP.

@@ -12,6 +12,7 @@ pub mod people;
 pub mod place;
 pub mod relation;
 pub mod room;
+pub mod search;
 pub mod uia;
 pub mod user;
 

@@ -13,6 +13,7 @@ pub mod media;
 pub mod object;
 pub mod room;
 pub mod room_token;
+pub mod search;
 pub mod secrets;
 pub mod sweep;
 pub mod user;

@@ -2,8 +2,8 @@
 //!
 //! One function, [`append`], authorises and appends for clients, appservices, bridges and admins.
 //! [`deliver`] sends what was appended to followers; [`visibility`] decides who may read what,
-//! [`erasure`] what of it is pruned; [`paging`], [`related`] and [`read`] answer questions, [`bundles`] shows
-//! aggregations; [`rebuild`] makes a lost room anew from D1's archive.
+//! [`erasure`] what of it is pruned; [`paging`], [`related`], [`read`] and [`search`] answer questions, [`bundles`]
+//! shows aggregations; [`archive`] and [`index`] write to D1; [`rebuild`] makes a lost room anew from D1's archive.
 
 mod append;
 mod archive;
@@ -16,6 +16,7 @@ mod ephemeral;
 mod erasure;
 pub mod event;
 mod inboxes;
+mod index;
 mod initial;
 mod join_rule;
 mod membership;
@@ -26,6 +27,7 @@ mod read;
 mod rebuild;
 mod relate;
 mod related;
+mod search;
 mod times;
 pub mod upgrade;
 mod view;
@@ -132,6 +134,7 @@ impl Object for RoomObject {
                 RoomCommand::AliasPermissions { user_id } => encode(&self.alias_permissions(&user_id)?),
                 RoomCommand::Place(command) => self.handle_place(command).await,
                 RoomCommand::Export { after, limit } => encode(&self.export(after, limit)?),
+                RoomCommand::Search(command) => self.handle_search(command).await,
                 RoomCommand::Rebuild => encode(&self.rebuild().await?),
                 RoomCommand::Poke => encode(&()),
             }

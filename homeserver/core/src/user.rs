@@ -27,6 +27,7 @@ mod profile_fields;
 mod push_rules;
 mod pushers;
 mod refresh;
+mod search;
 mod stored_event;
 mod sync;
 mod tags;
@@ -218,6 +219,7 @@ impl UserSyncObject {
                 self.check(&caller)?;
                 encode(&self.resolve_token(&room_id, &token)?)
             }
+            UserCommand::Search(command) => self.handle_search(&command),
             _ => Err(MatrixError::internal("a command that is handled elsewhere")),
         }
     }

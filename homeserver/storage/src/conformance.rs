@@ -2,12 +2,13 @@
 //! Worker. What passes in one and fails in the other would make native tests prove the wrong thing.
 //!
 //! [`database`] runs the cases of an object's database, [`schema`] the migrations of one class,
-//! [`directory`] those of D1. Natively they run in `tests/conformance.rs`; inside workerd through the
+//! [`directory`] those of D1, [`search`] those of the full-text index. Natively they run in `tests/conformance.rs`; inside workerd through the
 //! operator's endpoint `storage-probe`. Cases leave nothing behind that another one could meet.
 
 mod database;
 mod directory;
 mod migrations;
+mod search;
 mod statements;
 mod transactions;
 mod values;
@@ -21,6 +22,7 @@ pub use self::{
     database::database,
     directory::directory,
     migrations::{SCHEMAS, schema},
+    search::search,
 };
 use crate::database::{Database, DatabaseError};
 

@@ -20,6 +20,7 @@ pub mod appservices;
 pub mod bridges;
 pub mod stuck;
 pub mod sweeps;
+pub mod user_directory;
 
 use futures_util::future::LocalBoxFuture;
 

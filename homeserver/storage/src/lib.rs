@@ -21,4 +21,5 @@ pub mod native_blobs;
 pub mod portal;
 pub mod room;
 pub mod schema;
+pub mod search;
 pub mod user;

@@ -155,6 +155,8 @@ fn authorize(context: AuthContext<'_>, control: bool) -> Authorization {
         AuthAction::Transaction { .. } if control => Authorization::Allow,
         // What SQLite itself runs within an ALTER TABLE; workerd allows it too.
         AuthAction::Pragma { pragma_name: "quick_check", .. } => Authorization::Allow,
+        // What a full-text index runs to see that nobody else changed it.
+        AuthAction::Pragma { pragma_name: "data_version", .. } => Authorization::Allow,
         AuthAction::Attach { .. }
         | AuthAction::Detach { .. }
         | AuthAction::Transaction { .. }

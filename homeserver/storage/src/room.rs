@@ -15,6 +15,7 @@ pub mod followers;
 pub mod listing;
 pub mod receipts;
 pub mod relations;
+pub mod search_step;
 pub mod state;
 pub mod times;
 
@@ -41,7 +42,7 @@ pub fn position_of(order_key: i64) -> Option<i64> {
 pub const MAX_INITIAL: i64 = 1 << 20;
 
 /// The schema.
-pub const SCHEMA: Steps = &[FIRST, erasures::STEP, relations::STEP, listing::STEP];
+pub const SCHEMA: Steps = &[FIRST, erasures::STEP, relations::STEP, listing::STEP, search_step::STEP];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE room (

@@ -21,6 +21,7 @@ pub mod presence;
 pub mod profile_fields;
 pub mod pushers;
 pub mod receipts;
+pub mod search;
 pub mod sessions;
 pub mod state;
 pub mod timeline;

@@ -50,6 +50,14 @@ fn every_schema_migrates_from_each_version() {
 }
 
 #[test]
+fn the_index_on_rusqlite_passes_the_suite() {
+    let migrations = [include_str!("../../../migrations/search/0001_texts.sql")];
+    let search = NativeDirectory::with_migrations(migrations).unwrap();
+    let outcomes = conformance::search(&search).now_or_never().expect("nothing waits natively");
+    assert_all_passed(&outcomes);
+}
+
+#[test]
 fn the_directory_on_rusqlite_passes_the_suite() {
     let directory = NativeDirectory::with_migrations([]).unwrap();
     let outcomes = conformance::directory(&directory).now_or_never().expect("nothing waits natively");

@@ -66,6 +66,7 @@ fn make(env: &Env) -> Result<Isolate, Misconfigured> {
     let missing = |error: worker::Error| Misconfigured(format!("a binding is missing: {error}"));
     let clock = Rc::new(PlatformClock);
     let directory = Rc::new(D1Directory::new(env, "DB").map_err(|error| Misconfigured(error.to_string()))?);
+    let search = Rc::new(D1Directory::new(env, "SEARCH").map_err(|error| Misconfigured(error.to_string()))?);
     let blobs = Rc::new(R2Blobs::new(env, "MEDIA").map_err(|error| Misconfigured(error.to_string()))?);
     let objects = Rc::new(PlatformObjects::new(env, switches.location_hint.clone()).map_err(missing)?);
     let failpoints: Rc<dyn Failpoints> =
@@ -87,6 +88,7 @@ fn make(env: &Env) -> Result<Isolate, Misconfigured> {
         random: Rc::new(PlatformRandom),
         objects: objects.clone(),
         directory,
+        search,
         blobs,
         http: Rc::new(PlatformHttp::new(env, switches.private_addresses)),
         homeserver: Rc::new(InProcess { context: context.clone(), front: inside }),

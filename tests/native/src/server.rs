@@ -41,14 +41,18 @@ pub const REGISTRATION_TOKEN: &str = "swordfish";
 pub const MAX_UPLOAD_BYTES: u64 = 2_000_000;
 
 /// The migrations of D1, in order.
-pub const MIGRATIONS: [&str; 6] = [
+pub const MIGRATIONS: [&str; 7] = [
     include_str!("../../../migrations/0001_server.sql"),
     include_str!("../../../migrations/0002_inboxes.sql"),
     include_str!("../../../migrations/0003_media.sql"),
     include_str!("../../../migrations/0004_deactivations.sql"),
     include_str!("../../../migrations/0005_people.sql"),
     include_str!("../../../migrations/0006_places.sql"),
+    include_str!("../../../migrations/0007_user_directory.sql"),
 ];
+
+/// The migrations of the second D1, in order.
+pub const SEARCH_MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/search/0001_texts.sql")];
 
 /// What differs between test servers.
 pub struct Options {
@@ -103,6 +107,7 @@ struct Inner {
     front: Rc<Front>,
     context: Rc<Context>,
     directory: Rc<YieldingDirectory>,
+    search: Rc<YieldingDirectory>,
     blobs: Rc<YieldingBlobs>,
     http: Rc<FakeHttp>,
     settles: Cell<bool>,
@@ -133,6 +138,8 @@ impl TestServer {
             .take()
             .unwrap_or_else(|| NativeDirectory::with_migrations(MIGRATIONS).expect("the migrations apply"));
         let directory = Rc::new(YieldingDirectory(directory));
+        let search = NativeDirectory::with_migrations(SEARCH_MIGRATIONS).expect("the migrations apply");
+        let search = Rc::new(YieldingDirectory(search));
         let http = Rc::new(FakeHttp::default());
         let blobs = Rc::new(YieldingBlobs::default());
         let homeserver = Rc::new(InProcess::default());
@@ -152,6 +159,7 @@ impl TestServer {
                 random: Rc::new(SeededRandom::new(seed)),
                 objects,
                 directory: Rc::clone(&directory) as _,
+                search: Rc::clone(&search) as _,
                 blobs: Rc::clone(&blobs) as _,
                 http: Rc::clone(&http) as _,
                 homeserver: Rc::clone(&homeserver) as _,
@@ -176,6 +184,7 @@ impl TestServer {
             front: Rc::new(front),
             context: front_context,
             directory,
+            search,
             blobs,
             http,
             settles: Cell::new(true),
@@ -210,6 +219,11 @@ impl TestServer {
     /// D1.
     pub fn directory(&self) -> &NativeDirectory {
         &self.0.directory.0
+    }
+
+    /// The second D1, with the full-text index.
+    pub fn search_index(&self) -> &NativeDirectory {
+        &self.0.search.0
     }
 
     /// R2.

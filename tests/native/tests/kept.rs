@@ -84,6 +84,12 @@ fn prove(kept: &Kept) {
     assert_eq!(chunk[0]["event_id"], sent.as_str());
     let bodies = chunk.iter().filter_map(|event| event["content"]["body"].as_str());
     assert_eq!(bodies.filter(|body| body.starts_with("message ")).count(), 80);
+    let search = json!({"search_categories": {"room_events": {"search_term": "message 42"}}});
+    let found = alice.post(["search"], &search).ok();
+    assert_eq!(found["search_categories"]["room_events"]["count"], 1, "the index fills itself");
+    let stranger = server.account("stranger");
+    let people = stranger.post(["user_directory", "search"], &json!({"search_term": "bob"})).ok();
+    assert_eq!(people["results"][0]["user_id"], bob.user_id, "a public room opens the directory");
 }
 
 #[test]

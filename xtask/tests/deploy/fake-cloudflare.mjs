@@ -3,7 +3,7 @@
 import http from "node:http";
 
 const ACCOUNT = "/client/v4/accounts/test";
-const account = { databases: [], namespaces: [], buckets: new Set(), secrets: new Map(), migrations: [], script: undefined };
+const account = { databases: [], namespaces: [], buckets: new Set(), secrets: new Map(), migrations: {}, script: undefined };
 const changes = [];
 
 const missing = (code, message) => ({ status: 404, errors: [{ code, message }] });
@@ -13,10 +13,11 @@ const parts = (body) => {
   return JSON.parse(metadata.slice(metadata.indexOf("\r\n\r\n")));
 };
 
-function query(sql) {
+function query(path, sql) {
+  const migrations = (account.migrations[path] ??= []);
   const applied = /INSERT INTO "?d1_migrations"?[^]*?\('(.+?)'\)/.exec(sql);
-  if (applied) account.migrations.push(applied[1]);
-  const rows = /SELECT[^]*FROM "?d1_migrations"?/.test(sql) ? account.migrations.map((name, index) => ({ id: index + 1, name })) : [];
+  if (applied) migrations.push(applied[1]);
+  const rows = /SELECT[^]*FROM "?d1_migrations"?/.test(sql) ? migrations.map((name, index) => ({ id: index + 1, name })) : [];
   return { result: [{ results: rows, success: true, meta: { duration: 1, rows_read: 0, rows_written: 0 } }] };
 }
 
@@ -41,9 +42,12 @@ const routes = [
     return { result: [...account.secrets.keys()].map((name) => ({ name, type: "secret_text" })) };
   }],
   ["GET", /^\/d1\/database$/, () => ({ result: account.databases })],
-  ["POST", /^\/d1\/database$/, ({ json }) => find(account.databases, "name", json().name, { uuid: "database-1", ...json() })],
-  ["GET", /^\/d1\/database\//, () => ({ result: account.databases[0] })],
-  ["POST", /^\/d1\/database\/database-1\/query$/, ({ json }) => query(json().sql)],
+  ["POST", /^\/d1\/database$/, ({ json }) => {
+    const { name } = json();
+    return find(account.databases, "name", name, { uuid: `database-${account.databases.length + 1}`, name });
+  }],
+  ["GET", /^\/d1\/database\/[^/]+$/, ({ last }) => ({ result: account.databases.find(({ uuid, name }) => [uuid, name].includes(last)) })],
+  ["POST", /^\/d1\/database\/database-\d\/query$/, ({ json, path }) => query(path, json().sql)],
   ["GET", /^\/storage\/kv\/namespaces$/, ({ page }) => ({ result: page > 1 ? [] : account.namespaces })],
   ["POST", /^\/storage\/kv\/namespaces$/, ({ json }) => find(account.namespaces, "title", json().title, { id: "namespace-1", ...json() })],
   ["GET", /^\/r2\/buckets\/[^/]+$/, ({ last }) => {
@@ -88,7 +92,7 @@ const server = http.createServer(async (request, response) => {
   const path = url.pathname.replace(ACCOUNT, "");
   if (request.method !== "GET" && !path.endsWith("/query")) changes.push(`${request.method} ${path}`);
   const route = routes.find(([method, pattern]) => method === request.method && pattern.test(path));
-  const call = { body, json: () => JSON.parse(body), page: Number(url.searchParams.get("page") ?? 1), last: path.split("/").pop() };
+  const call = { path, body, json: () => JSON.parse(body), page: Number(url.searchParams.get("page") ?? 1), last: path.split("/").pop() };
   const { status = 200, errors = [], result = null } = route ? route[2](call) : { result: {} };
   return answer(status, { success: status === 200, errors, messages: [], result });
 });

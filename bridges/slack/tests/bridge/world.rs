@@ -230,6 +230,7 @@ impl World {
             random: ports(),
             objects: ports(),
             directory: ports(),
+            search: ports(),
             blobs: Rc::new(hubbub_storage::native_blobs::NativeBlobs::default()),
             http: ports(),
             homeserver: ports(),

@@ -1,5 +1,6 @@
 //! The contract of a RoomObject.
 
+use super::search::RoomSearchCommand;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, value::RawValue};
@@ -155,6 +156,8 @@ pub enum RoomCommand {
         /// At most so many.
         limit: u32,
     },
+    /// Searches, and what the index needs.
+    Search(RoomSearchCommand),
     /// Wipes the object and builds it again from D1's archive under a new epoch. → [`Rebuilt`]
     Rebuild,
     /// Does outstanding work; from Cron. → `()`

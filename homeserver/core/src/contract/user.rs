@@ -10,6 +10,7 @@ use super::{
     notifications::GetNotifications,
     people::PeopleCommand,
     room::{CreateRoom, Profile},
+    search::UserSearchCommand,
 };
 
 /// The session part of an access token; the token's MAC was checked by the Worker.
@@ -172,6 +173,8 @@ pub enum UserCommand {
         /// The token.
         token: String,
     },
+    /// Searches.
+    Search(UserSearchCommand),
     /// What is about the account itself.
     Account(AccountCommand),
     /// Pushers, tags, presence, profile fields.

@@ -5,6 +5,7 @@ use hubbub_storage::{
     directory::{
         Statement,
         archive::{self, ArchivedEvent, DirectoryRoom},
+        user_directory,
     },
     room::{
         events::{self, EventRow},
@@ -83,10 +84,21 @@ impl RoomObject {
         for receipt in receipts::changed(query, after, through)? {
             statements.push(archive::put_receipt(room_id, &receipt));
         }
+        if rows.iter().any(|row| ["m.room.join_rules", "m.room.history_visibility"].contains(&row.event_type.as_str()))
+        {
+            statements.push(user_directory::put_open_room(room_id, self.is_open(query)?, through));
+        }
         if rows.iter().any(|row| row.state_key.is_some()) || listing::changed(query, after, through)? {
             statements.push(archive::put_room(&self.directory_room(query, opened, through)?));
         }
         Ok(statements)
+    }
+
+    /// Whether anybody can join or read the room.
+    fn is_open(&self, query: &dyn Query) -> Result<bool> {
+        let join_rules = events::current(query, "m.room.join_rules", "")?;
+        let rule = join_rules.map_or(Ok(None), |event| text_in(&event, "join_rule"))?;
+        Ok(rule.as_deref() == Some("public") || self.visibility_in_force(query)? == "world_readable")
     }
 
     fn directory_room(&self, query: &dyn Query, opened: &Opened, position: i64) -> Result<DirectoryRoom> {

@@ -8,13 +8,14 @@ use std::{cell::RefCell, collections::BTreeMap};
 
 use hubbub_storage::{
     database::{Query, transaction},
-    room::followers::{self, ARCHIVE, FollowerRow},
+    room::followers::{self, ARCHIVE, FollowerRow, SEARCH},
 };
 
-use super::RoomObject;
+use super::{RoomObject, index::SEARCH_ID};
 use crate::{contract::delivery::Cursor, error::Result};
 
-/// How many positions the archive may be behind before it is written without waiting for the alarm.
+/// How many positions archive and index may be behind before they are written without waiting for
+/// the alarm.
 const ARCHIVE_BATCH: i64 = 100;
 
 /// The cursors that moved since they were stored.
@@ -48,14 +49,14 @@ impl RoomObject {
         self.cursors.0.borrow().get(&(kind.to_owned(), id.to_owned())) == Some(&cursor)
     }
 
-    /// The followers for which something waits. The archive is written in batches: when the alarm
-    /// is due, or enough waits.
+    /// The followers for which something waits. The archive and the index are written in batches:
+    /// when the alarm is due, or enough waits.
     pub(super) fn pending(&self, query: &dyn Query, head: i64, due: bool) -> Result<Vec<FollowerRow>> {
         let pending = followers::pending(query, head)?.into_iter().map(|stored| self.now_at(stored));
         Ok(pending
             .filter(|follower| {
                 let behind = head - follower.position;
-                behind > 0 && (follower.kind != ARCHIVE || due || behind >= ARCHIVE_BATCH)
+                behind > 0 && (due || behind >= ARCHIVE_BATCH || ![ARCHIVE, SEARCH].contains(&follower.kind.as_str()))
             })
             .collect())
     }
@@ -65,9 +66,16 @@ impl RoomObject {
         self.cursors.0.borrow_mut().insert((kind.to_owned(), id.to_owned()), cursor);
     }
 
-    /// Stores the cursors that moved.
+    /// Stores the cursors that moved; that of the index only now and then, since the index says itself
+    /// where it is, and a row a message is worth saving.
     pub(super) fn store_cursors(&self) -> Result<()> {
-        let moved = self.cursors.0.borrow().clone();
+        let mut moved = self.cursors.0.borrow().clone();
+        let index = (SEARCH.to_owned(), SEARCH_ID.to_owned());
+        let stored = followers::get(self.database.as_query(), SEARCH, SEARCH_ID)?.map_or(0, |stored| stored.position);
+        let kept = moved.get(&index).copied().filter(|cursor| cursor.position - stored < ARCHIVE_BATCH);
+        if kept.is_some() {
+            moved.remove(&index);
+        }
         if moved.is_empty() {
             return Ok(());
         }
@@ -79,6 +87,9 @@ impl RoomObject {
         })?;
         // No `await` since the copy: nothing moved meanwhile.
         self.cursors.forget();
+        if let Some(cursor) = kept {
+            self.advance(SEARCH, SEARCH_ID, cursor);
+        }
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use hubbub_storage::{
     room::{
         LIVE,
         events::{self, EventRow},
-        followers::{self, ARCHIVE, FollowerRow, SpanRow, USER},
+        followers::{self, ARCHIVE, FollowerRow, SEARCH, SpanRow, USER},
         receipts::{self, ReceiptRow},
         state::{self, StateRow},
     },
@@ -119,6 +119,9 @@ impl RoomObject {
     async fn catch_up(&self, kind: &str, id: &str) -> Result<()> {
         if kind == ARCHIVE {
             return self.archive_all().await;
+        }
+        if kind == SEARCH {
+            return self.index_until(None).await.map(|_| ());
         }
         let mut refusals = 0;
         while let Some(delivery) = self.next_delivery(kind, id)? {

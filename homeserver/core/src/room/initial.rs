@@ -5,7 +5,7 @@ use hubbub_storage::{
     room::{
         self, RoomRow,
         events::{self, EventRow},
-        followers::{self, ARCHIVE, SpanRow},
+        followers::{self, ARCHIVE, SEARCH, SpanRow},
         state::{self, StateRow},
     },
     schema,
@@ -16,6 +16,7 @@ use super::{
     Opened, RoomObject,
     append::{New, new_follower},
     event::{canonical_object, event_id_of, rules_of},
+    index::SEARCH_ID,
 };
 use crate::{
     context::AppserviceList,
@@ -80,7 +81,7 @@ impl RoomObject {
         })
     }
 
-    /// Stores the create event that the saga signed, and the archive as the first follower.
+    /// Stores the create event that the saga signed, and archive and index as the first followers.
     fn first_event(&self, transaction: &dyn Transaction, create: &CreateRoom) -> Result<RoomRow> {
         let version = RoomVersionId::try_from(create.room_version.as_str()).map_err(MatrixError::invalid_param)?;
         let json = create.create_event.get();
@@ -112,9 +113,11 @@ impl RoomObject {
             membership: None,
         };
         state::set(transaction, 0, 1, &entry)?;
-        followers::put(transaction, &new_follower(ARCHIVE, ARCHIVE_ID))?;
-        let all = SpanRow { first: 1, last: None, snapshot: false };
-        followers::open_span(transaction, ARCHIVE, ARCHIVE_ID, all)?;
+        for (kind, id) in [(ARCHIVE, ARCHIVE_ID), (SEARCH, SEARCH_ID)] {
+            followers::put(transaction, &new_follower(kind, id))?;
+            let all = SpanRow { first: 1, last: None, snapshot: false };
+            followers::open_span(transaction, kind, id, all)?;
+        }
         Ok(RoomRow {
             room_id: self.room_id.to_string(),
             version: create.room_version.clone(),

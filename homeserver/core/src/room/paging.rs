@@ -27,17 +27,17 @@ const SCAN: u32 = 500;
 const STRIDE: u32 = 100;
 
 /// One walk through the stored events.
-struct Walk<'a> {
-    reader: &'a Reader<'a>,
-    filter: &'a RoomEventFilter,
+pub(super) struct Walk<'a> {
+    pub reader: &'a Reader<'a>,
+    pub filter: &'a RoomEventFilter,
     /// Where the walk ends, exclusive.
-    to: Option<i64>,
-    limit: usize,
+    pub to: Option<i64>,
+    pub limit: usize,
 }
 
 /// What a walk found.
-struct Found {
-    rows: Vec<EventRow>,
+pub(super) struct Found {
+    pub rows: Vec<EventRow>,
     /// The order_key that the next page starts from; `None` when nothing is left.
     next: Option<i64>,
 }
@@ -114,11 +114,11 @@ impl RoomObject {
         RoomToken { epoch: opened.row.epoch, order_key, position: opened.row.position }.to_string()
     }
 
-    fn walk_back(&self, query: &dyn Query, start: i64, walk: &Walk<'_>) -> Result<Found> {
+    pub(super) fn walk_back(&self, query: &dyn Query, start: i64, walk: &Walk<'_>) -> Result<Found> {
         self.walk(start, walk, |from| events::before(query, from, STRIDE), |row| row.order_key)
     }
 
-    fn walk_forward(&self, query: &dyn Query, start: i64, walk: &Walk<'_>) -> Result<Found> {
+    pub(super) fn walk_forward(&self, query: &dyn Query, start: i64, walk: &Walk<'_>) -> Result<Found> {
         self.walk(start, walk, |from| events::from(query, from, STRIDE), |row| row.order_key + 1)
     }
 
@@ -164,7 +164,7 @@ impl RoomObject {
         }
     }
 
-    fn passes(&self, walk: &Walk<'_>, row: &EventRow) -> bool {
+    pub(super) fn passes(&self, walk: &Walk<'_>, row: &EventRow) -> bool {
         !row.rejected
             && walk.reader.may_see(row)
             && RawValue::from_string(row.pdu.clone()).is_ok_and(|event| {
@@ -232,7 +232,7 @@ impl RoomObject {
     }
 }
 
-fn parse_filter(filter: Option<&RawValue>) -> Result<RoomEventFilter> {
+pub(super) fn parse_filter(filter: Option<&RawValue>) -> Result<RoomEventFilter> {
     filter.map_or_else(|| Ok(RoomEventFilter::default()), |filter| filter::parse_room_event_filter(filter.get()))
 }
 

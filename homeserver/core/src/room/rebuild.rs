@@ -13,7 +13,7 @@ use hubbub_storage::{
     room::{
         self, MAX_INITIAL, RoomRow,
         events::{self, EventRow},
-        followers::{self, ARCHIVE, FollowerRow, SpanRow, USER},
+        followers::{self, ARCHIVE, FollowerRow, SEARCH, SpanRow, USER},
         receipts::{self, ReceiptRow},
         state,
     },
@@ -28,6 +28,7 @@ use super::{
     Opened, RoomObject,
     append::{New, new_follower},
     event::rules_of,
+    index::SEARCH_ID,
     initial::ARCHIVE_ID,
 };
 use crate::{
@@ -147,6 +148,9 @@ impl RoomObject {
         followers::put(transaction, &archive)?;
         let all = SpanRow { first: 1, last: None, snapshot: false };
         followers::open_span(transaction, ARCHIVE, ARCHIVE_ID, all)?;
+        // How far the index is, it says itself.
+        followers::put(transaction, &new_follower(SEARCH, SEARCH_ID))?;
+        followers::open_span(transaction, SEARCH, SEARCH_ID, all)?;
         self.save(transaction, row)
     }
 
@@ -202,7 +206,7 @@ impl RoomObject {
         let query = self.database.as_query();
         let mut position = self.opened(query)?.row.position;
         for follower in followers::list(query)? {
-            if follower.kind == ARCHIVE {
+            if [ARCHIVE, SEARCH].contains(&follower.kind.as_str()) {
                 continue;
             }
             let held = self.ask(&follower, epoch).await?;

@@ -146,8 +146,11 @@ impl TestRoom {
             include_str!("../../../../migrations/0001_server.sql"),
             include_str!("../../../../migrations/0004_deactivations.sql"),
             include_str!("../../../../migrations/0006_places.sql"),
+            include_str!("../../../../migrations/0007_user_directory.sql"),
         ];
         let directory = Rc::new(NativeDirectory::with_migrations(migrations).unwrap());
+        let search = include_str!("../../../../migrations/search/0001_texts.sql");
+        let search = Rc::new(NativeDirectory::with_migrations([search]).unwrap());
         let inboxes = Rc::new(Inboxes::default());
         let clock = Rc::new(TestClock(Cell::new(START)));
         let context = Rc::new(Context {
@@ -173,6 +176,7 @@ impl TestRoom {
             random: Rc::new(Counter::default()),
             objects: inboxes.clone(),
             directory: directory.clone(),
+            search: search.clone(),
             blobs: Rc::new(hubbub_storage::native_blobs::NativeBlobs::default()),
             http: Rc::new(Nothing),
             homeserver: Rc::new(Nothing),

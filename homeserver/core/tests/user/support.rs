@@ -141,6 +141,7 @@ impl World {
             include_str!("../../../../migrations/0001_server.sql"),
             include_str!("../../../../migrations/0004_deactivations.sql"),
             include_str!("../../../../migrations/0006_places.sql"),
+            include_str!("../../../../migrations/0007_user_directory.sql"),
         ];
         let directory = Rc::new(NativeDirectory::with_migrations(migrations).unwrap());
         let clock = Rc::new(FakeClock(Cell::new(1_000_000)));
@@ -163,6 +164,7 @@ impl World {
             random: Rc::new(Seeded::new(seed)),
             objects: objects.clone(),
             directory: directory.clone(),
+            search: directory.clone(),
             blobs: Rc::new(hubbub_storage::native_blobs::NativeBlobs::default()),
             http: Rc::new(Nothing),
             homeserver: Rc::new(Nothing),

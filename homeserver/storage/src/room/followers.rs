@@ -11,11 +11,13 @@ pub const USER: &str = "user";
 pub const APPSERVICE: &str = "appservice";
 /// The kind of the follower that is D1's archive.
 pub const ARCHIVE: &str = "archive";
+/// The kind of the follower that is the full-text index.
+pub const SEARCH: &str = "search";
 
 /// A follower.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FollowerRow {
-    /// [`USER`], [`APPSERVICE`] or [`ARCHIVE`].
+    /// [`USER`], [`APPSERVICE`], [`ARCHIVE`] or [`SEARCH`].
     pub kind: String,
     /// The user id or appservice id.
     pub id: String,

@@ -1,7 +1,7 @@
 //! The rows of D1 that a UserSyncObject writes: its account, its profile, and that it was deactivated.
 
 use super::account::Account;
-use crate::directory::Statement;
+use crate::directory::{Statement, user_directory::folded};
 
 /// Lists the account and its profile. Repeating it changes nothing, and an older revision of the
 /// profile never wins.
@@ -17,11 +17,12 @@ pub fn statements(user_id: &str, account: &Account) -> Vec<Statement> {
             ],
         ),
         Statement::new(
-            "INSERT INTO profiles (user_id, displayname, avatar_url, revision) VALUES (?, ?, ?, ?) ON CONFLICT (user_id) DO UPDATE SET displayname = excluded.displayname, avatar_url = excluded.avatar_url, revision = excluded.revision WHERE profiles.revision < excluded.revision",
+            "INSERT INTO profiles (user_id, displayname, avatar_url, folded_name, revision) VALUES (?, ?, ?, ?, ?) ON CONFLICT (user_id) DO UPDATE SET displayname = excluded.displayname, avatar_url = excluded.avatar_url, folded_name = excluded.folded_name, revision = excluded.revision WHERE profiles.revision < excluded.revision",
             vec![
                 user_id.into(),
                 account.displayname.as_ref().into(),
                 account.avatar_url.as_ref().into(),
+                account.displayname.as_deref().map(folded).into(),
                 account.revision.into(),
             ],
         ),

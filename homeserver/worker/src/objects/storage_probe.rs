@@ -45,7 +45,7 @@ pub struct Report {
     cases: Vec<Outcome>,
 }
 
-/// Runs the storage suite against an object's database, every schema and D1.
+/// Runs the storage suite against an object's database, every schema and both D1 databases.
 pub async fn run(isolate: &Isolate, env: &Env) -> Result<Report> {
     let mut cases = ask(env, "conformance", &ProbeCommand::Database).await?;
     for (number, (name, steps)) in SCHEMAS.iter().enumerate() {
@@ -54,6 +54,7 @@ pub async fn run(isolate: &Isolate, env: &Env) -> Result<Report> {
         }
     }
     cases.extend(conformance::directory(isolate.context.directory.as_ref()).await);
+    cases.extend(conformance::search(isolate.context.search.as_ref()).await);
     Ok(Report { passed: cases.iter().all(|case| case.failure.is_none()), cases })
 }
 

@@ -49,7 +49,7 @@ extern "C" {
     fn meta(this: &D1Result) -> JsValue;
 }
 
-/// The D1 database bound as `DB`.
+/// A D1 database: the one bound as `DB`, or the one bound as `SEARCH`.
 pub struct D1Directory(D1);
 
 impl D1Directory {

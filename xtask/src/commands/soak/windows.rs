@@ -32,6 +32,7 @@ pub(super) const WINDOWS: &[(&str, Trigger)] = &[
     ("room.after_append", Trigger::Traffic),
     ("room.after_delivery", Trigger::Traffic),
     ("room.after_archive", Trigger::Traffic),
+    ("room.after_index", Trigger::Traffic),
     ("room.after_create", Trigger::CreateRoom),
     ("room.after_membership", Trigger::Membership),
     ("user.account_made", Trigger::Register),
