@@ -65,7 +65,7 @@ describe("a browser on the demo", { skip }, () => {
   before(async () => {
     server = await servePage();
     browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] });
-    page = await browser.newPage({ viewport: { width: 1080, height: 720 } });
+    page = await browser.newPage({ viewport: { width: 1080, height: 560 } });
     page.on("pageerror", (error) => complaints.push(error.message));
     await page.goto(`http://127.0.0.1:${server.address().port}/`);
   });
@@ -96,7 +96,7 @@ describe("a browser on the demo", { skip }, () => {
     await space.locator("button", { hasText: "random" }).waitFor();
   });
 
-  test("a_channel_shows_its_past_with_names_and_links", async () => {
+  test("a_channel_shows_its_past_with_names_pictures_and_links", async () => {
     await named("general").click();
     await inTimeline("Good morning everyone ☀").first().waitFor();
     const first = inTimeline("the release branch is cut").first();
@@ -105,6 +105,10 @@ describe("a browser on the demo", { skip }, () => {
     const bjorn = people.find((person) => person.name === "bjorn");
     assert.equal(await first.locator(".sender").textContent(), bjorn.display_name || bjorn.real_name);
     assert.equal(await first.locator("a").getAttribute("href"), "https://example.org/releases/42");
+    await page.waitForFunction(() => {
+      const pictures = [...document.querySelectorAll("#timeline img.avatar")];
+      return pictures.length > 0 && pictures.every((picture) => picture.naturalWidth > 0);
+    });
   });
 
   test("what_somebody_says_in_slack_appears_by_itself", async () => {
