@@ -82,6 +82,8 @@ function entry(room) {
   button.addEventListener("click", () => {
     shown = room.roomId;
     drawSoon();
+    // What was said before the last sync that left some out.
+    client.scrollback(room, 30).then(drawSoon);
   });
   return button;
 }
