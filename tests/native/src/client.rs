@@ -55,6 +55,13 @@ impl TestServer {
         self.send(method, &format!("/_hubbub/admin/v1/{what}"), Some(ADMIN_TOKEN), Some(body))
     }
 
+    /// Registers an appservice, as the operator does.
+    pub fn register_appservice(&self, yaml: &str) -> Reply {
+        let mut registration = request(Method::POST, "/_hubbub/admin/v1/appservices", Some(ADMIN_TOKEN), None);
+        *registration.body_mut() = yaml.as_bytes().to_vec();
+        self.request(registration)
+    }
+
     /// Registers a user with the password `<name>'s password`.
     pub fn register(&self, name: &str) -> Client {
         let body = json!({

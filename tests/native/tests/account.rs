@@ -5,10 +5,7 @@ use hubbub_core::{
     context::Registration,
     contract::{Address, Class},
 };
-use hubbub_native::{
-    Client, Options, Reply, TestServer,
-    server::{ADMIN_TOKEN, REGISTRATION_TOKEN},
-};
+use hubbub_native::{Client, Options, Reply, TestServer, server::REGISTRATION_TOKEN};
 use serde_json::{Value as Json, json};
 
 const LOGIN: &str = "/_matrix/client/v3/login";
@@ -57,11 +54,7 @@ fn deactivate(client: &Client, name: &str) {
 
 fn with_bridge() -> TestServer {
     let server = TestServer::new();
-    let request = http::Request::post("/_hubbub/admin/v1/appservices")
-        .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
-        .body(YAML.as_bytes().to_vec())
-        .unwrap();
-    server.request(request).ok();
+    server.register_appservice(YAML).ok();
     server
 }
 

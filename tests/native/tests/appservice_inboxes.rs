@@ -6,7 +6,6 @@ use hubbub_native::{
     Client, Options, Reply, SyncBody, TestServer,
     client::{path, with_query},
     scheduler::{Started, yield_now},
-    server::ADMIN_TOKEN,
 };
 use hubbub_storage::database::Query as _;
 use serde_json::{Value as Json, json};
@@ -38,11 +37,7 @@ impl Scene {
     fn new(seed: u64) -> Self {
         let server = TestServer::with(Options { seed, ..Options::default() });
         server.http().answer_by(|_| Ok(http::Response::new(b"{}".to_vec())));
-        let request = http::Request::post("/_hubbub/admin/v1/appservices")
-            .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
-            .body(YAML.as_bytes().to_vec())
-            .unwrap();
-        server.request(request).ok();
+        server.register_appservice(YAML).ok();
         let bot = server.appservice_user(TOKEN, "@bridgebot:hub.example");
         Self { alice: server.account("alice"), bot, server }
     }
@@ -189,11 +184,7 @@ fn a_ghost_that_never_syncs_is_never_delivered_to() {
 fn a_human_whose_name_an_appservice_took_keeps_getting_everything() {
     let server = TestServer::new();
     let (alice, human) = (server.account("alice"), server.account("_bridge_human"));
-    let request = http::Request::post("/_hubbub/admin/v1/appservices")
-        .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
-        .body(YAML.as_bytes().to_vec())
-        .unwrap();
-    server.request(request).ok();
+    server.register_appservice(YAML).ok();
 
     let room = alice.create_room(&json!({"invite": [human.user_id]}));
 

@@ -6,7 +6,6 @@ use http::Method;
 use hubbub_native::{
     Client, TestServer,
     client::{path, request},
-    server::ADMIN_TOKEN,
 };
 use serde_json::{Value as Json, json};
 
@@ -42,11 +41,7 @@ impl Scene {
     /// A server whose appservice makes what it is asked for, unless the name says `nobody` or `liar`.
     fn new() -> Self {
         let server = TestServer::new();
-        let registered = http::Request::post("/_hubbub/admin/v1/appservices")
-            .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
-            .body(YAML.as_bytes().to_vec())
-            .unwrap();
-        server.request(registered).ok();
+        server.register_appservice(YAML).ok();
         let asked: Rc<RefCell<Vec<String>>> = Rc::default();
         let (sink, itself) = (Rc::clone(&asked), server.clone());
         let bot = server.appservice_user(TOKEN, "@bridgebot:hub.example");

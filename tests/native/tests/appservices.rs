@@ -5,7 +5,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use http::Method;
 use hubbub_core::{context::Registration, contract::Class};
-use hubbub_native::{Client, Options, Reply, TestServer, server::ADMIN_TOKEN};
+use hubbub_native::{Client, Options, Reply, TestServer};
 use serde_json::{Value as Json, json};
 
 const TOKEN: &str = "as_token_of_the_bridge";
@@ -29,21 +29,13 @@ namespaces:
   rooms: []
 ";
 
-fn put_registration(server: &TestServer, yaml: &str) -> Reply {
-    let request = http::Request::post("/_hubbub/admin/v1/appservices")
-        .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
-        .body(yaml.as_bytes().to_vec())
-        .unwrap();
-    server.request(request)
-}
-
 fn with_bridge() -> TestServer {
     with_bridge_and(Registration::Open)
 }
 
 fn with_bridge_and(registration: Registration) -> TestServer {
     let server = TestServer::with(Options { registration, ..Options::default() });
-    put_registration(&server, YAML).ok();
+    server.register_appservice(YAML).ok();
     server
 }
 
@@ -74,7 +66,7 @@ fn registrations_are_listed_and_removed_by_the_operator_alone() {
     let alice = server.account("alice");
     alice.ask(Method::GET, "/_hubbub/admin/v1/appservices", None).refused(401, "M_UNKNOWN_TOKEN");
     bot(&server).ask(Method::GET, "/_hubbub/admin/v1/appservices", None).refused(401, "M_UNKNOWN_TOKEN");
-    assert_eq!(put_registration(&server, "id: [").status, 400);
+    assert_eq!(server.register_appservice("id: [").status, 400);
 
     server.admin(Method::DELETE, "appservices/bridge", &json!({})).ok();
     server.admin(Method::DELETE, "appservices/bridge", &json!({})).refused(404, "M_NOT_FOUND");

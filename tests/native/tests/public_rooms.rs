@@ -1,7 +1,7 @@
 //! The public room directory: who lists rooms, who finds them, and how it is paged.
 
 use http::Method;
-use hubbub_native::{Client, Reply, TestServer, client::with_query, server::ADMIN_TOKEN};
+use hubbub_native::{Client, Reply, TestServer, client::with_query};
 use serde_json::{Value as Json, json};
 
 fn two() -> (TestServer, Client, Client) {
@@ -234,11 +234,7 @@ namespaces: {}
 #[test]
 fn an_appservice_lists_rooms_under_its_networks() {
     let (server, alice, bob) = two();
-    let registration = http::Request::post("/_hubbub/admin/v1/appservices")
-        .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
-        .body(NETWORK.as_bytes().to_vec())
-        .expect("the request is right");
-    server.request(registration).ok();
+    server.register_appservice(NETWORK).ok();
     let bot = server.appservice_user("the_as_token_of_the_network", "@netbot:hub.example");
     let (main, network) = (listed_room(&alice, "Main"), alice.public_room());
     let path = ["directory", "list", "appservice", "irc", &network];

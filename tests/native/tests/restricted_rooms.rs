@@ -128,8 +128,8 @@ fn a_room_that_names_itself_lets_nobody_in() {
     join(&bob, &room).refused(403, "M_FORBIDDEN");
 }
 
-#[test]
-fn where_nobody_may_invite_nobody_can_vouch() {
+/// A restricted room with Alice and Carol, and Bob who is in the room that lets him in.
+fn three_of_whom_bob_is_outside() -> (Client, Client, Client, String) {
     let server = TestServer::with(Options { default_room_version: RoomVersionId::V11, ..Options::default() });
     let (alice, bob, carol) = (server.account("alice"), server.account("bob"), server.account("carol"));
     let allowed = alice.public_room();
@@ -137,6 +137,12 @@ fn where_nobody_may_invite_nobody_can_vouch() {
     bob.join(&allowed);
     carol.join(&allowed);
     join(&carol, &room).ok();
+    (alice, bob, carol, room)
+}
+
+#[test]
+fn where_nobody_may_invite_nobody_can_vouch() {
+    let (alice, bob, carol, room) = three_of_whom_bob_is_outside();
     let levels =
         |invite: i64, carols: i64| json!({"invite": invite, "users": {&alice.user_id: 100, &carol.user_id: carols}});
     alice.set_state(&room, "m.room.power_levels", "", &levels(50, 50)).ok();
@@ -151,13 +157,7 @@ fn where_nobody_may_invite_nobody_can_vouch() {
 
 #[test]
 fn where_everybody_may_invite_any_member_vouches() {
-    let server = TestServer::with(Options { default_room_version: RoomVersionId::V11, ..Options::default() });
-    let (alice, bob, carol) = (server.account("alice"), server.account("bob"), server.account("carol"));
-    let allowed = alice.public_room();
-    let room = restricted(&alice, "11", &rule(&[&allowed]));
-    bob.join(&allowed);
-    carol.join(&allowed);
-    join(&carol, &room).ok();
+    let (alice, bob, carol, room) = three_of_whom_bob_is_outside();
     alice.leave(&room);
     join(&bob, &room).ok();
     assert_eq!(member(&carol, &room, &bob)["join_authorised_via_users_server"], carol.user_id);

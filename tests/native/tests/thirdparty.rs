@@ -2,7 +2,6 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use http::Method;
 use hubbub_appservice::builtin::Builtin;
 use hubbub_core::context::HttpError;
 use hubbub_native::{Client, Options, TestServer};
@@ -24,12 +23,7 @@ fn world() -> (TestServer, Client, Asked) {
     let bundled = Builtin::with_prefix("slack", "slackbot", "_slack_", server_name!("hub.example"));
     let server = TestServer::with(Options { builtins: vec![bundled], ..Options::default() });
     for (id, protocols) in [("one", vec!["irc"]), ("two", vec!["irc", "xmpp"]), ("down", vec!["irc", "fax"])] {
-        let request = http::Request::builder()
-            .method(Method::POST)
-            .uri("/_hubbub/admin/v1/appservices")
-            .header("authorization", format!("Bearer {}", hubbub_native::server::ADMIN_TOKEN));
-        let body = registration(id, &protocols).into_bytes();
-        assert_eq!(server.request(request.body(body).unwrap()).status, 200);
+        assert_eq!(server.register_appservice(&registration(id, &protocols)).status, 200);
     }
     let asked = Asked::default();
     let noted = Rc::clone(&asked);

@@ -1,7 +1,7 @@
 //! `timestamp_to_event`: jumping to a date.
 
 use http::Method;
-use hubbub_native::{Client, Reply, TestServer, server::ADMIN_TOKEN};
+use hubbub_native::{Client, Reply, TestServer};
 use serde_json::json;
 
 /// A room whose messages are said a second apart, with the time of each.
@@ -119,11 +119,7 @@ namespaces:
 
 /// A user of a bridge, which dates its messages itself.
 fn ghost(server: &TestServer) -> Client {
-    let registration = http::Request::post("/_hubbub/admin/v1/appservices")
-        .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
-        .body(YAML.as_bytes().to_vec())
-        .unwrap();
-    server.request(registration).ok();
+    server.register_appservice(YAML).ok();
     let body = json!({"type": "m.login.application_service", "username": "_bridge_one"});
     let token = "as_token_of_the_bridge";
     let made = server.send(Method::POST, "/_matrix/client/v3/register", Some(token), Some(&body)).ok();

@@ -1,7 +1,7 @@
 //! `/user_directory/search`: who finds whom, and by what.
 
 use http::Method;
-use hubbub_native::{Client, Reply, TestServer, server::ADMIN_TOKEN};
+use hubbub_native::{Client, Reply, TestServer};
 use serde_json::{Value as Json, json};
 
 fn search(client: &Client, term: &str) -> Reply {
@@ -158,11 +158,7 @@ namespaces:
     - exclusive: true
       regex: '@_bridge_.*:hub\\.example'
 ";
-    let request = http::Request::post("/_hubbub/admin/v1/appservices")
-        .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
-        .body(yaml.as_bytes().to_vec())
-        .unwrap();
-    server.request(request).ok();
+    server.register_appservice(yaml).ok();
     let token = "as_token_of_the_bridge";
     let body = json!({"type": "m.login.application_service", "username": "_bridge_kim"});
     server.send(Method::POST, "/_matrix/client/v3/register", Some(token), Some(&body)).ok();

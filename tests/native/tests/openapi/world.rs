@@ -100,10 +100,7 @@ impl World {
             | "queryUserByProtocol"
             | "queryLocationByAlias"
             | "queryUserByID" => {
-                let registration = http::Request::post("/_hubbub/admin/v1/appservices")
-                    .header("authorization", format!("Bearer {}", hubbub_native::server::ADMIN_TOKEN))
-                    .body(APPSERVICE.into());
-                self.server.request(registration.expect("the request is right")).ok();
+                self.server.register_appservice(APPSERVICE).ok();
             }
             _ => {}
         }
