@@ -123,17 +123,19 @@ impl UserSyncObject {
     /// The rooms of an appservice's own user, who has no inbox that would know them: D1 has the row
     /// of a join before the join is answered.
     pub(super) async fn rooms_without_inbox(&self) -> Result<Vec<String>> {
-        let of_appservice = self.account()?.is_some_and(|account| account.appservice_id.is_some());
-        if !of_appservice {
+        if !self.is_of_appservice()? {
             return Ok(Vec::new());
         }
         Ok(memberships::joined_rooms(self.context.directory.as_ref(), self.user_id.as_str()).await?)
     }
 
+    fn is_of_appservice(&self) -> Result<bool> {
+        Ok(self.account()?.is_some_and(|account| account.appservice_id.is_some()))
+    }
+
     /// The same, with rooms that the user is only invited to, or left.
     async fn all_rooms_without_inbox(&self) -> Result<Vec<String>> {
-        let of_appservice = self.account()?.is_some_and(|account| account.appservice_id.is_some());
-        if !of_appservice {
+        if !self.is_of_appservice()? {
             return Ok(Vec::new());
         }
         Ok(memberships::all_rooms(self.context.directory.as_ref(), self.user_id.as_str()).await?)

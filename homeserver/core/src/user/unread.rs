@@ -129,13 +129,8 @@ impl UnreadEvents {
         }
     }
 
-    /// Whether an event is listed as unread.
+    /// Whether the event at this position is listed as unread, one by one.
     pub fn has(&self, position: i64) -> bool {
-        self.listed.iter().any(|unread| unread.position == position)
-    }
-
-    /// Whether the event at this position is among those that stand one by one.
-    pub fn lists(&self, position: i64) -> bool {
         self.listed.iter().any(|unread| unread.position == position)
     }
 

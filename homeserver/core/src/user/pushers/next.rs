@@ -99,7 +99,7 @@ fn first_unread(query: &dyn Query, room: RoomRow, cursor: Place) -> Result<Optio
     let unread = UnreadEvents::parse(&room.unread)?;
     let mut above = -timeline::END;
     while let Some(event) = pushers::first_notifying(query, &room, cursor, above)? {
-        if event.position.is_some_and(|position| unread.lists(position)) {
+        if event.position.is_some_and(|position| unread.has(position)) {
             let place = (event.inbox_pos, event.order_key);
             return Ok(Some(Candidate { place, room, event: event.event, ts: event.ts }));
         }
