@@ -1,7 +1,8 @@
-//! Reading a registration file
+//! Reading a registration
 //! ([spec](https://spec.matrix.org/v1.11/application-service-api/#registration)).
 //!
-//! [`parse`] takes the YAML as bridges generate it and refuses what could not work or would do
+//! [`parse`] takes it as JSON (`cargo xtask appservice add` turns the YAML that bridges generate into
+//! that: a YAML parser would be a twelfth of the Worker) and refuses what could not work or would do
 //! harm. What it accepts is ruma's [`Registration`] beside the compiled namespaces.
 
 use ruma::{OwnedUserId, ServerName, UserId, api::appservice::Registration};
@@ -28,9 +29,9 @@ pub enum RegistrationError {
     /// Larger than 64 KiB.
     #[error("A registration may have at most 64 KiB.")]
     FileTooLarge,
-    /// Not YAML, or a field is missing or of the wrong type.
+    /// Not JSON, or a field is missing or of the wrong type.
     #[error("This is no registration: {0}.")]
-    Yaml(String),
+    Json(String),
     /// The id is empty, too long or unprintable.
     #[error("`id` must have 1 to 255 bytes and no control characters.")]
     Id,
@@ -88,36 +89,30 @@ struct UnstableFields {
     push_ephemeral: bool,
 }
 
-/// Reads and checks a registration file.
-pub fn parse(yaml: &str, server_name: &ServerName) -> Result<ParsedRegistration, RegistrationError> {
-    if yaml.len() > MAX_FILE_BYTES {
+/// Reads and checks a registration as JSON.
+pub fn parse(json: &str, server_name: &ServerName) -> Result<ParsedRegistration, RegistrationError> {
+    if json.len() > MAX_FILE_BYTES {
         return Err(RegistrationError::FileTooLarge);
     }
-    let registration: Registration = read(yaml)?;
-    let unstable: UnstableFields = read(yaml)?;
+    let registration: Registration = read(json)?;
+    let unstable: UnstableFields = read(json)?;
     check(registration, unstable.push_ephemeral, server_name)
 }
 
-fn read<T: serde::de::DeserializeOwned>(yaml: &str) -> Result<T, RegistrationError> {
-    // Without the snippet of the document that the error could quote: it may show a token.
-    serde_saphyr::from_str(yaml).map_err(|error| {
-        let place = error
-            .location()
-            .map_or_else(String::new, |location| format!(" (line {}, column {})", location.line(), location.column()));
-        RegistrationError::Yaml(format!("{}{place}", reason(&error)))
+fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, RegistrationError> {
+    serde_json::from_str(json).map_err(|error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        RegistrationError::Json(format!("{} ({place})", reason(&error)))
     })
 }
 
 /// What is wrong, in words that quote no value of the document.
-fn reason(error: &serde_saphyr::Error) -> String {
-    let text = error.without_snippet().to_string();
-    let first = text.lines().next().unwrap_or_default();
-    match first.find("missing field `") {
-        Some(at) => first
-            .get(at..)
-            .and_then(|rest| rest.split('`').nth(1))
-            .map_or_else(|| "a field is missing".to_owned(), |field| format!("the field `{field}` is missing")),
-        None => "it is not valid YAML, or a field has a value of the wrong type".to_owned(),
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.split_once("missing field `").and_then(|(_, rest)| rest.split('`').next()) {
+        Some(field) => format!("the field `{field}` is missing"),
+        None if error.is_data() => "a field has a value of the wrong type".to_owned(),
+        None => "it is not valid JSON; `cargo xtask appservice add FILE` reads YAML".to_owned(),
     }
 }
 

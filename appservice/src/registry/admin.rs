@@ -45,7 +45,7 @@ impl From<RegistrationError> for MatrixError {
     fn from(error: RegistrationError) -> Self {
         match error {
             RegistrationError::FileTooLarge => MatrixError::too_large(error),
-            RegistrationError::Yaml(_) => MatrixError::bad_json(error),
+            RegistrationError::Json(_) => MatrixError::bad_json(error),
             RegistrationError::Id
             | RegistrationError::Url
             | RegistrationError::Token(_)
@@ -59,14 +59,14 @@ impl From<RegistrationError> for MatrixError {
 }
 
 impl Registry {
-    /// Registers an appservice by its registration file, or replaces the registration of the same
+    /// Registers an appservice by its registration as JSON, or replaces the registration of the same
     /// id; repeating it changes nothing. Makes the bot's account.
     ///
     /// Refuses (400 `M_EXCLUSIVE`) an exclusive namespace that shares an id of this server with
     /// another appservice's, a bot that belongs to another, and (400 `M_INVALID_PARAM`) an
     /// `as_token` that another one has, an id of a bundled bridge, and what [`parse`] refuses.
-    pub async fn register(&self, context: &Context, yaml: &str) -> Result<AppserviceSummary> {
-        let parsed = parse(yaml, &self.server_name)?;
+    pub async fn register(&self, context: &Context, json: &str) -> Result<AppserviceSummary> {
+        let parsed = parse(json, &self.server_name)?;
         let id = parsed.registration.id.clone();
         if self.is_bundled(&id) {
             return Err(MatrixError::invalid_param(format!(

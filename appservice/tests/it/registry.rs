@@ -128,11 +128,11 @@ fn a_human_is_not_made_a_bot() {
 }
 
 #[test]
-fn bad_files_are_refused_with_a_sentence() {
+fn bad_registrations_are_refused_with_a_sentence() {
     let world = World::new();
     assert_eq!(refusal(world.register("nonsense")), (400, "M_BAD_JSON".to_owned()));
     assert_eq!(refusal(world.register(&irc().replace("ircbot", "IRC"))), (400, "M_INVALID_PARAM".to_owned()));
-    assert_eq!(refusal(world.register(&"#".repeat(70_000))), (413, "M_TOO_LARGE".to_owned()));
+    assert_eq!(refusal(world.register(&format!("id: {}", "x".repeat(70_000)))), (413, "M_TOO_LARGE".to_owned()));
 }
 
 #[test]

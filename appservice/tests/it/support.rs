@@ -291,7 +291,7 @@ impl World {
     }
 
     pub fn register(&self, yaml: &str) -> Result<hubbub_appservice::registry::admin::AppserviceSummary> {
-        ready(self.registry.register(&self.context, yaml))
+        ready(self.registry.register(&self.context, &json_of(yaml)))
     }
 
     /// The object of the IRC bridge. Opening it again stands for a restart.
@@ -329,6 +329,11 @@ impl World {
     pub fn d1_write(&self, sql: &'static str) {
         ready(run(self.directory.as_ref() as &dyn Directory, sql, Vec::new())).unwrap();
     }
+}
+
+/// A registration file as it is sent to the server.
+pub fn json_of(yaml: &str) -> String {
+    serde_saphyr::from_str::<serde_json::Value>(yaml).unwrap().to_string()
 }
 
 pub fn irc_yaml(url: &str) -> String {

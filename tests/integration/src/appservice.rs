@@ -80,17 +80,23 @@ impl Receiver {
         receiver
     }
 
-    /// Its registration file.
+    /// Its registration.
     pub fn registration(&self) -> String {
-        format!(
-            "id: {id}\nurl: {url}\nas_token: {as_token}\nhs_token: {hs_token}\nsender_localpart: {id}bot\n\
-             rate_limited: false\nreceive_ephemeral: true\nnamespaces:\n  users:\n    - exclusive: true\n      \
-             regex: '@{id}_.*'\n  aliases:\n    - exclusive: true\n      regex: '#{id}_.*'\n  rooms: []\n",
-            id = self.id,
-            url = self.url,
-            as_token = self.as_token,
-            hs_token = self.hs_token,
-        )
+        let registration = json!({
+            "id": self.id,
+            "url": self.url,
+            "as_token": self.as_token,
+            "hs_token": self.hs_token,
+            "sender_localpart": format!("{}bot", self.id),
+            "rate_limited": false,
+            "receive_ephemeral": true,
+            "namespaces": {
+                "users": [{"exclusive": true, "regex": format!("@{}_.*", self.id)}],
+                "aliases": [{"exclusive": true, "regex": format!("#{}_.*", self.id)}],
+                "rooms": [],
+            },
+        });
+        registration.to_string()
     }
 
     /// Everything that came in.

@@ -58,7 +58,8 @@ impl TestServer {
     /// Registers an appservice, as the operator does.
     pub fn register_appservice(&self, yaml: &str) -> Reply {
         let mut registration = request(Method::POST, "/_hubbub/admin/v1/appservices", Some(ADMIN_TOKEN), None);
-        *registration.body_mut() = yaml.as_bytes().to_vec();
+        let json: Json = serde_saphyr::from_str(yaml).expect("the registration is YAML");
+        *registration.body_mut() = json.to_string().into_bytes();
         self.request(registration)
     }
 

@@ -1,6 +1,6 @@
 //! `GET`, `POST /_hubbub/admin/v1/appservices` and `DELETE …/appservices/{id}`
 //!
-//! Lists, registers (by the YAML of a registration file as body) and removes appservices.
+//! Lists, registers (by the fields of a registration file, as JSON) and removes appservices.
 
 use hubbub_core::error::{MatrixError, Result};
 
@@ -12,10 +12,10 @@ pub(crate) async fn list(call: Call<Admin>) -> Result<Outcome> {
 }
 
 pub(crate) async fn register(call: Call<Admin>) -> Result<Outcome> {
-    let yaml = std::str::from_utf8(call.request().body())
-        .map_err(|_| MatrixError::bad_json("A registration file is UTF-8."))?;
+    let json =
+        std::str::from_utf8(call.request().body()).map_err(|_| MatrixError::bad_json("A registration is UTF-8."))?;
     let registry = &call.peer.front.registry;
-    respond::json(&registry.register(&call.context, yaml).await?)
+    respond::json(&registry.register(&call.context, json).await?)
 }
 
 pub(crate) async fn unregister(call: Call<Admin>) -> Result<Outcome> {

@@ -212,16 +212,17 @@ async fn its_users_log_in_with_its_token() {
 async fn registrations_that_would_do_harm_are_refused_and_tokens_are_never_shown() {
     let server = Server::shared();
     let receiver = Receiver::registered(&server).await;
-    let register = async |yaml: String| server.admin(Method::POST, "appservices", yaml).await;
+    let register = async |json: String| server.admin(Method::POST, "appservices", json).await;
     let good = receiver.registration();
 
     register(good.clone()).await.ok();
     let listed = server.admin(Method::GET, "appservices", "").await;
     assert!(listed.body.contains(&receiver.id));
     assert!(!listed.body.contains(&receiver.as_token) && !listed.body.contains(&receiver.hs_token));
-    let other_id = |yaml: &str| yaml.replacen(&format!("id: {}", receiver.id), "id: another", 1);
+    let id = format!("\"id\":\"{}\"", receiver.id);
+    let other_id = |json: &str| json.replacen(&id, "\"id\":\"another\"", 1);
     let another_token = good.replace(&receiver.as_token, "another-token-0123456789");
-    for (yaml, status) in [
+    for (json, status) in [
         ("{".to_owned(), 400),
         (String::new(), 400),
         (good.replacen("sender_localpart", "sender", 1), 400),
@@ -231,11 +232,11 @@ async fn registrations_that_would_do_harm_are_refused_and_tokens_are_never_shown
         // The token, and the namespace, of another.
         (other_id(&good), 400),
         (other_id(&another_token), 400),
-        (good.replacen(&format!("id: {}", receiver.id), "id: slack", 1), 400),
-        (format!("{good}# {}", "x".repeat(70_000)), 413),
+        (good.replacen(&id, "\"id\":\"slack\"", 1), 400),
+        (format!("{good}{}", " ".repeat(70_000)), 413),
     ] {
-        let refused = register(yaml.clone()).await;
-        assert_eq!(refused.status, status, "{yaml}: {}", refused.body);
+        let refused = register(json.clone()).await;
+        assert_eq!(refused.status, status, "{json}: {}", refused.body);
         assert!(!refused.body.contains(&receiver.as_token), "the refusal shows a token: {}", refused.body);
     }
 

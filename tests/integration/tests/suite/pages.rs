@@ -226,10 +226,12 @@ async fn a_flood_of_wrong_passwords_from_one_address_is_stopped_and_others_go_on
 #[tokio::test]
 async fn addresses_that_a_stranger_names_are_public_ones() {
     let server = Server::strict();
-    let registration = "id: inside\nurl: http://127.0.0.1:9\nas_token: as-token-0123456789\nhs_token: \
-                        hs-token-0123456789\nsender_localpart: insidebot\nnamespaces:\n  users: []\n  aliases: []\n  \
-                        rooms: []\n";
-    server.admin(Method::POST, "appservices", registration).await.ok();
+    let registration = json!({
+        "id": "inside", "url": "http://127.0.0.1:9", "as_token": "as-token-0123456789",
+        "hs_token": "hs-token-0123456789", "sender_localpart": "insidebot",
+        "namespaces": {"users": [], "aliases": [], "rooms": []},
+    });
+    server.admin(Method::POST, "appservices", registration.to_string()).await.ok();
     let ping = server.http.post(server.address("/_matrix/client/v1/appservice/inside/ping"));
     let refused = Reply::to(ping.bearer_auth("as-token-0123456789").body("{}")).await;
     assert_eq!(refused.status, 502, "{}", refused.body);

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::load::random::Random;
 
@@ -29,8 +29,8 @@ pub(super) struct Inbox {
 
 /// The appservice.
 pub(super) struct Appservice {
-    /// Its registration file.
-    pub registration: String,
+    /// Its registration.
+    pub registration: Value,
     inbox: Arc<Mutex<Inbox>>,
 }
 
@@ -42,16 +42,21 @@ impl Appservice {
     pub fn start(localpart: &str, random: Random) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let port = listener.local_addr()?.port();
-        let registration = format!(
-            "id: {}\nurl: http://127.0.0.1:{port}\nas_token: as_{:016x}{:016x}\nhs_token: hs_{:016x}{:016x}\n\
-             sender_localpart: soak_bot\nrate_limited: false\nnamespaces:\n  users:\n    - exclusive: false\n      \
-             regex: '@{localpart}:.*'\n  aliases: []\n  rooms: []\n",
-            Self::ID,
-            random.clone().draw(),
-            random.clone().fork().draw(),
-            random.clone().fork().fork().draw(),
-            random.clone().draw().rotate_left(17),
-        );
+        let (first, second) = (random.clone().draw(), random.clone().fork().draw());
+        let (third, fourth) = (random.clone().fork().fork().draw(), first.rotate_left(17));
+        let registration = json!({
+            "id": Self::ID,
+            "url": format!("http://127.0.0.1:{port}"),
+            "as_token": format!("as_{first:016x}{second:016x}"),
+            "hs_token": format!("hs_{third:016x}{fourth:016x}"),
+            "sender_localpart": "soak_bot",
+            "rate_limited": false,
+            "namespaces": {
+                "users": [{"exclusive": false, "regex": format!("@{localpart}:.*")}],
+                "aliases": [],
+                "rooms": [],
+            },
+        });
         let inbox: Arc<Mutex<Inbox>> = Arc::default();
         let shared = Arc::clone(&inbox);
         thread::spawn(move || {

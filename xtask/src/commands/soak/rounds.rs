@@ -83,8 +83,8 @@ pub(super) fn run(stage: &mut Stage, bridged: &Bridged, plan: &Plan, mut random:
     let waiting = Follower::waiting(stage.owner_session()?, &bridged.room, random.fork(), &stop)?;
     let occasional = Follower::occasional(stage.owner_session()?, &bridged.room, random.fork(), &stop)?;
     let appservice = Arc::new(Appservice::start(VISITOR, random.fork())?);
-    let yaml = appservice.registration.clone();
-    stage.server.admin().request("POST", "appservices", "application/yaml", yaml)?;
+    let registration = appservice.registration.to_string();
+    stage.server.admin().request("POST", "appservices", "application/json", registration)?;
     let errands = Errands::start(Needs {
         url: &url,
         admin_token: &admin_token,
