@@ -171,11 +171,6 @@ impl Lane {
         self.not_before.set(0);
     }
 
-    /// Whether a run is under way.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.busy.get()
-    }
-
     /// Since when every run has failed; `None` when the last one succeeded.
     pub(crate) fn failing_since(&self) -> Option<i64> {
         (self.failures.get() > 0).then(|| self.failing_since.get())

@@ -202,7 +202,7 @@ impl<N: Network> LoginObject<N> {
             return Ok(());
         };
         self.counters.set(serde_json::from_str(&row.counters).unwrap_or_default());
-        for event in store::list_waiting(query, row.scan_from)? {
+        for event in store::list_waiting(query)? {
             self.remember_waiting(event);
         }
         self.load_pictures()?;

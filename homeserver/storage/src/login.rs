@@ -1,10 +1,11 @@
 //! What a LoginObject owns: one bridge login, its inbound log, its portals and ghosts.
 //!
-//! An event costs three rows: its insert, the update that takes its body once its portal has it,
-//! and the delete two days later. No index finds what waits: the object keeps that in memory and
-//! reads it once when it wakes, from the oldest ten minutes that may hold any (`scan_from`).
+//! `inbound` holds what waits and nothing else, so that an object that wakes reads no more than
+//! that. An event costs two rows there, and a batch of them one in [`handed`], which remembers
+//! their ids for two days.
 
 pub mod ghosts;
+pub mod handed;
 
 use crate::{
     database::{DatabaseError, Query, Row, Transaction},
@@ -62,6 +63,7 @@ pub const STEPS: Steps = &[
     ) STRICT, WITHOUT ROWID",
     ],
     ghosts::PICTURES,
+    handed::STEP,
 ];
 
 /// The login itself.
@@ -99,8 +101,8 @@ pub struct LoginRow {
     pub reason: Option<String>,
     /// Whether D1 shows this row.
     pub mirrored: bool,
-    /// Before this bucket nothing waits in the inbound log.
-    pub scan_from: i64,
+    /// The bucket of time in which old ids were forgotten last.
+    pub tidied_in: i64,
     /// Counters, as JSON.
     pub counters: String,
 }
@@ -109,7 +111,7 @@ pub struct LoginRow {
 pub fn get(query: &dyn Query) -> Result<Option<LoginRow>, DatabaseError> {
     let row = query.query_one(
         "SELECT owner, state, team, team_name, remote_user, remote_name, secrets, generation, pace,
-            forward_to, space_id, link, link_expires_at, told, reason, mirrored, scan_from, counters
+            forward_to, space_id, link, link_expires_at, told, reason, mirrored, tidied_in, counters
          FROM login",
         &[],
     )?;
@@ -131,7 +133,7 @@ pub fn get(query: &dyn Query) -> Result<Option<LoginRow>, DatabaseError> {
             told: row.optional_text(13)?,
             reason: row.optional_text(14)?,
             mirrored: row.flag(15)?,
-            scan_from: row.integer(16)?,
+            tidied_in: row.integer(16)?,
             counters: row.text(17)?,
         })
     })
@@ -143,7 +145,7 @@ pub fn put(transaction: &dyn Transaction, login: &LoginRow) -> Result<(), Databa
     transaction.execute(
         "INSERT OR REPLACE INTO login (only, owner, state, team, team_name, remote_user, remote_name,
             secrets, generation, pace, forward_to, space_id, link, link_expires_at, told, reason,
-            mirrored, scan_from, counters)
+            mirrored, tidied_in, counters)
          VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         &[
             (&login.owner).into(),
@@ -162,7 +164,7 @@ pub fn put(transaction: &dyn Transaction, login: &LoginRow) -> Result<(), Databa
             login.told.clone().into(),
             login.reason.clone().into(),
             login.mirrored.into(),
-            login.scan_from.into(),
+            login.tidied_in.into(),
             (&login.counters).into(),
         ],
     )?;
@@ -180,8 +182,11 @@ pub struct Waiting {
     pub channel: String,
 }
 
-/// Stores an event; false when it was stored before.
+/// Stores an event; false when it was stored before, or handed over already.
 pub fn insert_event(transaction: &dyn Transaction, event: &Waiting, body: &str) -> Result<bool, DatabaseError> {
+    if handed::knows(transaction.as_query(), event)? {
+        return Ok(false);
+    }
     let inserted = transaction.execute(
         "INSERT INTO inbound (bucket, event_id, channel, body) VALUES (?, ?, ?, ?)
          ON CONFLICT (bucket, event_id) DO NOTHING RETURNING 1",
@@ -190,13 +195,10 @@ pub fn insert_event(transaction: &dyn Transaction, event: &Waiting, body: &str) 
     Ok(!inserted.is_empty())
 }
 
-/// All events from this bucket on that still have a body.
-pub fn list_waiting(query: &dyn Query, scan_from: i64) -> Result<Vec<Waiting>, DatabaseError> {
+/// All events that wait, the oldest first.
+pub fn list_waiting(query: &dyn Query) -> Result<Vec<Waiting>, DatabaseError> {
     query
-        .query(
-            "SELECT bucket, event_id, channel FROM inbound WHERE bucket >= ? AND body IS NOT NULL",
-            &[scan_from.into()],
-        )?
+        .query("SELECT bucket, event_id, channel FROM inbound ORDER BY bucket, event_id", &[])?
         .iter()
         .map(|row| Ok(Waiting { bucket: row.integer(0)?, event_id: row.text(1)?, channel: row.text(2)? }))
         .collect()
@@ -211,19 +213,15 @@ pub fn event_body(query: &dyn Query, event: &Waiting) -> Result<Option<String>, 
     Ok(row.map(|row| row.optional_text(0)).transpose()?.flatten())
 }
 
-/// Takes the body of an event that its portal has, or that nobody wants: the id stays known.
-pub fn finish_event(transaction: &dyn Transaction, event: &Waiting) -> Result<(), DatabaseError> {
-    transaction.execute(
-        "UPDATE inbound SET body = NULL WHERE bucket = ? AND event_id = ?",
-        &[event.bucket.into(), (&event.event_id).into()],
-    )?;
-    Ok(())
-}
-
-/// Forgets the ids of finished events before this bucket.
-pub fn prune_events(transaction: &dyn Transaction, before: i64) -> Result<(), DatabaseError> {
-    transaction.execute("DELETE FROM inbound WHERE bucket < ? AND body IS NULL", &[before.into()])?;
-    Ok(())
+/// Takes events out that their portal has, or that nobody wants: their ids stay known.
+pub fn finish_events(transaction: &dyn Transaction, events: &[Waiting]) -> Result<(), DatabaseError> {
+    for event in events {
+        transaction.execute(
+            "DELETE FROM inbound WHERE bucket = ? AND event_id = ?",
+            &[event.bucket.into(), (&event.event_id).into()],
+        )?;
+    }
+    handed::remember(transaction, events)
 }
 
 /// A channel that has, or had, a portal.

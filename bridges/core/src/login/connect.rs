@@ -59,7 +59,7 @@ impl<N: Network> LoginObject<N> {
             told: None,
             reason: None,
             mirrored: false,
-            scan_from: 0,
+            tidied_in: 0,
             counters: "{}".to_owned(),
         };
         schema::migrate(self.database.as_ref(), store::STEPS)?;

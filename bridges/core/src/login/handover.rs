@@ -29,6 +29,9 @@ const BATCH_BYTES: usize = 1 << 20;
 /// How long a finished event's id stays known, in buckets: two days.
 const REMEMBERED: i64 = 2 * 86_400 / BUCKET_SECONDS;
 
+/// How often ids are forgotten, in buckets: ten minutes.
+const TIDY_EVERY: i64 = 600 / BUCKET_SECONDS;
+
 impl<N: Network> LoginObject<N> {
     /// The channels with waiting events, and their lanes.
     pub(super) fn waiting_lanes(&self) -> Vec<(String, Rc<Lane>)> {
@@ -92,7 +95,7 @@ impl<N: Network> LoginObject<N> {
             let (now_done, later) = rest.split_at_checked(taken).unwrap_or((rest, &[]));
             self.deliver(channel, &events).await?;
             self.context.failpoints.pass(failpoints::LOGIN_AFTER_HANDOVER).await;
-            self.finish_events(now_done, later)?;
+            self.finish_events(now_done)?;
             self.context.failpoints.pass(failpoints::LOGIN_AFTER_HANDOVER_COMMIT).await;
             rest = later;
         }
@@ -181,46 +184,27 @@ impl<N: Network> LoginObject<N> {
         Ok(())
     }
 
-    /// Takes the bodies of events that their portal has. Every ten minutes it also forgets old ids
-    /// and moves the place from which a woken object looks for what waits.
-    fn finish_events(&self, events: &[Waiting], later: &[Waiting]) -> Result<()> {
+    /// Takes events out of the log that their portal has. Every ten minutes at most it also forgets old ids.
+    fn finish_events(&self, events: &[Waiting]) -> Result<()> {
         let mut row = self.row()?;
         let bucket = self.now().div_euclid(1_000 * BUCKET_SECONDS);
-        let oldest = self.oldest_waiting(events, later);
-        let scan_from = oldest.min(bucket.saturating_sub(1));
-        let moves = scan_from > row.scan_from;
-        if moves {
-            row.scan_from = scan_from;
+        let tidies = bucket >= row.tidied_in.saturating_add(TIDY_EVERY);
+        if tidies {
+            row.tidied_in = bucket;
             row.counters = serde_json::to_string(&self.counters.get())?;
         }
         transaction(self.database.as_ref(), |transaction| {
-            for event in events {
-                store::finish_event(transaction, event)?;
-            }
-            if moves {
+            store::finish_events(transaction, events)?;
+            if tidies {
                 store::put(transaction, &row)?;
-                store::prune_events(transaction, bucket.saturating_sub(REMEMBERED))?;
+                store::handed::forget(transaction, bucket.saturating_sub(REMEMBERED))?;
             }
             Ok::<(), MatrixError>(())
         })?;
-        if moves {
+        if tidies {
             *self.row.borrow_mut() = Some(row);
         }
         Ok(())
-    }
-
-    /// The oldest bucket of what still waits when `done` is done, other lanes' batches included:
-    /// those are in the log, though not in memory.
-    fn oldest_waiting(&self, done: &[Waiting], later: &[Waiting]) -> i64 {
-        let running = self.lanes.borrow().values().filter(|lane| lane.is_busy()).count();
-        if running > 1 {
-            // What the others hold is unknown here; the next quiet moment moves the place.
-            return i64::MIN;
-        }
-        let waiting = self.waiting.borrow();
-        let others = waiting.values().flatten().chain(later).map(|event| event.bucket).min();
-        let newest = done.iter().map(|event| event.bucket).max();
-        others.or(newest).unwrap_or(i64::MAX)
     }
 }
 

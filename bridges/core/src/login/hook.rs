@@ -13,9 +13,9 @@ use crate::{
     network::{HookBody, HookEvent, HookKind, Network},
 };
 
-/// The inbound log is filed by buckets of ten minutes of the network's own clock, which are the
-/// same in each retry of an event.
-pub(super) const BUCKET_SECONDS: i64 = 600;
+/// The inbound log is filed by minutes of the network's own clock, which are the same in each retry
+/// of an event.
+pub(super) const BUCKET_SECONDS: i64 = 60;
 
 fn refused(status: u16, sentence: impl Into<String>) -> HookAnswer {
     HookAnswer::Refused(status, sentence.into())
@@ -133,15 +133,9 @@ impl<N: Network> LoginObject<N> {
             channel: channel.clone(),
         };
         let now = self.now();
-        let mut row = self.row()?;
-        let late = waiting.bucket < row.scan_from;
-        row.scan_from = row.scan_from.min(waiting.bucket);
         let stored = transaction(self.database.as_ref(), |transaction| {
             let fresh = store::insert_event(transaction, &waiting, body)?;
             if fresh {
-                if late {
-                    store::put(transaction, &row)?;
-                }
                 self.alarm.arm(transaction, now)?;
             }
             Ok::<bool, hubbub_core::error::MatrixError>(fresh)
@@ -150,9 +144,6 @@ impl<N: Network> LoginObject<N> {
         if !stored {
             self.count(|counters| counters.duplicates = counters.duplicates.saturating_add(1));
             return Ok(HookAnswer::Accepted);
-        }
-        if late {
-            *self.row.borrow_mut() = Some(row);
         }
         self.count(|counters| counters.accepted = counters.accepted.saturating_add(1));
         self.remember_waiting(waiting);

@@ -122,18 +122,18 @@ fn somebody_elses_direct_chat_makes_no_room() {
 }
 
 #[test]
-fn the_log_forgets_bodies_at_once_and_ids_after_two_days() {
+fn the_log_forgets_events_at_once_and_ids_after_two_days() {
     let (world, login_id, _) = World::bridged();
     for _ in 0..10 {
         world.slack_says(&login_id, "C0GENERAL", "U0ANNA", "x");
     }
     world.settle();
-    assert_eq!(world.inbound_rows(&login_id), 10);
+    assert_eq!((world.inbound_rows(&login_id), world.known_events(&login_id)), (0, 10));
 
     world.now.set(world.now.get() + 3 * 86_400_000);
     world.slack.set_clock(world.now.get());
     world.slack_says(&login_id, "C0GENERAL", "U0ANNA", "later");
     world.settle();
 
-    assert_eq!(world.inbound_rows(&login_id), 1);
+    assert_eq!((world.inbound_rows(&login_id), world.known_events(&login_id)), (0, 1));
 }

@@ -483,6 +483,13 @@ impl World {
         database.query_one("SELECT count(*) FROM inbound", &[]).unwrap().unwrap().integer(0).unwrap()
     }
 
+    /// How many events a login remembers as handed over.
+    pub fn known_events(&self, login_id: &str) -> i64 {
+        let database = self.database("login", login_id);
+        let sql = "SELECT coalesce(sum(json_array_length(ids)), 0) FROM handed";
+        database.query_one(sql, &[]).unwrap().unwrap().integer(0).unwrap()
+    }
+
     /// Rows that an object has inserted, changed and deleted; index entries not counted.
     pub fn rows_written(&self, database: &NativeDatabase) -> i64 {
         database.query_one("SELECT total_changes()", &[]).unwrap().unwrap().integer(0).unwrap()

@@ -2,7 +2,10 @@
 //!
 //! `HUBBUB_LONG=1` compares 10 with 1,000 rooms and 100 with 100,000 events; without it, fewer.
 
-use std::{env, time::Duration};
+use std::{
+    env,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use futures_util::{StreamExt as _, stream};
 use hubbub_conformance::User;
@@ -127,20 +130,23 @@ struct LoneCost {
 }
 
 impl LoneCost {
-    /// Whether this is no more than what it cost before. A login that wakes looks for what waits among the events of its
-    /// last ten to twenty minutes: there are more of these by `recent`, and by the few that the measurements said.
-    fn is_within(&self, before: &Self, recent: usize) -> bool {
-        const SAID: usize = 20;
-        let recent = i64::try_from(recent + SAID).expect("a number");
-        std::iter::zip(rows(self.awake), rows(before.awake)).all(|(now, before)| now <= before)
-            && self.asleep.written() <= before.asleep.written()
-            && self.asleep.rows_read <= before.asleep.rows_read + recent
+    /// Whether this is no more than what it cost before.
+    fn is_within(&self, before: &Self) -> bool {
+        let no_more = |now, before| std::iter::zip(rows(now), rows(before)).all(|(now, before)| now <= before);
+        no_more(self.awake, before.awake) && no_more(self.asleep, before.asleep)
     }
+}
+
+async fn next_minute() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
+    tokio::time::sleep(Duration::from_secs(60 - now.as_secs() % 60)).await;
 }
 
 async fn lone(portal: &Portal<'_>) -> LoneCost {
     let slack = portal.workspace;
     slack.server.settled().await;
+    // Retries are known by the ids of the same minute: more are read after a burst than after Slack's 500 a minute.
+    next_minute().await;
     for (class, name) in [
         ("Login", slack.login_id.as_str()),
         ("Portal", &portal.portal_id),
@@ -180,7 +186,7 @@ async fn a_bridged_message_keeps_its_budget_in_few_rooms_and_in_many_after_few_e
         left = left.saturating_sub(1_000);
     }
     let mut many = lone(&portal).await;
-    if !many.is_within(&few, many_events()) {
+    if !many.is_within(&few) {
         // What is done once in ten minutes, such as forgetting old events, may have been in it.
         many = lone(&portal).await;
     }
@@ -189,5 +195,5 @@ async fn a_bridged_message_keeps_its_budget_in_few_rooms_and_in_many_after_few_e
     println!("in a burst of 100: {} rows written, {burst:?}", burst.written());
     assert!(few.asleep.written() <= LONE_ROWS, "{} rows were written for one message", few.asleep.written());
     assert!(burst.written() <= 100 * BURST_ROWS, "{} rows were written for 100 messages", burst.written());
-    assert!(many.is_within(&few, many_events()), "a message costs more: {many:?} instead of {few:?}");
+    assert!(many.is_within(&few), "a message costs more: {many:?} instead of {few:?}");
 }
