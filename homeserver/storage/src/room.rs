@@ -16,6 +16,7 @@ pub mod listing;
 pub mod receipts;
 pub mod relations;
 pub mod search_step;
+pub mod staged;
 pub mod state;
 pub mod times;
 

@@ -15,7 +15,7 @@ use hubbub_storage::{
         events::{self, EventRow},
         followers::{self, ARCHIVE, FollowerRow, SEARCH, SpanRow, USER},
         receipts::{self, ReceiptRow},
-        state,
+        staged, state,
     },
     schema,
 };
@@ -44,17 +44,17 @@ use crate::{
     error::{MatrixError, Result},
 };
 
-/// How many archived events are read at a time.
+/// How many archived events are in memory at a time.
 const PAGE: u32 = 500;
 /// How often the archive is read anew when somebody sends while it is read.
 const ATTEMPTS: u32 = 10;
 /// The position of a probe: no follower holds it, so each refuses and says what it holds.
 const PROBE: Cursor = Cursor { epoch: -1, position: -1 };
 
-/// What the archive knows of the room.
+/// What the archive knows of the room, but for its events: those are staged.
 struct Archived {
     room: DirectoryRoom,
-    events: Vec<ArchivedEvent>,
+    events: u64,
     receipts: Vec<ReceiptRow>,
     /// Users who had what they said erased.
     erased: Vec<String>,
@@ -64,15 +64,15 @@ impl RoomObject {
     /// Wipes the object and builds it again. 404 when the archive has no such room; refuses while
     /// the archive is behind, since what it lacks would be lost.
     pub(super) async fn rebuild(&self) -> Result<Rebuilt> {
+        let _held = self.in_flight.lock("rebuild").await;
         let appservices = self.appservices().await?;
         let (archived, epoch) = self.whole_archive().await?;
         schema::migrate(self.database.as_ref(), room::SCHEMA)?;
-        let count = archived.events.len();
         transaction(self.database.as_ref(), |transaction| self.replay(transaction, &appservices, &archived, epoch))?;
         self.cursors.forget();
         self.follow_members_with_inbox(&appservices).await?;
         let position = self.ask_followers(epoch).await?;
-        Ok(Rebuilt { epoch, events: u64::try_from(count).unwrap_or(u64::MAX), position })
+        Ok(Rebuilt { epoch, events: archived.events, position })
     }
 
     /// The archive when it has all that the object holds, and the new epoch. D1 knows that before
@@ -106,18 +106,29 @@ impl RoomObject {
         let room = archive::get_room(directory, room_id)
             .await?
             .ok_or_else(|| MatrixError::not_found("The archive has no such room."))?;
-        let mut events: Vec<ArchivedEvent> = Vec::new();
-        loop {
-            let after = events.last().map_or(0, |event| event.order_key);
-            let page = archive::list_events(directory, room_id, after, PAGE).await?;
-            if page.is_empty() {
-                break;
-            }
-            events.extend(page);
-        }
+        let events = self.stage_events().await?;
         let receipts = archive::list_receipts(directory, room_id).await?;
         let erased = deactivations::erased_in(directory, room_id).await?;
         Ok(Archived { room, events, receipts, erased })
+    }
+
+    /// Copies the archived events here and returns how many there are.
+    async fn stage_events(&self) -> Result<u64> {
+        let directory = self.context.directory.as_ref();
+        transaction(self.database.as_ref(), |transaction| staged::open(transaction))?;
+        let mut after = 0;
+        let mut count = 0_u64;
+        loop {
+            let page = archive::list_events(directory, self.room_id.as_str(), after, PAGE).await?;
+            let Some(last) = page.last() else {
+                return Ok(count);
+            };
+            after = last.order_key;
+            count = count.saturating_add(u64::try_from(page.len()).unwrap_or(0));
+            transaction(self.database.as_ref(), |transaction| {
+                page.iter().try_for_each(|event| staged::put(transaction, event))
+            })?;
+        }
     }
 
     fn replay(
@@ -131,13 +142,21 @@ impl RoomObject {
         state::open_first_branch(transaction)?;
         let version = RoomVersionId::try_from(archived.room.version.as_str()).map_err(MatrixError::internal)?;
         let mut opened = Opened { row: empty_row(&archived.room, epoch), rules: rules_of(&version)? };
-        for event in &archived.events {
-            self.replay_event(transaction, &mut opened, appservices, event)?;
+        let mut after = 0;
+        loop {
+            let page = staged::list(transaction.as_query(), after, PAGE)?;
+            let Some(last) = page.last() else { break };
+            after = last.order_key;
+            for event in &page {
+                self.replay_event(transaction, &mut opened, appservices, event)?;
+                if event.order_key < MAX_INITIAL {
+                    opened.row.initial = event.order_key;
+                }
+            }
         }
+        staged::close(transaction)?;
         self.restore_erasures(transaction, &opened, &archived.erased)?;
         let row = &mut opened.row;
-        let initial = archived.events.iter().filter(|event| event.order_key < MAX_INITIAL);
-        row.initial = initial.map(|event| event.order_key).max().unwrap_or_default();
         for receipt in &archived.receipts {
             let event = events::get(transaction.as_query(), &receipt.event_id)?;
             let event_position = event.and_then(|event| event.position()).unwrap_or_default();

@@ -1,8 +1,9 @@
 //! A room rebuilt from the archive is the room that was.
 
 use hubbub_core::contract::room::{
-    ExportPage, MembershipAction, Messages, MessagesAnswer, Rebuilt, RoomCommand, SendEvent, Sent,
+    ExportPage, ExportedEvent, MembershipAction, Messages, MessagesAnswer, Rebuilt, RoomCommand, SendEvent, Sent,
 };
+use hubbub_storage::database::Query as _;
 use serde_json::json;
 
 use crate::support::{TestRoom, actor, send, user};
@@ -110,6 +111,32 @@ fn a_lost_object_is_rebuilt_from_nothing() {
     let lost = TestRoom { object, database, ..room };
     lost.ask::<Rebuilt>(RoomCommand::Rebuild).unwrap();
     assert_eq!(export(&lost).events, before.events);
+}
+
+#[test]
+fn a_long_room_is_rebuilt_a_page_at_a_time() {
+    let room = TestRoom::new();
+    for number in 0..1_100 {
+        room.text("alice", &number.to_string()).unwrap();
+    }
+    room.work();
+    let all = || {
+        let mut events: Vec<ExportedEvent> = Vec::new();
+        loop {
+            let after = events.last().map_or(0, |event| event.order_key);
+            let page: ExportPage = room.ask(RoomCommand::Export { after, limit: 500 }).unwrap();
+            events.extend(page.events);
+            if !page.more {
+                return events;
+            }
+        }
+    };
+    let before = all();
+    let rebuilt: Rebuilt = room.ask(RoomCommand::Rebuild).unwrap();
+    assert!(rebuilt.events > 1_100);
+    assert_eq!(all(), before);
+    let staged = room.database.query("SELECT 1 FROM sqlite_master WHERE name = 'staged'", &[]).unwrap();
+    assert!(staged.is_empty(), "the stage is left");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Rooms write it from their outbox, each batch idempotent: an older write never wins, and a
 //! redaction always does.
 
-use super::{Directory, Statement, run};
+use super::{Directory, Row, Statement, run};
 use crate::database::DatabaseError;
 
 /// An archived event.
@@ -25,6 +25,22 @@ pub struct ArchivedEvent {
     pub visibility: String,
     /// The redaction that pruned it.
     pub redacted_by: Option<String>,
+}
+
+impl ArchivedEvent {
+    /// Reads a row of the columns in the order of the fields above.
+    pub(crate) fn read(row: &Row) -> Result<Self, DatabaseError> {
+        Ok(Self {
+            order_key: row.integer(0)?,
+            event_id: row.text(1)?,
+            position: row.optional_integer(2)?,
+            pdu: row.text(3)?,
+            transaction_key: row.optional_text(4)?,
+            rejected: row.flag(5)?,
+            visibility: row.text(6)?,
+            redacted_by: row.optional_text(7)?,
+        })
+    }
 }
 
 /// A room as the directory shows it.
@@ -201,20 +217,7 @@ pub async fn list_events(
         vec![room_id.into(), after.into(), limit.into()],
     )
     .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(ArchivedEvent {
-                order_key: row.integer(0)?,
-                event_id: row.text(1)?,
-                position: row.optional_integer(2)?,
-                pdu: row.text(3)?,
-                transaction_key: row.optional_text(4)?,
-                rejected: row.flag(5)?,
-                visibility: row.text(6)?,
-                redacted_by: row.optional_text(7)?,
-            })
-        })
-        .collect()
+    rows.iter().map(ArchivedEvent::read).collect()
 }
 
 /// A room's mirrored receipts as (user id, type, thread, event id, ts, position).
