@@ -74,6 +74,8 @@ fn an_unknown_path_is_unrecognized_and_a_wrong_method_is_not_allowed() {
     server.get("/_matrix/client/v9/login").refused(404, "M_UNRECOGNIZED");
     server.get("/").refused(404, "M_UNRECOGNIZED");
     server.send(Method::PUT, "/_matrix/client/v3/login", None, None).refused(405, "M_UNRECOGNIZED");
+    server.send(Method::PUT, "/_matrix/federation/v1/version", None, None).refused(405, "M_UNRECOGNIZED");
+    server.get("/_matrix/federation/v1/version").refused(404, "M_UNRECOGNIZED");
 }
 
 #[test]
