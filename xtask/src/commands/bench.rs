@@ -1,10 +1,11 @@
 //! `cargo xtask bench`: measures the embedded release build with a fake Slack beside it, and counts what Cloudflare would bill.
 //!
-//! [`rooms`], [`reading`] and [`mod@media`] measure the client's requests, [`slack`] the bridge; [`figures`] makes numbers of samples,
+//! [`rooms`], [`reading`], [`large`] and [`mod@media`] measure the client's requests, [`slack`] the bridge; [`figures`] makes numbers of samples,
 //! [`bill`] a month's bill of operations, [`mod@print`] the table.
 
 mod bill;
 mod figures;
+mod large;
 mod media;
 mod print;
 mod reading;
@@ -76,6 +77,9 @@ const GROUPS: &[Group] = &[
     Group { names: &["messages"], measure: reading::messages },
     Group { names: &["sync"], measure: reading::sync },
     Group { names: &["media"], measure: media::up_and_down },
+    Group { names: &["members"], measure: large::members },
+    Group { names: &["hierarchy"], measure: large::hierarchy },
+    Group { names: &["search"], measure: large::search },
     Group { names: &["Slack to sync"], measure: slack::to_sync },
     Group { names: &["answer to Slack"], measure: slack::answer },
     Group { names: &["Slack burst"], measure: slack::burst },
