@@ -38,10 +38,11 @@ fn every_unstable_feature_is_proved_by_a_test() {
 }
 
 #[test]
-fn the_well_known_file_names_the_public_address() {
+fn the_well_known_file_names_the_public_address_and_keeps_element_from_encrypting_by_default() {
     let file = TestServer::new().get("/.well-known/matrix/client").ok();
 
-    assert_eq!(file, json!({"m.homeserver": {"base_url": "https://hub.example"}}));
+    let address = json!({"base_url": "https://hub.example"});
+    assert_eq!(file, json!({"m.homeserver": address, "io.element.e2ee": {"default": false}}));
 }
 
 #[test]
