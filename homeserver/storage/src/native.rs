@@ -40,6 +40,19 @@ pub struct Counts {
     pub alarms_set: u64,
 }
 
+impl Counts {
+    /// What was done since `before`.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            statements: self.statements - before.statements,
+            commits: self.commits - before.commits,
+            rows_changed: self.rows_changed - before.rows_changed,
+            alarms_set: self.alarms_set - before.alarms_set,
+        }
+    }
+}
+
 /// An in-memory SQLite database with the limits of a Durable Object's.
 pub struct NativeDatabase {
     connection: Connection,

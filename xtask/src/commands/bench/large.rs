@@ -20,7 +20,6 @@ use crate::{
 
 const MEMBERS: usize = 10_000;
 const ROOMS: usize = 100;
-const EVENTS: usize = 100_000;
 /// How many rooms the events are spread over, each filled over a connection of its own.
 const SEARCHED: usize = 16;
 
@@ -81,8 +80,8 @@ pub(super) fn hierarchy(stage: &mut Stage) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// `POST /search` in 100,000 messages, for a word that one of them has and for one that all have.
-pub(super) fn search(stage: &mut Stage) -> Result<Vec<Figure>> {
+/// `POST /search` in so many messages, for a word that one of them has and for one that all have.
+pub(super) fn search(stage: &mut Stage, events: usize) -> Result<Vec<Figure>> {
     let (mut writer, mut reader) = (stage.user("search-writer")?, stage.user("search-reader")?);
     let mut rooms = Vec::new();
     for _ in 0..SEARCHED {
@@ -90,10 +89,10 @@ pub(super) fn search(stage: &mut Stage) -> Result<Vec<Figure>> {
     }
     writer.send_text(rooms.first().context("no room")?, "needle", "A needle in a haystack")?;
     let started = std::time::Instant::now();
-    at_once(&writer, &rooms, "hay", EVENTS / SEARCHED)?;
-    note(format_args!("{EVENTS} messages were sent in {} s", started.elapsed().as_secs()));
+    at_once(&writer, &rooms, "hay", events / SEARCHED)?;
+    note(format_args!("{events} messages were sent in {} s", started.elapsed().as_secs()));
     let mut figures = Vec::new();
-    for (name, term) in [("search, one hit", "needle"), ("search, 100,000 hits", "many")] {
+    for (name, term) in [(format!("search, one of {events}"), "needle"), (format!("search, {events} hits"), "many")] {
         let body = search_for(term);
         // The first one may wait for the index.
         for _ in 0..30 {
@@ -109,7 +108,7 @@ pub(super) fn search(stage: &mut Stage) -> Result<Vec<Figure>> {
             Ok(())
         })?;
         let billed = reader.billed("POST", "/search", &body, &stage.server.identity.admin_token)?;
-        let figure = Figure::of_times(name, samples).with_own(bill_of(&billed)?);
+        let figure = Figure::of_times(&name, samples).with_own(bill_of(&billed)?);
         figures.push(figure.remarking(format!("{shown} shown")));
     }
     Ok(figures)
