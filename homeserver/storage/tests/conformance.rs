@@ -51,8 +51,7 @@ fn every_schema_migrates_from_each_version() {
 
 #[test]
 fn the_index_on_rusqlite_passes_the_suite() {
-    let migrations = [include_str!("../../../migrations/search/0001_texts.sql")];
-    let search = NativeDirectory::with_migrations(migrations).unwrap();
+    let search = NativeDirectory::search().unwrap();
     let outcomes = conformance::search(&search).now_or_never().expect("nothing waits natively");
     assert_all_passed(&outcomes);
 }

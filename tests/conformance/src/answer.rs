@@ -10,6 +10,7 @@ pub struct Answer {
     pub(crate) request: String,
     pub(crate) status: u16,
     pub(crate) content_type: Option<String>,
+    pub(crate) content_disposition: Option<String>,
     pub(crate) bytes: Vec<u8>,
     pub(crate) body: String,
     pub(crate) json: Option<Value>,
@@ -24,6 +25,11 @@ impl Answer {
     /// The `Content-Type` header as it was sent.
     pub fn content_type(&self) -> Option<&str> {
         self.content_type.as_deref()
+    }
+
+    /// The `Content-Disposition` header as it was sent.
+    pub fn content_disposition(&self) -> Option<&str> {
+        self.content_disposition.as_deref()
     }
 
     /// The body of an answer that must be 2xx, as it was sent.

@@ -86,15 +86,15 @@ impl Call {
             Err(error) => panic!("no answer to {request}: {error:?}"),
         };
         let status = response.status().as_u16();
-        let content_type = response.headers().get(header::CONTENT_TYPE);
-        let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (content_type, content_disposition) = (header(header::CONTENT_TYPE), header(header::CONTENT_DISPOSITION));
         let bytes = match response.bytes().await {
             Ok(bytes) => bytes.to_vec(),
             Err(error) => panic!("the answer to {request} broke off: {error:?}"),
         };
         let body = String::from_utf8_lossy(&bytes).into_owned();
         let json = serde_json::from_str(&body).ok();
-        Answer { request, status, content_type, bytes, body, json }
+        Answer { request, status, content_type, content_disposition, bytes, body, json }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Which bullets of the public suite our tests cover: the `/// Suite: …` line above a test names its bullet.
+//! Which bullets of the public suite our tests cover: the `/// Suite: …` line above a test names its bullet. One without
+//! a test has its reason in [`PENDING`].
 //!
 //! `cargo run -p hubbub-conformance --bin coverage` writes the table, `--check` compares it.
 
@@ -12,6 +13,36 @@ use std::{
 use crate::pages::Area;
 
 const MARK: &str = "/// Suite: ";
+
+const ADMIN: &str = "a vendor's admin API";
+const ENCRYPTION: &str = "end-to-end encryption";
+const FEDERATION: &str = "federation";
+
+/// How the names of bullets without a test may begin, and what it is that they need.
+const PENDING: [(&str, &str); 14] = [
+    ("TestCanRegisterAdmin", ADMIN),
+    ("TestServerNotices", ADMIN),
+    ("TestRegistration/POST /_synapse/admin", ADMIN),
+    ("TestDeviceListUpdates", ENCRYPTION),
+    ("TestE2EKeyBackup", ENCRYPTION),
+    ("TestKeyChangesLocal", ENCRYPTION),
+    ("TestKeyClaimOrdering", ENCRYPTION),
+    ("TestKeysQuery", ENCRYPTION),
+    ("TestSync/parallel/Device list tracking", ENCRYPTION),
+    ("TestToDeviceMessages", ENCRYPTION),
+    ("TestUploadKey", ENCRYPTION),
+    ("TestMessagesOverFederation", FEDERATION),
+    ("TestPushRuleRoomUpgrade/parallel/joining a remote", FEDERATION),
+    ("TestSync", FEDERATION),
+];
+
+/// The most reasons for which a peer may fail tests: more would say that our tests are wrong.
+const MOST_DIFFERENCES: usize = 5;
+
+/// Why a bullet may go without a test; `None` where it may not.
+fn reason(bullet: &str) -> Option<&'static str> {
+    PENDING.iter().find(|(start, _)| bullet.starts_with(start)).map(|(_, reason)| *reason)
+}
 
 /// A test that claims a bullet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +82,8 @@ fn claims_of(module: &str, source: &str) -> Vec<Claim> {
     claims
 }
 
-/// What is wrong with the claims: bullets that no page has, and bullets that two tests claim.
+/// What is wrong with the claims: bullets that no page has, bullets that two tests claim, and bullets without a test or
+/// a reason for that.
 pub fn faults(areas: &[Area], claims: &[Claim]) -> Vec<String> {
     let known: BTreeSet<&str> = areas.iter().flat_map(|area| &area.bullets).map(String::as_str).collect();
     let mut by_bullet: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -67,7 +99,34 @@ pub fn faults(areas: &[Area], claims: &[Claim]) -> Vec<String> {
             faults.push(format!("`{bullet}` is claimed more than once: {}", tests.join(", ")));
         }
     }
+    let claimed: BTreeSet<&str> = claims.iter().map(|claim| claim.bullet.as_str()).collect();
+    for bullet in known.difference(&claimed).filter(|bullet| reason(bullet).is_none()) {
+        faults.push(format!("`{bullet}` has neither a test nor a reason"));
+    }
     faults
+}
+
+/// The differences known of peers as Markdown, one row a reason; an error where there are too many.
+pub fn differences(known: &BTreeMap<String, BTreeMap<String, String>>) -> Result<String, String> {
+    let mut by_reason: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for (peer, tests) in known {
+        for (test, reason) in tests {
+            by_reason.entry((peer, reason)).or_default().push(test);
+        }
+    }
+    if by_reason.len() > MOST_DIFFERENCES {
+        return Err(format!("there are {} known differences; at most {MOST_DIFFERENCES} may be", by_reason.len()));
+    }
+    let mut rows = String::new();
+    for ((peer, reason), tests) in by_reason {
+        let tests: Vec<String> = tests.into_iter().map(|test| format!("`{test}`")).collect();
+        let _ = writeln!(rows, "| {peer} | {} | {reason} |", tests.join(", "));
+    }
+    Ok(format!(
+        "\n## What does not pass\n\n\
+         Against our own server: nothing. Against a peer, as `known-differences.toml` says:\n\n\
+         | server | tests | why |\n|---|---|---|\n{rows}"
+    ))
 }
 
 /// The coverage table as Markdown.
@@ -84,7 +143,7 @@ pub fn table(areas: &[Area], claims: &[Claim]) -> String {
         if covered < count {
             let _ = writeln!(pending, "\n### {name} ({page})\n");
             for bullet in area.bullets.iter().filter(|bullet| !is_covered(bullet)) {
-                let _ = writeln!(pending, "- {bullet}");
+                let _ = writeln!(pending, "- {bullet}: {}", reason(bullet).unwrap_or("nothing but a test"));
             }
         }
     }
@@ -93,7 +152,8 @@ pub fn table(areas: &[Area], claims: &[Claim]) -> String {
          Written by `cargo run -p hubbub-conformance --bin coverage`; do not edit. A bullet is one leaf test of the public\n\
          suite; it is covered when a test of ours names it in its doc comment.\n\n\
          | page | area | covered | pending |\n|---|---|---:|---:|\n{rows}| | **all** | **{covered_in_all}** | **{}** |\n\n\
-         ## Pending\n{pending}",
+         ## Pending\n\n\
+         With what each needs that the suite does not ask for.\n{pending}",
         in_all - covered_in_all,
     )
 }
@@ -124,9 +184,23 @@ mod tests {
 
         let faults = faults(&[area()], &claims);
 
-        assert_eq!(faults.len(), 2);
+        assert_eq!(faults.len(), 3);
         assert!(faults[0].contains("more than once"));
         assert!(faults[1].contains("TestZ"));
+        assert!(faults[2].contains("`TestA/two` has neither"));
+    }
+
+    #[test]
+    fn differences_are_grouped_by_their_reason_and_are_few() {
+        let tests = |reasons: usize| {
+            let test = |number: usize| (format!("things::{number}"), format!("reason {}", number % reasons));
+            BTreeMap::from([("peer".to_owned(), (0..10).map(test).collect())])
+        };
+
+        let few = differences(&tests(5)).unwrap();
+
+        assert!(few.contains("| peer | `things::0`, `things::5` | reason 0 |\n"), "{few}");
+        assert!(differences(&tests(6)).is_err());
     }
 
     #[test]
@@ -134,6 +208,6 @@ mod tests {
         let table = table(&[area()], &claims_of("things", SOURCE));
 
         assert!(table.contains("| client-1.md | Things | 1 | 1 |"));
-        assert!(table.ends_with("### Things (client-1.md)\n\n- TestA/two\n"));
+        assert!(table.ends_with("### Things (client-1.md)\n\n- TestA/two: nothing but a test\n"));
     }
 }

@@ -14,6 +14,7 @@ use crate::{Call, User, call::client_path};
 /// | `HUBBUB_CONFORMANCE_URL` | base URL, such as `http://127.0.0.1:8787`; needed |
 /// | `HUBBUB_CONFORMANCE_SERVER_NAME` | its server name; else taken from the first user id |
 /// | `HUBBUB_CONFORMANCE_REGISTRATION_TOKEN` | accounts are made with `m.login.registration_token` instead of `m.login.dummy` |
+/// | `HUBBUB_CONFORMANCE_AS_TOKEN` | the `as_token` of a registered application service; without it what needs one is skipped |
 #[derive(Debug, Clone)]
 pub struct Homeserver {
     http: reqwest::Client,
@@ -90,6 +91,17 @@ impl Homeserver {
         let body = json!({"auth": self.registration_auth(), "username": username, "password": password});
         let account = self.post(["register"]).json(body).await.ok();
         User::from_answer(self, &account, &password)
+    }
+
+    /// The own user of the application service that the environment names; `None`, said aloud, where it names none.
+    pub async fn appservice(&self) -> Option<User> {
+        let Some(token) = variable("HUBBUB_CONFORMANCE_AS_TOKEN") else {
+            println!("skipped: HUBBUB_CONFORMANCE_AS_TOKEN names no application service");
+            return None;
+        };
+        let me = self.get(["account", "whoami"]).token(&token).await.ok();
+        let me = json!({"user_id": me["user_id"], "device_id": "none", "access_token": token});
+        Some(User::from_answer(self, &me, ""))
     }
 
     /// Logs in with a password; `extra` is merged into the request (`device_id`, say). `user` is a user id or localpart.

@@ -24,11 +24,14 @@ impl Run {
     }
 }
 
+/// The differences known of all peers: peer → test name → reason.
+pub fn all_known_differences(file: &str) -> Result<BTreeMap<String, BTreeMap<String, String>>, String> {
+    toml::from_str(file).map_err(|error| format!("known-differences.toml: {error}"))
+}
+
 /// The differences known of one peer: test name → reason. An unknown peer has none.
 pub fn known_differences(file: &str, peer: &str) -> Result<BTreeMap<String, String>, String> {
-    let mut peers: BTreeMap<String, BTreeMap<String, String>> =
-        toml::from_str(file).map_err(|error| format!("known-differences.toml: {error}"))?;
-    Ok(peers.remove(peer).unwrap_or_default())
+    Ok(all_known_differences(file)?.remove(peer).unwrap_or_default())
 }
 
 /// A run compared with what is known of the server.

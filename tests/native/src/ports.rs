@@ -136,13 +136,21 @@ impl Failpoints for Yielding {
 }
 
 /// D1, with every trip a chance for others to run.
-pub struct YieldingDirectory(pub NativeDirectory);
+pub struct YieldingDirectory {
+    /// The database.
+    pub directory: NativeDirectory,
+    /// Lets every trip hang, for good.
+    pub hangs: Cell<bool>,
+}
 
 impl Directory for YieldingDirectory {
     fn batch(&self, statements: Vec<Statement>) -> LocalBoxFuture<'_, Result<Vec<Vec<Row>>, DatabaseError>> {
         Box::pin(async move {
             yield_now().await;
-            self.0.batch(statements).await
+            if self.hangs.get() {
+                std::future::pending::<()>().await;
+            }
+            self.directory.batch(statements).await
         })
     }
 }

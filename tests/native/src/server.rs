@@ -40,20 +40,6 @@ pub const REGISTRATION_TOKEN: &str = "swordfish";
 /// The largest upload that test servers take.
 pub const MAX_UPLOAD_BYTES: u64 = 2_000_000;
 
-/// The migrations of D1, in order.
-pub const MIGRATIONS: [&str; 7] = [
-    include_str!("../../../migrations/0001_server.sql"),
-    include_str!("../../../migrations/0002_inboxes.sql"),
-    include_str!("../../../migrations/0003_media.sql"),
-    include_str!("../../../migrations/0004_deactivations.sql"),
-    include_str!("../../../migrations/0005_people.sql"),
-    include_str!("../../../migrations/0006_places.sql"),
-    include_str!("../../../migrations/0007_user_directory.sql"),
-];
-
-/// The migrations of the second D1, in order.
-pub const SEARCH_MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/search/0001_texts.sql")];
-
 /// What differs between test servers.
 pub struct Options {
     /// Decides every random choice, the order of concurrent steps included.
@@ -133,13 +119,11 @@ impl TestServer {
         host.register(Class::Room, factory::<RoomObject>());
         host.register(Class::User, factory::<UserSyncObject>());
         host.register(Class::Appservice, factory::<hubbub_appservice::object::AppserviceObject>());
-        let directory = options
-            .directory
-            .take()
-            .unwrap_or_else(|| NativeDirectory::with_migrations(MIGRATIONS).expect("the migrations apply"));
-        let directory = Rc::new(YieldingDirectory(directory));
-        let search = NativeDirectory::with_migrations(SEARCH_MIGRATIONS).expect("the migrations apply");
-        let search = Rc::new(YieldingDirectory(search));
+        let directory =
+            options.directory.take().unwrap_or_else(|| NativeDirectory::server().expect("the migrations apply"));
+        let directory = Rc::new(YieldingDirectory { directory, hangs: Cell::default() });
+        let search = NativeDirectory::search().expect("the migrations apply");
+        let search = Rc::new(YieldingDirectory { directory: search, hangs: Cell::default() });
         let http = Rc::new(FakeHttp::default());
         let blobs = Rc::new(YieldingBlobs::default());
         let homeserver = Rc::new(InProcess::default());
@@ -218,12 +202,17 @@ impl TestServer {
 
     /// D1.
     pub fn directory(&self) -> &NativeDirectory {
-        &self.0.directory.0
+        &self.0.directory.directory
+    }
+
+    /// Lets every trip to D1 hang from now on, for good; or none.
+    pub fn set_directory_hanging(&self, hangs: bool) {
+        self.0.directory.hangs.set(hangs);
     }
 
     /// The second D1, with the full-text index.
     pub fn search_index(&self) -> &NativeDirectory {
-        &self.0.search.0
+        &self.0.search.directory
     }
 
     /// R2.

@@ -245,17 +245,23 @@ fn what_was_said_while_one_was_away_is_not_bundled() {
 }
 
 #[test]
-fn a_sync_leaves_ignored_users_out_of_threads() {
+fn ignored_users_are_left_out_of_threads_and_references() {
     let (_, alice, bob, room) = two_in_a_room();
     let root = alice.send_text(&room, "root");
     let reply = say(&alice, &room, &related(&root, "m.thread", "first"));
     say(&bob, &room, &related(&root, "m.thread", "by bob"));
+    say(&bob, &room, &related(&root, "m.reference", "by bob"));
+    let text = alice.send_text(&room, "text");
+    say(&bob, &room, &related(&text, "m.thread", "by bob"));
     let ignored = json!({"ignored_users": {bob.user_id.as_str(): {}}});
     alice.put(["user", &alice.user_id, "account_data", "m.ignored_user_list"], &ignored).ok();
 
-    let shown = alice.sync(None).timeline(&room).into_iter().find(|event| event["event_id"] == root.as_str()).unwrap();
-    let thread = &shown["unsigned"]["m.relations"]["m.thread"];
+    let relations = bundle(&alice, &room, &root);
+    let thread = &relations["m.thread"];
     assert_eq!((&thread["count"], &thread["latest_event"]["event_id"]), (&json!(1), &json!(reply)));
+    assert!(relations.get("m.reference").is_none(), "{relations}");
+    assert_eq!(bundle(&alice, &room, &text), Json::Null);
+    assert_eq!(bundle(&bob, &room, &root)["m.thread"]["count"], 2);
 }
 
 #[test]

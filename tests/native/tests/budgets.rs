@@ -1,8 +1,8 @@
-//! What requests cost in calls to objects: the budgets of the hot ones.
+//! What requests cost in calls to objects, statements and rows: the budgets of the hot ones.
 
 use hubbub_core::contract::{Address, Class};
-use hubbub_native::TestServer;
-use serde_json::json;
+use hubbub_native::{Client, TestServer};
+use serde_json::{Value as Json, json};
 
 fn classes(calls: &[Address]) -> Vec<Class> {
     calls.iter().map(|call| call.class).collect()
@@ -111,4 +111,162 @@ fn a_send_costs_the_same_in_a_small_and_a_large_room() {
     }
 
     assert_eq!(statements(), few);
+}
+
+/// Rows that an object has written so far, one for each alarm, as they are billed but for indexes.
+fn rows_of(server: &TestServer, address: &Address) -> u64 {
+    let counts = server.host().database(address).expect("the object has data").counts();
+    counts.rows_changed + counts.alarms_set
+}
+
+fn user(client: &Client) -> Address {
+    Address::new(Class::User, client.user_id.clone())
+}
+
+fn set_presence(client: &Client, presence: &str) {
+    client.put(["presence", &client.user_id, "status"], &json!({"presence": presence})).ok();
+}
+
+#[test]
+fn a_change_of_presence_is_one_row_at_its_user_and_two_at_each_room_mate() {
+    let server = TestServer::new();
+    let (alice, bob) = (server.account("alice"), server.account("bob"));
+    let room = alice.public_room();
+    bob.join(&room);
+    set_presence(&bob, "online");
+    set_presence(&alice, "online");
+    server.advance(1_000);
+    let objects = [user(&alice), user(&bob), Address::new(Class::Room, room)];
+    let before = objects.each_ref().map(|object| rows_of(&server, object));
+
+    set_presence(&alice, "unavailable");
+
+    let after = objects.each_ref().map(|object| rows_of(&server, object));
+    assert_eq!(std::array::from_fn::<_, 3, _>(|at| after[at] - before[at]), [1, 2, 0]);
+}
+
+#[test]
+fn a_push_is_two_rows_more_than_a_message_alone() {
+    let server = TestServer::new();
+    server.http().answer_by(|_| Ok(http::Response::new(br#"{"rejected": []}"#.to_vec())));
+    let (alice, bob) = (server.account("alice"), server.account("bob"));
+    let room = alice.public_room();
+    bob.join(&room);
+    let cost = || {
+        // Alarms that rang before are set again by the first message.
+        bob.send_text(&room, "hello");
+        server.advance(60_000);
+        let before = rows_of(&server, &user(&alice));
+        bob.send_text(&room, "hello");
+        server.advance(60_000);
+        rows_of(&server, &user(&alice)) - before
+    };
+    let alone = cost();
+
+    let pusher = json!({
+        "kind": "http", "app_id": "im.app", "pushkey": "key", "app_display_name": "App",
+        "device_display_name": "Phone", "lang": "en", "data": {"url": "https://push.example/_matrix/push/v1/notify"},
+    });
+    alice.post(["pushers", "set"], &pusher).ok();
+
+    assert_eq!(cost() - alone, 2);
+}
+
+/// Statements of an object while `work` runs.
+fn statements(server: &TestServer, address: &Address, work: impl FnOnce()) -> u64 {
+    let counted = || server.host().database(address).expect("the object has data").counts().statements;
+    let before = counted();
+    work();
+    counted() - before
+}
+
+#[test]
+fn members_take_as_many_statements_in_a_small_room_as_in_a_large_one() {
+    let server = TestServer::new();
+    let alice = server.account("alice");
+    let room = alice.public_room();
+    let address = Address::new(Class::Room, room.clone());
+    let ban = |numbers: std::ops::Range<u32>| {
+        for number in numbers {
+            let body = json!({"user_id": format!("@member{number}:elsewhere.example")});
+            alice.post(["rooms", &room, "ban"], &body).ok();
+        }
+    };
+    let members = |expected: usize| {
+        let read = || {
+            let members = alice.get(["rooms", &room, "members"]).ok();
+            assert_eq!(members["chunk"].as_array().map(Vec::len), Some(expected));
+        };
+        statements(&server, &address, read)
+    };
+    ban(0..4);
+    let few = members(5);
+    ban(4..150);
+
+    assert_eq!(members(151), few);
+    server.take_calls();
+    members(151);
+    assert_eq!(classes(&server.take_calls()), [Class::User, Class::Room]);
+}
+
+#[test]
+fn a_page_of_a_hierarchy_asks_each_room_that_it_shows_once_however_large_the_space_is() {
+    let server = TestServer::new();
+    let alice = server.account("alice");
+    let space = alice.create_room(&json!({"preset": "public_chat", "creation_content": {"type": "m.space"}}));
+    let add = |rooms: usize| {
+        for _ in 0..rooms {
+            let room = alice.public_room();
+            alice.set_state(&space, "m.space.child", &room, &json!({"via": ["hub.example"]})).ok();
+        }
+    };
+    let page = |limit: &str| {
+        server.take_calls();
+        let shown = alice.query_v1(["rooms", &space, "hierarchy"], &[("limit", limit)]).ok();
+        let rooms = server.take_calls().iter().filter(|call| call.class == Class::Room).count();
+        (shown["rooms"].as_array().map_or(0, Vec::len), rooms)
+    };
+    add(12);
+    let few = page("5");
+    add(30);
+
+    assert_eq!(few, (5, few.1));
+    assert!(few.1 <= 10, "{} rooms were asked for a page of 5", few.1);
+    assert_eq!(page("5"), few);
+    let (shown, asked) = page("43");
+    assert_eq!(shown, 43);
+    assert!(asked <= 2 * 43, "{asked} rooms were asked for a page of 43");
+}
+
+#[test]
+fn a_search_costs_what_its_page_shows_however_much_there_is() {
+    let server = TestServer::new();
+    let alice = server.account("alice");
+    let room = alice.public_room();
+    let address = Address::new(Class::Room, room.clone());
+    let say = |count: usize| {
+        for number in 0..count {
+            alice.send_text(&room, &format!("hay {number}"));
+        }
+        server.advance(60_000);
+    };
+    let search = |term: &str| {
+        let events: Json = json!({"search_term": term, "order_by": "recent", "filter": {"limit": 5}});
+        let body = json!({"search_categories": {"room_events": events}});
+        let index = server.search_index().counts().statements;
+        let in_room = statements(&server, &address, || {
+            let found = alice.post(["search"], &body).ok();
+            assert!(found["search_categories"]["room_events"]["results"][0].is_object(), "{found}");
+        });
+        (in_room, server.search_index().counts().statements - index)
+    };
+    alice.send_text(&room, "needle");
+    say(300);
+    let few = search("needle");
+    say(600);
+
+    assert_eq!(search("needle"), few);
+    // Of many hits the newest 500 are looked at for a page of the newest.
+    let (in_room, index) = search("hay");
+    assert!(in_room <= 700 && index <= 8, "{in_room} statements in the room, {index} in the index");
 }

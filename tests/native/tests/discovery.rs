@@ -4,21 +4,45 @@ use http::{Method, Request};
 use hubbub_native::{TestServer, client::request};
 use serde_json::json;
 
+/// Each unstable feature with the test that proves it, as `file::function` of these tests.
+const PROOFS: [(&str, &str); 4] = [
+    ("org.matrix.msc4222", "people::state_after_is_the_state_at_the_end_of_the_timeline"),
+    ("uk.half-shot.msc2666.query_mutual_rooms", "people::mutual_rooms_are_those_that_both_are_joined_to"),
+    ("uk.tcpip.msc4133", "people::a_profile_field_is_set_read_by_everybody_and_removed"),
+    ("uk.tcpip.msc4133.stable", "people::a_profile_field_is_set_read_by_everybody_and_removed"),
+];
+
 #[test]
-fn versions_are_v1_1_to_v1_11_and_the_unstable_features_are_there() {
+fn versions_are_v1_1_to_v1_11() {
     let versions = TestServer::new().get("/_matrix/client/versions").ok();
 
     let expected: Vec<String> = (1..=11).map(|minor| format!("v1.{minor}")).collect();
     assert_eq!(versions["versions"], json!(expected));
-    let features = versions["unstable_features"].as_object().unwrap();
-    assert!(features.values().all(|there| *there == true) && features.contains_key("org.matrix.msc4222"));
 }
 
 #[test]
-fn the_well_known_file_names_the_public_address() {
+fn every_unstable_feature_is_proved_by_a_test() {
+    let versions = TestServer::new().get("/_matrix/client/versions").ok();
+
+    let features = versions["unstable_features"].as_object().expect("unstable features");
+    assert!(features.values().all(|there| *there == true), "{features:?}");
+    let told: Vec<&str> = features.keys().map(String::as_str).collect();
+    assert_eq!(told, PROOFS.map(|(feature, _)| feature), "each has its row in PROOFS, in order");
+    for (feature, proof) in PROOFS {
+        let (file, function) = proof.split_once("::").expect("file::function");
+        let path = format!("{}/tests/{file}.rs", env!("CARGO_MANIFEST_DIR"));
+        let source = std::fs::read_to_string(&path).expect("the file is there");
+        let is_test = source.contains(&format!("#[test]\nfn {function}() {{"));
+        assert!(is_test, "{feature}: {path} has no test {function}");
+    }
+}
+
+#[test]
+fn the_well_known_file_names_the_public_address_and_keeps_element_from_encrypting_by_default() {
     let file = TestServer::new().get("/.well-known/matrix/client").ok();
 
-    assert_eq!(file, json!({"m.homeserver": {"base_url": "https://hub.example"}}));
+    let address = json!({"base_url": "https://hub.example"});
+    assert_eq!(file, json!({"m.homeserver": address, "io.element.e2ee": {"default": false}}));
 }
 
 #[test]
@@ -74,6 +98,8 @@ fn an_unknown_path_is_unrecognized_and_a_wrong_method_is_not_allowed() {
     server.get("/_matrix/client/v9/login").refused(404, "M_UNRECOGNIZED");
     server.get("/").refused(404, "M_UNRECOGNIZED");
     server.send(Method::PUT, "/_matrix/client/v3/login", None, None).refused(405, "M_UNRECOGNIZED");
+    server.send(Method::PUT, "/_matrix/federation/v1/version", None, None).refused(405, "M_UNRECOGNIZED");
+    server.get("/_matrix/federation/v1/version").refused(404, "M_UNRECOGNIZED");
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use std::{fs, path::PathBuf};
 
 use hubbub_core::contract::{Address, Class};
-use hubbub_native::{Options, TestServer, server::MIGRATIONS};
+use hubbub_native::{Options, TestServer};
 use hubbub_storage::native::{NativeDatabase, NativeDirectory};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -45,7 +45,7 @@ fn lived_in() -> Kept {
     server.advance(60_000);
     let objects = server.host().written();
     Kept {
-        migrations: MIGRATIONS.len(),
+        migrations: NativeDirectory::migrations().unwrap().len(),
         directory: server.directory().database().dump().unwrap(),
         objects: objects
             .into_iter()
@@ -60,7 +60,7 @@ fn lived_in() -> Kept {
 }
 
 fn open(kept: &Kept) -> TestServer {
-    let later = MIGRATIONS.iter().copied().skip(kept.migrations);
+    let later = NativeDirectory::migrations().unwrap().iter().skip(kept.migrations).map(String::as_str);
     let directory = NativeDirectory::from_dump(&kept.directory, later).unwrap();
     let server = TestServer::with(Options { directory: Some(directory), seed: 7, ..Options::default() });
     for object in &kept.objects {

@@ -56,6 +56,38 @@ fn a_listed_room_shows_all_that_it_is() {
 }
 
 #[test]
+fn a_listed_room_shows_a_change_at_once_and_one_that_is_not_listed_costs_nothing() {
+    let (server, alice, bob) = two();
+    let listed = listed_room(&alice, "Lobby");
+    let other = alice.create_room(&json!({"preset": "public_chat", "name": "Attic"}));
+    server.set_settling(false);
+    let alias = json!({"room_id": listed});
+    alice.put(["directory", "room", "#hall:hub.example"], &alias).ok();
+    let changes = [
+        ("m.room.name", json!({"name": "Hall"})),
+        ("m.room.topic", json!({"topic": "Echoes"})),
+        ("m.room.canonical_alias", json!({"alias": "#hall:hub.example"})),
+        ("m.room.join_rules", json!({"join_rule": "knock"})),
+    ];
+    for (event_type, content) in &changes {
+        alice.set_state(&listed, event_type, "", content).ok();
+    }
+
+    let shown = &bob.get(["publicRooms"]).ok()["chunk"][0];
+    assert_eq!((&shown["name"], &shown["topic"]), (&json!("Hall"), &json!("Echoes")));
+    assert_eq!((&shown["canonical_alias"], &shown["join_rule"]), (&json!("#hall:hub.example"), &json!("knock")));
+
+    alice.set_state(&other, "m.room.topic", "", &json!({"topic": "warm"})).ok();
+    let before = server.directory().counts();
+    for (event_type, content) in &changes {
+        if *event_type != "m.room.canonical_alias" {
+            alice.set_state(&other, event_type, "", content).ok();
+        }
+    }
+    assert_eq!(server.directory().counts(), before);
+}
+
+#[test]
 fn a_stranger_reads_the_directory_without_a_token_but_does_not_search_it() {
     let (server, alice, _) = two();
     let room = listed_room(&alice, "Lobby");

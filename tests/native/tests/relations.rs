@@ -8,9 +8,12 @@ use hubbub_core::contract::{
 };
 use hubbub_native::{Client, Reply, TestServer};
 use hubbub_storage::{
-    database::{Database as _, Row},
+    database::{Database as _, DatabaseError, Row, transaction},
     native::NativeDatabase,
-    room::SCHEMA,
+    room::{
+        SCHEMA,
+        relations::{Children, children},
+    },
     schema,
 };
 use serde_json::{Value as Json, json};
@@ -161,6 +164,89 @@ fn children_of_children_come_along_when_asked_for() {
     let next = first["next_batch"].as_str().unwrap();
     let rest = relations(&alice, &room, &[&root], &[("recurse", "true"), ("dir", "f"), ("from", next)]).ok();
     assert_eq!(ids(&rest), [about]);
+}
+
+#[test]
+fn a_page_of_children_of_children_takes_as_many_statements_however_many_there_are() {
+    let (server, alice, bob, room) = two_in_a_room();
+    let root = alice.send_text(&room, "root");
+    let mut said = Vec::new();
+    let mut say_some = |many: usize| {
+        for _ in 0..many {
+            let reply = say(&alice, &room, &related(&root, "m.thread", &said.len().to_string()));
+            said.push(reply.clone());
+            said.push(react(&bob, &room, &reply, "+1"));
+        }
+        said.clone()
+    };
+    let address = Address::new(hubbub_core::contract::Class::Room, room.clone());
+    let page = |query: &[(&str, &str)]| {
+        let before = server.host().database(&address).unwrap().counts().statements;
+        let query: Vec<_> = [("recurse", "true"), ("limit", "10")].into_iter().chain(query.iter().copied()).collect();
+        let page = relations(&alice, &room, &[&root], &query).ok();
+        (page, server.host().database(&address).unwrap().counts().statements - before)
+    };
+    say_some(20);
+    let (few, forwards) = (page(&[]).1, page(&[("dir", "f")]).1);
+    let all = say_some(180);
+
+    let (newest, statements) = page(&[]);
+    assert_eq!(statements, few);
+    assert_eq!(page(&[("dir", "f")]).1, forwards);
+    // And it goes on to the end, both ways.
+    for direction in ["b", "f"] {
+        let (mut shown, mut from) = (Vec::new(), None::<String>);
+        loop {
+            let mut query = vec![("dir", direction)];
+            query.extend(from.as_deref().map(|from| ("from", from)));
+            let (page, statements) = page(&query);
+            assert!(statements <= few + 1, "{statements} statements");
+            shown.extend(ids(&page));
+            match page["next_batch"].as_str() {
+                Some(next) => from = Some(next.to_owned()),
+                None => break,
+            }
+        }
+        if direction == "b" {
+            assert_eq!(shown[..10], ids(&newest));
+            shown.reverse();
+        }
+        assert_eq!(shown, all, "{direction}");
+    }
+}
+
+#[test]
+fn children_of_children_are_chosen_from_the_ten_thousand_nearest() {
+    let database = NativeDatabase::in_memory().unwrap();
+    schema::migrate(&database, SCHEMA).unwrap();
+    let numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10100)";
+    let events = format!(
+        "INSERT INTO events (order_key, event_id, type, sender, pdu, branch, state_before, rejected, visibility)
+         {numbers} SELECT i, '$' || i, 'm.room.message', '@a:b', '{{}}', 0, 0, 0, 'shared' FROM n"
+    );
+    let rows = format!(
+        "INSERT INTO relations (parent, rel_type, order_key, event_type, sender, ts, valid)
+         {numbers} SELECT '$0', 'm.thread', i, 'm.room.message', '@a:b', i, 1 FROM n"
+    );
+    let (events, rows): (&'static str, &'static str) = (events.leak(), rows.leak());
+    transaction(&database, |transaction| -> Result<(), DatabaseError> {
+        transaction.execute(events, &[])?;
+        transaction.execute(rows, &[])?;
+        Ok(())
+    })
+    .unwrap();
+    let wanted = Children { parent: "$0", rel_type: None, event_type: None, depth: 3 };
+    let found = |bounds, backwards| -> Vec<i64> {
+        let rows = children(database.as_query(), wanted, bounds, backwards, 2).unwrap();
+        rows.iter().map(|row| row.order_key).collect()
+    };
+
+    assert_eq!(found((0, 20_000), true), [10_100, 10_099]);
+    assert_eq!(found((0, 60), true), [59, 58], "a page below a bound looks below it");
+    assert_eq!(found((0, 20_000), false), [1, 2]);
+    assert_eq!(found((10_090, 20_000), false), [10_090, 10_091]);
+    let oldest = children(database.as_query(), wanted, (0, 20_000), true, 20_000).unwrap();
+    assert_eq!((oldest.len(), oldest.last().map(|row| row.order_key)), (10_000, Some(101)));
 }
 
 #[test]

@@ -604,6 +604,22 @@ fn an_index_out_of_reach_stops_no_message_and_a_search_says_what_it_lacks() {
 }
 
 #[test]
+fn a_search_waits_two_seconds_for_a_batch_that_hangs_and_says_what_it_lacks() {
+    let (server, alice, room) = alone();
+    alice.send_text(&room, "needle one");
+    assert_eq!(bodies(&alice, "needle"), ["needle one"]);
+    alice.send_text(&room, "needle two");
+    let before = server.now();
+
+    server.set_directory_hanging(true);
+    let found = found(search(&alice, "needle", json!({})));
+
+    assert_eq!(server.now() - before, 2_000);
+    assert_eq!(found["com.hubbub.incomplete"], true);
+    assert_eq!(bodies_of(&found), ["needle one"]);
+}
+
+#[test]
 fn a_room_that_dies_while_it_indexes_loses_and_doubles_nothing() {
     for seed in 0..4 {
         let server = TestServer::with(hubbub_native::Options { seed, ..Default::default() });

@@ -1,10 +1,11 @@
 //! `cargo xtask bench`: measures the embedded release build with a fake Slack beside it, and counts what Cloudflare would bill.
 //!
-//! [`rooms`], [`reading`] and [`mod@media`] measure the client's requests, [`slack`] the bridge; [`figures`] makes numbers of samples,
+//! [`rooms`], [`reading`], [`large`] and [`mod@media`] measure the client's requests, [`slack`] the bridge; [`figures`] makes numbers of samples,
 //! [`bill`] a month's bill of operations, [`mod@print`] the table.
 
 mod bill;
 mod figures;
+mod large;
 mod media;
 mod print;
 mod reading;
@@ -18,6 +19,7 @@ use clap::Args;
 use serde::Serialize;
 
 use self::{
+    Measure::{Among, Plain},
     bill::Month,
     figures::{Figure, milliseconds},
 };
@@ -36,6 +38,9 @@ pub struct Bench {
     /// Only measurements whose name contains this; may be repeated
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
+    /// Search among so many events; sending them takes minutes
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000)]
+    events: usize,
     /// Measure a Worker that is built already
     #[arg(long, value_name = "DIR", hide = true)]
     worker: Option<PathBuf>,
@@ -65,21 +70,32 @@ struct Machine {
 /// One group of measurements.
 struct Group {
     names: &'static [&'static str],
-    measure: fn(&mut Stage) -> Result<Vec<Figure>>,
+    measure: Measure,
+}
+
+/// How a group is measured.
+enum Measure {
+    /// As it is.
+    Plain(fn(&mut Stage) -> Result<Vec<Figure>>),
+    /// Among so many events.
+    Among(fn(&mut Stage, usize) -> Result<Vec<Figure>>),
 }
 
 const GROUPS: &[Group] = &[
-    Group { names: &["send"], measure: rooms::send },
-    Group { names: &["send 16-way"], measure: rooms::send_16_way },
-    Group { names: &["wake"], measure: rooms::wake },
-    Group { names: &["createRoom"], measure: rooms::create_room },
-    Group { names: &["messages"], measure: reading::messages },
-    Group { names: &["sync"], measure: reading::sync },
-    Group { names: &["media"], measure: media::up_and_down },
-    Group { names: &["Slack to sync"], measure: slack::to_sync },
-    Group { names: &["answer to Slack"], measure: slack::answer },
-    Group { names: &["Slack burst"], measure: slack::burst },
-    Group { names: &["cron"], measure: slack::cron },
+    Group { names: &["send"], measure: Plain(rooms::send) },
+    Group { names: &["send 16-way"], measure: Plain(rooms::send_16_way) },
+    Group { names: &["wake"], measure: Plain(rooms::wake) },
+    Group { names: &["createRoom"], measure: Plain(rooms::create_room) },
+    Group { names: &["messages"], measure: Plain(reading::messages) },
+    Group { names: &["sync"], measure: Plain(reading::sync) },
+    Group { names: &["media"], measure: Plain(media::up_and_down) },
+    Group { names: &["members"], measure: Plain(large::members) },
+    Group { names: &["hierarchy"], measure: Plain(large::hierarchy) },
+    Group { names: &["search"], measure: Among(large::search) },
+    Group { names: &["Slack to sync"], measure: Plain(slack::to_sync) },
+    Group { names: &["answer to Slack"], measure: Plain(slack::answer) },
+    Group { names: &["Slack burst"], measure: Plain(slack::burst) },
+    Group { names: &["cron"], measure: Plain(slack::cron) },
 ];
 
 impl Bench {
@@ -96,7 +112,10 @@ impl Bench {
         let mut figures = Vec::new();
         for group in groups {
             let started = Instant::now();
-            figures.extend((group.measure)(&mut stage)?);
+            figures.extend(match group.measure {
+                Plain(measure) => measure(&mut stage)?,
+                Among(measure) => measure(&mut stage, self.events)?,
+            });
             note(format_args!("{} measured ({})", group.names.join(", "), seconds(started.elapsed())));
         }
         let machine = Machine {

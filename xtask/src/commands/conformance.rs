@@ -20,6 +20,9 @@ use crate::{
     workspace::{root, shared, synapse_python},
 };
 
+/// The token of the application service that the suite's tests act as, on servers that live as long as the run.
+const AS_TOKEN: &str = "as_token_of_the_conformance_suite";
+
 /// Run the black-box conformance suite against our server, or with --peer against a Synapse
 #[derive(Args)]
 pub struct Conformance {
@@ -43,14 +46,14 @@ impl Conformance {
     /// Starts the server under test and runs the suite.
     pub fn run(self) -> Result<ExitCode> {
         let passed = match (&self.url, &self.server_name) {
-            (Some(url), Some(name)) => suite(url, name, &self.arguments)?,
+            (Some(url), Some(name)) => suite(url, name, None, &self.arguments)?,
             _ if self.peer => against_synapse(&self.arguments)?,
             _ => {
                 let tools = Tools::install()?;
                 let worker = worker::build(&tools, self.profile.profile())?;
                 let data = Arc::new(DataFolder::temporary()?);
                 let server = Embedded::start(&tools, &worker, data, &Options::for_tests(), |text| note(text))?;
-                suite(&server.url, &server.identity.server_name, &self.arguments)?
+                against_ours(&server, &self.arguments)?
             }
         };
         Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -74,12 +77,30 @@ pub fn against_synapse(arguments: &[String]) -> Result<bool> {
     let synapse = Synapse::start(&python, &shared().context("$HUBBUB_SHARED is missing")?)?;
     let mut all = vec!["--peer".to_owned(), "synapse".to_owned()];
     all.extend_from_slice(arguments);
-    suite(&synapse.url, &synapse.server_name, &all)
+    suite(&synapse.url, &synapse.server_name, Some(AS_TOKEN), &all)
 }
 
-/// Runs the suite against a server; true if it passed.
-pub fn suite(url: &str, server_name: &str, arguments: &[String]) -> Result<bool> {
-    let status = Command::new("cargo")
+/// Runs the suite against a fresh server of ours; true if it passed.
+pub fn against_ours(server: &Embedded, arguments: &[String]) -> Result<bool> {
+    server.admin().request("POST", "appservices", "application/yaml", registration())?;
+    suite(&server.url, &server.identity.server_name, Some(AS_TOKEN), arguments)
+}
+
+/// The registration file of the application service that the suite's tests act as; its transactions go nowhere.
+fn registration() -> String {
+    format!(
+        "id: conformance\nurl: null\nas_token: {AS_TOKEN}\nhs_token: hs_token_of_the_conformance_suite\n\
+         sender_localpart: conformance\nrate_limited: false\nnamespaces: {{users: [], aliases: [], rooms: []}}\n"
+    )
+}
+
+/// Runs the suite against a server; true if it passed. `as_token` is the application service's, where one is registered.
+fn suite(url: &str, server_name: &str, as_token: Option<&str>, arguments: &[String]) -> Result<bool> {
+    let mut command = Command::new("cargo");
+    if let Some(token) = as_token {
+        command.env("HUBBUB_CONFORMANCE_AS_TOKEN", token);
+    }
+    let status = command
         .args(["run", "--quiet", "--package", "hubbub-conformance", "--bin", "conformance", "--"])
         .args(["--url", url, "--server-name", server_name])
         .args(arguments)

@@ -13,7 +13,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 
 use self::parts::{browser, cargo_test, emulate, integration, node_tests};
-use super::conformance::{against_synapse, suite, synapse_is_missing};
+use super::conformance::{against_ours, against_synapse, synapse_is_missing};
 use crate::{
     data_folder::DataFolder,
     embedded::{Embedded, Options},
@@ -105,10 +105,7 @@ impl Test {
         summary.part("integration", || integration(&tools, &worker, &support, &self.arguments));
         summary.part("Node", || node_tests(&start()?, &tools, &support));
         summary.part("emulate", || emulate(&tools, &worker, &support));
-        summary.part("conformance", || {
-            let server = start()?;
-            suite(&server.url, &server.identity.server_name, &[])
-        });
+        summary.part("conformance", || against_ours(&start()?, &[]));
         Ok(())
     }
 }

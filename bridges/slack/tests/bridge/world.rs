@@ -183,16 +183,11 @@ async fn yield_once() {
 impl World {
     pub fn new() -> Rc<Self> {
         crate::log::start();
-        let migrations = [
-            include_str!("../../../../migrations/0001_server.sql"),
-            include_str!("../../../../migrations/0004_deactivations.sql"),
-            include_str!("../../../../migrations/0006_places.sql"),
-        ];
         let world = Rc::new(Self {
             now: Cell::new(START),
             slack: FakeSlack::new(),
             homeserver: FakeHomeserver::default(),
-            directory: NativeDirectory::with_migrations(migrations).unwrap(),
+            directory: NativeDirectory::server().unwrap(),
             routes: RefCell::default(),
             passed: RefCell::default(),
             context: RefCell::default(),

@@ -15,6 +15,9 @@ pub struct Actor {
     pub user_id: OwnedUserId,
     /// The scope of transaction ids: the device id, or `appservice:<id>`.
     pub device: String,
+    /// Whose messages are left out of what the user reads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<OwnedUserId>,
 }
 
 /// A user's profile as it goes into a member event.

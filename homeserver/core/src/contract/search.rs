@@ -89,8 +89,6 @@ pub struct ShowHits {
     pub order_keys: Vec<i64>,
     /// What surrounds them, if that is asked for.
     pub context: Option<HitContext>,
-    /// Whose events are left out of what surrounds them.
-    pub ignored: Vec<OwnedUserId>,
     /// Whether the room's state is wanted.
     pub state: bool,
 }

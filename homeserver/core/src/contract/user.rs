@@ -252,6 +252,9 @@ pub struct Authenticated {
     pub owner: bool,
     /// The profile, so that a join needs no further call.
     pub profile: Profile,
+    /// Whom the user ignores, for requests that only read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<OwnedUserId>,
 }
 
 /// A `/sync` request.

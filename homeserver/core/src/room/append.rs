@@ -66,6 +66,8 @@ impl RoomObject {
         self.context.failpoints.pass("room.after_append").await;
         if send.read_your_writes {
             self.settle(&send.actor.user_id, sent.position).await?;
+        } else if send.state_key.is_some() {
+            self.show_in_directory(&send.event_type, sent.position).await?;
         }
         Ok(sent)
     }

@@ -23,6 +23,16 @@ use crate::{
 
 /// The most events of one batch: D1 runs it as one transaction.
 const BATCH: u32 = 100;
+/// The state of which the public directory shows something.
+const SHOWN_IN_DIRECTORY: [&str; 7] = [
+    "m.room.avatar",
+    "m.room.canonical_alias",
+    "m.room.guest_access",
+    "m.room.history_visibility",
+    "m.room.join_rules",
+    "m.room.name",
+    "m.room.topic",
+];
 
 impl RoomObject {
     /// Writes to D1 until it has everything. The caller holds the follower's lock.
@@ -55,6 +65,18 @@ impl RoomObject {
             }
             self.advance(ARCHIVE, ARCHIVE_ID, Cursor { epoch: opened.row.epoch, position: through });
         }
+    }
+
+    /// Waits until the public directory shows what was changed of a listed room: who sent it reads it there. D1 refusing
+    /// writes does not hold the answer back.
+    pub(super) async fn show_in_directory(&self, event_type: &str, position: i64) -> Result<()> {
+        if !SHOWN_IN_DIRECTORY.contains(&event_type) || !self.opened_now()?.row.listed {
+            return Ok(());
+        }
+        if let Err(error) = self.settle_follower(ARCHIVE, ARCHIVE_ID, position).await {
+            tracing::warn!(room.id = %self.room_id, "The public directory is behind: {error}");
+        }
+        Ok(())
     }
 
     fn statements(

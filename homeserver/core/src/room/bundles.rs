@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use hubbub_storage::{
     database::Query,
     room::{
+        LIVE,
         events::{self, EventRow},
         relations::{self, ANNOTATION, Aggregation, REPLACE},
     },
@@ -106,6 +107,7 @@ impl RoomObject {
             with_room_id: true,
             with_age: true,
             relations,
+            replaced: None,
         };
         let row = self.unless_erased(look.query, look.opened, row, look.reader)?;
         self.show(look.query, look.opened, &row, &viewer)
@@ -116,10 +118,14 @@ impl RoomObject {
         if parents.all.is_empty() {
             return Ok(Bundles::new());
         }
-        // Who left sees the aggregations as of then.
+        // Who left sees the aggregations as of then, and nobody counts whom they ignore.
+        let ignored: Vec<&str> = look.reader.ignored.iter().map(|user_id| user_id.as_str()).collect();
         let known = match look.reader.memberships.left_at() {
-            Some(at) => relations::aggregations_at(look.query, &parents.all, at)?,
-            None => relations::aggregations(look.query, &parents.all)?,
+            None if ignored.is_empty() => relations::aggregations(look.query, &parents.all)?,
+            left_at => {
+                let at = left_at.unwrap_or(LIVE + look.opened.row.position);
+                relations::aggregations_for(look.query, &parents.all, at, &ignored)?
+            }
         };
         let mut found: BTreeMap<String, Map<String, Json>> = BTreeMap::new();
         let mut add = |parent: &str, rel_type: &str, value: Json| {
@@ -192,7 +198,8 @@ impl RoomObject {
 fn references_to(look: &Look<'_>, parents: &Parents<'_>) -> Result<BTreeMap<String, Vec<Json>>> {
     let mut references: BTreeMap<String, Vec<Json>> = BTreeMap::new();
     for row in relations::references(look.query, &parents.all, MAX_REFERENCES)? {
-        if look.reader.memberships.may_see(row.order_key, &row.visibility) {
+        let readable = look.reader.memberships.may_see(row.order_key, &row.visibility);
+        if readable && !look.reader.ignores(&row.sender) {
             references.entry(row.parent).or_default().push(json!({"event_id": row.event_id}));
         }
     }

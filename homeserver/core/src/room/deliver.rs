@@ -235,7 +235,7 @@ impl RoomObject {
         row: &EventRow,
         reader: Option<&Reader<'_>>,
     ) -> Result<DeliveredEvent> {
-        let viewer = Viewer { actor: None, membership: None, with_room_id: false, with_age: false, relations: None };
+        let viewer = Viewer::default();
         let shown = match reader {
             Some(reader) => self.unless_erased(query, opened, row, reader)?,
             None => Cow::Borrowed(row),
@@ -269,7 +269,7 @@ impl RoomObject {
 
     fn member_shown(&self, query: &dyn Query, opened: &Opened, user_id: &str) -> Result<Option<Box<RawValue>>> {
         let row = events::current(query, "m.room.member", user_id)?;
-        let viewer = Viewer { actor: None, membership: None, with_room_id: false, with_age: false, relations: None };
+        let viewer = Viewer::default();
         row.map(|row| self.show(query, opened, &row, &viewer)).transpose()
     }
 
@@ -333,10 +333,8 @@ impl RoomObject {
 
     /// The events of state entries, in order.
     pub(super) fn events_of(&self, query: &dyn Query, rows: &[StateRow]) -> Result<Vec<EventRow>> {
-        let mut found = Vec::with_capacity(rows.len());
-        for row in rows {
-            found.extend(events::at(query, row.event_key)?);
-        }
+        let keys: Vec<i64> = rows.iter().map(|row| row.event_key).collect();
+        let mut found = events::at_all(query, &keys)?;
         found.sort_by_key(|row| row.order_key);
         Ok(found)
     }

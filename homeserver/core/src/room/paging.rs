@@ -47,7 +47,7 @@ impl RoomObject {
     /// ([spec](https://spec.matrix.org/v1.11/client-server-api/#get_matrixclientv3roomsroomidmessages)).
     pub(super) fn messages(&self, request: &Messages) -> Result<MessagesAnswer> {
         let query = self.database.as_query();
-        let (opened, reader) = self.admitted(query, &request.reader.user_id)?;
+        let (opened, reader) = self.admitted_actor(query, &request.reader)?;
         let filter = parse_filter(request.filter.as_deref())?;
         let newest = LIVE + opened.row.position + 1;
         let start = match &request.from {
@@ -86,7 +86,7 @@ impl RoomObject {
         filter: Option<&RawValue>,
     ) -> Result<ContextAnswer> {
         let query = self.database.as_query();
-        let (opened, reader) = self.admitted(query, &actor.user_id).map_err(hidden)?;
+        let (opened, reader) = self.admitted_actor(query, actor).map_err(hidden)?;
         let filter = parse_filter(filter)?;
         let event = events::get(query, event_id.as_str())?
             .filter(|row| !row.rejected && reader.may_see(row))

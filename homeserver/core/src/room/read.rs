@@ -27,13 +27,15 @@ use crate::{
 
 /// The most events of a page of an export.
 const MAX_EXPORT: u32 = 500;
+/// How many state events are read by one statement.
+const STRIDE: usize = 500;
 
 impl RoomObject {
     /// One event; 404 `M_NOT_FOUND` for those that the reader may not see
     /// ([spec](https://spec.matrix.org/v1.11/client-server-api/#get_matrixclientv3roomsroomideventeventid)).
     pub(super) fn event(&self, actor: &Actor, event_id: &EventId) -> Result<Box<RawValue>> {
         let query = self.database.as_query();
-        let (opened, reader) = self.admitted(query, &actor.user_id).map_err(hidden)?;
+        let (opened, reader) = self.admitted_actor(query, actor).map_err(hidden)?;
         let row = events::get(query, event_id.as_str())?
             .filter(|row| !row.rejected && reader.may_see(row))
             .ok_or_else(unknown_event)?;
@@ -117,16 +119,17 @@ impl RoomObject {
             return Err(MatrixError::forbidden("You are not in this room."));
         }
         let mut joined = BTreeMap::new();
-        let rows = state::current_members(query)?;
-        let is_joined = |row: &StateRow| row.membership.as_deref() == Some("join");
-        for row in rows.into_iter().filter(is_joined) {
-            let Some(event) = events::at(query, row.event_key)? else {
-                continue;
-            };
-            // A name of another type than text is no name.
-            let profile = serde_json::from_str::<Member>(&event.pdu).map(|member| member.content).unwrap_or_default();
-            let user_id = OwnedUserId::try_from(row.state_key).map_err(MatrixError::internal)?;
-            joined.insert(user_id, profile);
+        let mut members = state::current_members(query)?;
+        members.retain(|row| row.membership.as_deref() == Some("join"));
+        let keys: Vec<i64> = members.iter().map(|row| row.event_key).collect();
+        for keys in keys.chunks(STRIDE) {
+            for event in events::at_all(query, keys)? {
+                // A name of another type than text is no name.
+                let member = serde_json::from_str::<Member>(&event.pdu).map(|member| member.content);
+                let user_id = event.state_key.unwrap_or_default();
+                let user_id = OwnedUserId::try_from(user_id).map_err(MatrixError::internal)?;
+                joined.insert(user_id, member.unwrap_or_default());
+            }
         }
         Ok(joined)
     }
@@ -138,11 +141,19 @@ impl RoomObject {
         opened: &Opened,
         rows: &[StateRow],
     ) -> Result<Vec<Box<RawValue>>> {
-        let viewer = Viewer { actor: None, membership: None, with_room_id: true, with_age: true, relations: None };
-        self.events_of(query, rows)?
-            .iter()
-            .map(|row| self.show(query, opened, &*self.state_unless_erased(query, opened, row)?, &viewer))
-            .collect()
+        let mut keys: Vec<i64> = rows.iter().map(|row| row.event_key).collect();
+        keys.sort_unstable();
+        let mut shown = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(STRIDE) {
+            let rows = events::at_all(query, keys)?;
+            let replaced: Vec<i64> = rows.iter().filter_map(|row| row.replaces).collect();
+            let replaced = events::at_all(query, &replaced)?.into_iter().map(|row| (row.order_key, row)).collect();
+            let viewer = Viewer { with_room_id: true, with_age: true, replaced: Some(&replaced), ..Viewer::default() };
+            for row in &rows {
+                shown.push(self.show(query, opened, &*self.state_unless_erased(query, opened, row)?, &viewer)?);
+            }
+        }
+        Ok(shown)
     }
 
     /// All events above an order_key with what the room knows of them.

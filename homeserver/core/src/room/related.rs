@@ -45,7 +45,7 @@ impl RoomObject {
     /// ([spec](https://spec.matrix.org/v1.11/client-server-api/#get_matrixclientv1roomsroomidrelationseventid)).
     fn related(&self, request: &GetRelated) -> Result<RelatedEvents> {
         let query = self.database.as_query();
-        let (opened, reader) = self.admitted(query, &request.reader.user_id).map_err(hidden)?;
+        let (opened, reader) = self.admitted_actor(query, &request.reader).map_err(hidden)?;
         events::get(query, request.event_id.as_str())?
             .filter(|row| !row.rejected && reader.may_see(row))
             .ok_or_else(unknown_event)?;
@@ -82,7 +82,7 @@ impl RoomObject {
     /// ([spec](https://spec.matrix.org/v1.11/client-server-api/#get_matrixclientv1roomsroomidthreads)).
     fn threads(&self, request: &GetThreads) -> Result<Threads> {
         let query = self.database.as_query();
-        let (opened, reader) = self.admitted(query, &request.reader.user_id)?;
+        let (opened, reader) = self.admitted_actor(query, &request.reader)?;
         let from = request.from.as_ref().map(|token| token.parse::<RoomToken>()).transpose()?;
         let mut below = from.map_or(LIVE + opened.row.position + 1, |token| token.order_key);
         let limit = usize::try_from(request.limit.min(MAX_LIMIT)).unwrap_or(0);

@@ -60,7 +60,7 @@ impl RoomObject {
         words: &[String],
     ) -> Result<Vec<Screened>> {
         let query = self.database.as_query();
-        let Some((opened, reader)) = self.admitted_to_search(query, reader)? else { return Ok(Vec::new()) };
+        let Some((opened, reader)) = hide(self.admitted(query, reader))? else { return Ok(Vec::new()) };
         let filter = parse_filter(Some(filter))?;
         let walk = Walk { reader: &reader, filter: &filter, to: None, limit: 0 };
         let hits = self.unerased(query, &opened, &reader, self.hits(query, order_keys)?)?;
@@ -71,12 +71,12 @@ impl RoomObject {
     /// The hits that the reader may see.
     fn show_hits(&self, request: &ShowHits) -> Result<ShownHits> {
         let query = self.database.as_query();
-        let Some((opened, reader)) = self.admitted_to_search(query, &request.reader.user_id)? else {
+        let Some((opened, reader)) = hide(self.admitted_actor(query, &request.reader))? else {
             return Ok(ShownHits { hits: Vec::new(), state: Vec::new() });
         };
         let mut rows = self.unerased(query, &opened, &reader, self.hits(query, &request.order_keys)?)?;
         rows.retain(|(row, _)| reader.may_see(row));
-        let mut around = Around::new(&reader, &request.reader, &request.ignored);
+        let mut around = Around::new(&reader, &request.reader);
         let mut hits = Vec::with_capacity(rows.len());
         for (row, _) in &rows {
             let event = self.shown(query, &opened, std::slice::from_ref(row), &request.reader, &reader)?.pop();
@@ -111,26 +111,16 @@ impl RoomObject {
         Ok(left)
     }
 
-    /// The reader, as for `/event`; `None` for whom the room is closed.
-    fn admitted_to_search<'a>(&self, query: &dyn Query, user_id: &'a UserId) -> Result<Option<(Opened, Reader<'a>)>> {
-        match self.admitted(query, user_id) {
-            Ok(admitted) => Ok(Some(admitted)),
-            Err(error) if error.status == 403 => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// The stored events at these places that still say something, and what. The index may be behind.
     fn hits(&self, query: &dyn Query, order_keys: &[i64]) -> Result<Vec<(EventRow, Text)>> {
-        let mut rows = Vec::with_capacity(order_keys.len());
-        for order_key in order_keys.iter().take(MAX_HITS) {
-            if let Some(row) = events::at(query, *order_key)?
-                && let Some(text) = text_of(&row)?
-            {
-                rows.push((row, text));
+        let asked = order_keys.get(..MAX_HITS).unwrap_or(order_keys);
+        let mut hits = Vec::with_capacity(asked.len());
+        for row in events::at_all(query, asked)? {
+            if let Some(text) = text_of(&row)? {
+                hits.push((row, text));
             }
         }
-        Ok(rows)
+        Ok(hits)
     }
 
     fn surroundings(
@@ -192,6 +182,15 @@ impl RoomObject {
     }
 }
 
+/// A room that is closed to the reader has no hits.
+fn hide<T>(admitted: Result<T>) -> Result<Option<T>> {
+    match admitted {
+        Ok(admitted) => Ok(Some(admitted)),
+        Err(error) if error.status == 403 => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// For whom surroundings are shown, and how many bytes of them are left.
 struct Around<'a> {
     reader: &'a Reader<'a>,
@@ -201,10 +200,8 @@ struct Around<'a> {
 }
 
 impl<'a> Around<'a> {
-    fn new(reader: &'a Reader<'a>, actor: &'a Actor, ignored: &[OwnedUserId]) -> Self {
-        let mut filter = RoomEventFilter::default();
-        filter.not_senders = ignored.to_vec();
-        Self { reader, actor, filter, bytes_left: MAX_CONTEXT_BYTES }
+    fn new(reader: &'a Reader<'a>, actor: &'a Actor) -> Self {
+        Self { reader, actor, filter: RoomEventFilter::default(), bytes_left: MAX_CONTEXT_BYTES }
     }
 
     /// The first events that there is room for.

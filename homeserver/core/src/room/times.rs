@@ -34,7 +34,7 @@ impl RoomObject {
     /// ([spec](https://spec.matrix.org/v1.11/client-server-api/#get_matrixclientv1roomsroomidtimestamp_to_event)).
     pub(super) fn event_at_time(&self, actor: &Actor, ts: i64, forwards: bool) -> Result<EventAtTime> {
         let query = self.database.as_query();
-        let (opened, reader) = self.admitted(query, &actor.user_id)?;
+        let (opened, reader) = self.admitted_actor(query, actor)?;
         let end = LIVE + opened.row.position + 1;
         let head = (end / BLOCK).saturating_mul(BLOCK);
         let mut last = times::last_block(query)?;

@@ -1,5 +1,7 @@
 //! Events as a reader gets them: client format with `unsigned`.
 
+use std::{borrow::Cow, collections::BTreeMap};
+
 use hubbub_storage::{
     database::Query,
     room::events::{self, EventRow},
@@ -14,7 +16,8 @@ use super::{
 };
 use crate::{contract::room::Actor, error::Result};
 
-/// For whom an event is shown.
+/// For whom an event is shown, and what is known of it already.
+#[derive(Default)]
 pub(super) struct Viewer<'a> {
     /// Who reads, to be shown their own transaction ids; `None`: nobody's.
     pub actor: Option<&'a Actor>,
@@ -26,6 +29,8 @@ pub(super) struct Viewer<'a> {
     pub with_age: bool,
     /// `m.relations`, the bundled aggregations.
     pub relations: Option<&'a Json>,
+    /// The state events that those shown replaced, by order_key; `None`: to be looked up.
+    pub replaced: Option<&'a BTreeMap<i64, EventRow>>,
 }
 
 impl RoomObject {
@@ -38,7 +43,7 @@ impl RoomObject {
         viewer: &Viewer<'_>,
     ) -> Result<Box<RawValue>> {
         let pdu = self.pdu_in_room(row)?;
-        let mut unsigned = self.unsigned(query, opened, row)?;
+        let mut unsigned = self.unsigned(query, opened, row, viewer.replaced)?;
         if viewer.with_age {
             let sent = i64::from(pdu.fields.origin_server_ts.get());
             unsigned.insert("age".to_owned(), (self.context.clock.now() - sent).into());
@@ -64,10 +69,19 @@ impl RoomObject {
     }
 
     /// The part of `unsigned` that is the same for everybody.
-    fn unsigned(&self, query: &dyn Query, opened: &Opened, row: &EventRow) -> Result<Map<String, Json>> {
+    fn unsigned(
+        &self,
+        query: &dyn Query,
+        opened: &Opened,
+        row: &EventRow,
+        known: Option<&BTreeMap<i64, EventRow>>,
+    ) -> Result<Map<String, Json>> {
         let mut unsigned = Map::new();
         if let Some(replaced) = row.replaces {
-            let replaced = events::at(query, replaced)?;
+            let replaced = match known {
+                Some(known) => known.get(&replaced).map(Cow::Borrowed),
+                None => events::at(query, replaced)?.map(Cow::Owned),
+            };
             // What was erased is in nobody's `prev_content` any more.
             if let Some(replaced) = replaced
                 && !self.erased_users(query)?.contains_key(&replaced.sender)
@@ -76,8 +90,8 @@ impl RoomObject {
                 let content = pdu.get("content").cloned();
                 let content = content.map(Json::from).unwrap_or_default();
                 unsigned.insert("prev_content".to_owned(), content);
-                unsigned.insert("replaces_state".to_owned(), replaced.event_id.into());
-                unsigned.insert("prev_sender".to_owned(), replaced.sender.into());
+                unsigned.insert("replaces_state".to_owned(), replaced.event_id.clone().into());
+                unsigned.insert("prev_sender".to_owned(), replaced.sender.clone().into());
             }
         }
         if let Some(redaction) = &row.redacted_by

@@ -8,10 +8,13 @@ use hubbub_storage::{
         state,
     },
 };
-use ruma::{UserId, canonical_json::CanonicalJsonObject};
+use ruma::{OwnedUserId, UserId, canonical_json::CanonicalJsonObject};
 
 use super::{Opened, RoomObject};
-use crate::error::{MatrixError, Result};
+use crate::{
+    contract::room::Actor,
+    error::{MatrixError, Result},
+};
 
 /// A user's memberships in a room over time.
 #[derive(Clone, Debug, Default)]
@@ -93,11 +96,22 @@ impl Memberships {
 pub(super) struct Reader<'a> {
     pub user_id: &'a UserId,
     pub memberships: Memberships,
+    /// Whose messages the reader does not want to see.
+    pub ignored: &'a [OwnedUserId],
 }
 
 impl Reader<'_> {
-    /// Whether the reader may see a stored event.
+    /// Whether somebody's messages are left out for this reader
+    /// ([spec](https://spec.matrix.org/v1.11/client-server-api/#ignoring-users)).
+    pub fn ignores(&self, sender: &str) -> bool {
+        self.ignored.iter().any(|ignored| ignored.as_str() == sender)
+    }
+
+    /// Whether the reader may see a stored event, and wants to: state is for all, whoever set it.
     pub fn may_see(&self, event: &EventRow) -> bool {
+        if event.state_key.is_none() && self.ignores(&event.sender) {
+            return false;
+        }
         let own_membership =
             event.event_type == "m.room.member" && event.state_key.as_deref() == Some(self.user_id.as_str());
         if own_membership || self.memberships.may_see(event.order_key, &event.visibility) {
@@ -119,7 +133,7 @@ impl RoomObject {
     /// A reader with what the room knows of them.
     pub(super) fn reader<'a>(&self, query: &dyn Query, opened: &Opened, user_id: &'a UserId) -> Result<Reader<'a>> {
         let changes = state::memberships_of(query, opened.row.branch, user_id.as_str())?;
-        Ok(Reader { user_id, memberships: Memberships::new(changes) })
+        Ok(Reader { user_id, memberships: Memberships::new(changes), ignored: &[] })
     }
 
     /// A user's membership now.
@@ -149,6 +163,12 @@ impl RoomObject {
         } else {
             Err(refused())
         }
+    }
+
+    /// The same for who acts, without what comes from those whom the user ignores.
+    pub(super) fn admitted_actor<'a>(&self, query: &dyn Query, actor: &'a Actor) -> Result<(Opened, Reader<'a>)> {
+        let (opened, reader) = self.admitted(query, &actor.user_id)?;
+        Ok((opened, Reader { ignored: &actor.ignored, ..reader }))
     }
 }
 

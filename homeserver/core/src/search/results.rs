@@ -92,7 +92,6 @@ impl Search<'_> {
                 reader: self.scope.actor.clone(),
                 order_keys,
                 context: self.plan.context,
-                ignored: self.scope.ignored.clone(),
                 state: self.plan.state,
             }));
             ask::<ShownHits>(self.context, room_id, command)

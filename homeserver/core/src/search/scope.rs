@@ -1,8 +1,12 @@
 //! Where somebody may search, and whether the index has come that far.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, pin::pin};
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{
+    StreamExt as _,
+    future::{Either, select},
+    stream,
+};
 use hubbub_storage::{
     directory::memberships,
     room::{LIVE, position_of},
@@ -23,7 +27,7 @@ use crate::{
 };
 
 /// How long a search waits for the index.
-const WAIT_MS: i64 = 2_000;
+const WAIT_MS: u32 = 2_000;
 /// How many rooms whose part of the index is behind are waited for.
 const MAX_LATE_ROOMS: usize = 50;
 
@@ -31,8 +35,6 @@ const MAX_LATE_ROOMS: usize = 50;
 pub(super) struct Scope {
     /// Who searches, for rooms.
     pub actor: Actor,
-    /// Whose events are left out.
-    pub ignored: Vec<OwnedUserId>,
     rooms: Vec<ScopedRoom>,
 }
 
@@ -55,8 +57,8 @@ impl Scope {
                 && !filter.not_rooms.contains(&room.room_id)
                 && group.is_none_or(|(_, room_id)| room.room_id == *room_id)
         });
-        let actor = Actor { user_id: user_id.clone(), device: scope.device };
-        Ok(Self { actor, ignored: scope.ignored, rooms: scope.rooms })
+        let actor = Actor { user_id: user_id.clone(), device: scope.device, ignored: scope.ignored };
+        Ok(Self { actor, rooms: scope.rooms })
     }
 
     /// The rooms for the index, each with the last place that may be found: of a room that the
@@ -80,7 +82,15 @@ impl Scope {
     /// Waits until the index holds what the searcher has seen of these rooms, at most two seconds.
     /// Returns whether it does.
     pub async fn wait(&self, context: &Context) -> bool {
-        let deadline = context.clock.now() + WAIT_MS;
+        // Rooms look at the time between batches only, and one batch may hang.
+        match select(pin!(self.catch_up(context)), context.clock.sleep(WAIT_MS)).await {
+            Either::Left((complete, _)) => complete,
+            Either::Right(_) => false,
+        }
+    }
+
+    async fn catch_up(&self, context: &Context) -> bool {
+        let deadline = context.clock.now() + i64::from(WAIT_MS);
         let Ok(late) = self.late_rooms(context).await else { return false };
         let all = late.len() <= MAX_LATE_ROOMS;
         let asked = late.into_iter().take(MAX_LATE_ROOMS).map(|(room_id, position)| async move {

@@ -9,6 +9,7 @@ use hubbub_storage::{
 
 use super::{
     UserSyncObject,
+    account_data::ignored_user_ids,
     deactivate::deactivated_user,
     password,
     refresh::{Tokens, storable},
@@ -210,6 +211,7 @@ impl UserSyncObject {
             device_id,
             owner: account.owner,
             profile: Profile { displayname: account.displayname, avatar_url: account.avatar_url },
+            ignored: if writes { Vec::new() } else { ignored_user_ids(self.query())? },
         })
     }
 

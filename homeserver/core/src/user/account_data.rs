@@ -1,11 +1,14 @@
 //! Account data, read markers and forgotten rooms
 //! ([spec](https://spec.matrix.org/v1.11/client-server-api/#client-config)).
 
+use std::collections::BTreeMap;
+
 use hubbub_storage::{
     database::{Query, Transaction, transaction},
     user::{account_data, inbox},
 };
-use ruma::{EventId, RoomId};
+use ruma::{EventId, OwnedUserId, RoomId};
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{json, value::RawValue};
 
 use super::{UserSyncObject, push_rules};
@@ -13,6 +16,8 @@ use crate::error::{MatrixError, Result};
 
 /// The type under which push rules are kept and shown.
 pub(super) const PUSH_RULES: &str = "m.push_rules";
+/// The type of the list of ignored users.
+const IGNORED_USERS: &str = "m.ignored_user_list";
 /// The type of the read marker.
 pub(super) const FULLY_READ: &str = "m.fully_read";
 
@@ -38,6 +43,9 @@ impl UserSyncObject {
         }
         if content.len() > MAX_CONTENT_BYTES {
             return Err(MatrixError::too_large("This account data is too large."));
+        }
+        if room_id.is_none() && event_type == IGNORED_USERS && ignored_in(content).contains_key(self.user_id.as_str()) {
+            return Err(MatrixError::invalid_param("You cannot ignore yourself."));
         }
         let room_id = room_id.map_or("", RoomId::as_str);
         self.store_account_data(room_id, event_type, content)
@@ -111,12 +119,22 @@ pub(super) fn write(transaction: &dyn Transaction, room_id: &str, event_type: &s
 /// The users whom this user ignores
 /// ([spec](https://spec.matrix.org/v1.11/client-server-api/#ignoring-users)).
 pub(super) fn ignored_users(query: &dyn Query) -> Result<Vec<String>> {
-    #[derive(serde::Deserialize, Default)]
+    let content = account_data::get(query, "", IGNORED_USERS)?;
+    Ok(content.map(|content| ignored_in(&content)).unwrap_or_default().into_keys().collect())
+}
+
+/// The same as ids, for other objects.
+pub(super) fn ignored_user_ids(query: &dyn Query) -> Result<Vec<OwnedUserId>> {
+    let ignored = ignored_users(query)?.into_iter();
+    Ok(ignored.filter_map(|user_id| OwnedUserId::try_from(user_id).ok()).collect())
+}
+
+/// A list that is malformed names nobody.
+fn ignored_in(content: &str) -> BTreeMap<String, IgnoredAny> {
+    #[derive(Deserialize, Default)]
     struct Content {
         #[serde(default)]
-        ignored_users: std::collections::BTreeMap<String, serde::de::IgnoredAny>,
+        ignored_users: BTreeMap<String, IgnoredAny>,
     }
-    let content = account_data::get(query, "", "m.ignored_user_list")?;
-    let content: Content = content.and_then(|content| serde_json::from_str(&content).ok()).unwrap_or_default();
-    Ok(content.ignored_users.into_keys().collect())
+    serde_json::from_str::<Content>(content).unwrap_or_default().ignored_users
 }

@@ -98,7 +98,7 @@ impl UserSyncObject {
     async fn leave_room(&self, job: PartingJob) -> Result<()> {
         let room_id = OwnedRoomId::try_from(job.room_id.as_str()).map_err(MatrixError::internal)?;
         let leave = RoomCommand::ChangeMembership(Box::new(ChangeMembership {
-            actor: Actor { user_id: self.user_id.clone(), device: String::new() },
+            actor: Actor { user_id: self.user_id.clone(), device: String::new(), ignored: Vec::new() },
             target: self.user_id.clone(),
             action: MembershipAction::Leave,
             reason: None,

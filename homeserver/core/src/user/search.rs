@@ -1,9 +1,9 @@
 //! Where a user may search: what a search asks first ([`crate::search`]).
 
 use hubbub_storage::user::search;
-use ruma::{OwnedRoomId, OwnedUserId};
+use ruma::OwnedRoomId;
 
-use super::{UserSyncObject, account_data::ignored_users};
+use super::{UserSyncObject, account_data::ignored_user_ids};
 use crate::{
     contract::{
         encode,
@@ -24,11 +24,10 @@ impl UserSyncObject {
                 newest: room.newest,
             })
         });
-        let ignored = ignored_users(self.query())?;
         encode(&SearchScope {
             device: acting.device,
             rooms: rooms.collect::<Result<_>>()?,
-            ignored: ignored.into_iter().filter_map(|user_id| OwnedUserId::try_from(user_id).ok()).collect(),
+            ignored: ignored_user_ids(self.query())?,
         })
     }
 }

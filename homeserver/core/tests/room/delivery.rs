@@ -1,7 +1,6 @@
 //! Followers get everything once and in order, whatever fails.
 
 use hubbub_core::contract::room::{MembershipAction, RoomCommand};
-use hubbub_storage::native::Counts;
 
 use crate::support::{TestRoom, user};
 
@@ -132,8 +131,7 @@ fn a_send_costs_the_same_in_a_small_and_in_a_large_room() {
         room.work();
         let before = room.database.counts();
         room.text("alice", "measured").unwrap();
-        let after = room.database.counts();
-        Counts { statements: after.statements - before.statements, commits: after.commits - before.commits }
+        room.database.counts().since(before)
     };
     assert_eq!(cost(10), cost(1_000));
 }

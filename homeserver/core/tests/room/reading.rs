@@ -134,7 +134,11 @@ fn the_transaction_id_is_shown_to_the_device_that_sent_it() {
         .unwrap();
     let ask = |device: &str| -> Json {
         room.ask(RoomCommand::Event {
-            reader: hubbub_core::contract::room::Actor { user_id: user("alice"), device: device.to_owned() },
+            reader: hubbub_core::contract::room::Actor {
+                user_id: user("alice"),
+                device: device.to_owned(),
+                ignored: Vec::new(),
+            },
             event_id: sent.event_id.clone(),
         })
         .unwrap()

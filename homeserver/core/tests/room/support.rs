@@ -132,7 +132,7 @@ pub fn user(localpart: &str) -> OwnedUserId {
 }
 
 pub fn actor(localpart: &str) -> Actor {
-    Actor { user_id: user(localpart), device: "DEVICE".to_owned() }
+    Actor { user_id: user(localpart), device: "DEVICE".to_owned(), ignored: Vec::new() }
 }
 
 impl TestRoom {
@@ -142,15 +142,8 @@ impl TestRoom {
     }
 
     pub fn with(version: RoomVersionId, join_rule: &str, visibility: &str) -> Self {
-        let migrations = [
-            include_str!("../../../../migrations/0001_server.sql"),
-            include_str!("../../../../migrations/0004_deactivations.sql"),
-            include_str!("../../../../migrations/0006_places.sql"),
-            include_str!("../../../../migrations/0007_user_directory.sql"),
-        ];
-        let directory = Rc::new(NativeDirectory::with_migrations(migrations).unwrap());
-        let search = include_str!("../../../../migrations/search/0001_texts.sql");
-        let search = Rc::new(NativeDirectory::with_migrations([search]).unwrap());
+        let directory = Rc::new(NativeDirectory::server().unwrap());
+        let search = Rc::new(NativeDirectory::search().unwrap());
         let inboxes = Rc::new(Inboxes::default());
         let clock = Rc::new(TestClock(Cell::new(START)));
         let context = Rc::new(Context {

@@ -25,7 +25,11 @@ fn intent(alias: Option<&str>) -> CreateRoomSaga {
             room_id: "!new:hub".try_into().unwrap(),
             room_version: "12".to_owned(),
             create_event: raw(&json!({})),
-            creator: Actor { user_id: OwnedUserId::try_from(ALICE).unwrap(), device: "A".to_owned() },
+            creator: Actor {
+                user_id: OwnedUserId::try_from(ALICE).unwrap(),
+                device: "A".to_owned(),
+                ignored: Vec::new(),
+            },
             profile: Profile::default(),
             events: Vec::new(),
             listed: false,

@@ -137,13 +137,7 @@ impl World {
             calls: RefCell::default(),
             answer: RefCell::new(Box::new(|_, _| Ok(Ok(Json::Null)))),
         });
-        let migrations = [
-            include_str!("../../../../migrations/0001_server.sql"),
-            include_str!("../../../../migrations/0004_deactivations.sql"),
-            include_str!("../../../../migrations/0006_places.sql"),
-            include_str!("../../../../migrations/0007_user_directory.sql"),
-        ];
-        let directory = Rc::new(NativeDirectory::with_migrations(migrations).unwrap());
+        let directory = Rc::new(NativeDirectory::server().unwrap());
         let clock = Rc::new(FakeClock(Cell::new(1_000_000)));
         let zeros = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
         let context = Context {

@@ -122,19 +122,27 @@ pub fn aggregations(query: &dyn Query, parents: &[&str]) -> Result<Vec<Aggregati
     rows.iter().map(aggregation).collect()
 }
 
-/// The same as of an order_key: for a reader who left there. Its cost grows with the children.
-pub fn aggregations_at(query: &dyn Query, parents: &[&str], at: i64) -> Result<Vec<Aggregation>, DatabaseError> {
+/// The same as of an order_key, for a reader who left there, and without some users' replies, for one who ignores
+/// them. One statement, whose rows grow with the children.
+pub fn aggregations_for(
+    query: &dyn Query,
+    parents: &[&str],
+    at: i64,
+    without: &[&str],
+) -> Result<Vec<Aggregation>, DatabaseError> {
     let rows = query.query(
         "SELECT a.parent,
             (SELECT r.order_key FROM relations r JOIN events e ON e.order_key = r.order_key
                 WHERE r.parent = a.parent AND r.rel_type = 'm.replace' AND r.valid = 1 AND r.order_key <= ?1
                 ORDER BY r.ts DESC, e.event_id DESC LIMIT 1),
             (SELECT COUNT(*) FROM relations r
-                WHERE r.parent = a.parent AND r.rel_type = 'm.thread' AND r.valid = 1 AND r.order_key <= ?1),
+                WHERE r.parent = a.parent AND r.rel_type = 'm.thread' AND r.valid = 1 AND r.order_key <= ?1
+                    AND r.sender NOT IN (SELECT value FROM json_each(?3))),
             (SELECT MAX(r.order_key) FROM relations r
-                WHERE r.parent = a.parent AND r.rel_type = 'm.thread' AND r.valid = 1 AND r.order_key <= ?1)
+                WHERE r.parent = a.parent AND r.rel_type = 'm.thread' AND r.valid = 1 AND r.order_key <= ?1
+                    AND r.sender NOT IN (SELECT value FROM json_each(?3)))
          FROM json_each(?2) j CROSS JOIN aggregations a ON a.parent = j.value",
-        &[at.into(), list(parents)?],
+        &[at.into(), list(parents)?, list(without)?],
     )?;
     rows.iter().map(aggregation).collect()
 }
@@ -218,6 +226,8 @@ pub struct ReferenceRow {
     pub parent: String,
     /// The id of what refers to it.
     pub event_id: String,
+    /// Who sent that.
+    pub sender: String,
     /// Its place.
     pub order_key: i64,
     /// The history visibility in force there.
@@ -227,7 +237,7 @@ pub struct ReferenceRow {
 /// The newest references to each of these events, at most `most` each, oldest first; one statement.
 pub fn references(query: &dyn Query, parents: &[&str], most: u32) -> Result<Vec<ReferenceRow>, DatabaseError> {
     let rows = query.query(
-        "SELECT r.parent, e.event_id, e.order_key, e.visibility
+        "SELECT r.parent, e.event_id, e.sender, e.order_key, e.visibility
          FROM json_each(?) j
             CROSS JOIN relations r ON r.parent = j.value AND r.rel_type = 'm.reference' AND r.order_key > coalesce((
                 SELECT older.order_key FROM relations older
@@ -242,8 +252,9 @@ pub fn references(query: &dyn Query, parents: &[&str], most: u32) -> Result<Vec<
             Ok(ReferenceRow {
                 parent: row.text(0)?,
                 event_id: row.text(1)?,
-                order_key: row.integer(2)?,
-                visibility: row.text(3)?,
+                sender: row.text(2)?,
+                order_key: row.integer(3)?,
+                visibility: row.text(4)?,
             })
         })
         .collect()
@@ -263,11 +274,9 @@ pub struct Children<'a> {
 }
 
 macro_rules! select_children {
-    ($source:expr, $condition:literal, $order:literal) => {
+    ($condition:literal, $order:literal) => {
         select_events!(
-            " FROM ",
-            $source,
-            " r CROSS JOIN events e ON e.order_key = r.order_key WHERE ",
+            " FROM relations r CROSS JOIN events e ON e.order_key = r.order_key WHERE ",
             $condition,
             " AND (? IS NULL OR r.event_type = ?) AND r.order_key >= ? AND r.order_key < ? ORDER BY r.order_key ",
             $order,
@@ -276,22 +285,38 @@ macro_rules! select_children {
     };
 }
 
-/// A parent's children, their children and so on, as a table with the columns of `relations`.
-macro_rules! descendants {
-    () => {
-        "(WITH RECURSIVE related (order_key, rel_type, event_type, depth) AS (
-            SELECT order_key, rel_type, event_type, 1 FROM relations WHERE parent = ?
-            UNION
-            SELECT child.order_key, child.rel_type, child.event_type, related.depth + 1
-            FROM related CROSS JOIN events middle ON middle.order_key = related.order_key
-                CROSS JOIN relations child ON child.parent = middle.event_id
-            WHERE related.depth < ?
-        ) SELECT order_key, rel_type, event_type FROM related)"
+/// The most descendants that a page of children of children is chosen from.
+const MAX_DESCENDANTS: i64 = 10_000;
+
+/// A parent's children, their children and so on, at most so many, taken in the order of the page. What relates to an
+/// event comes after it, so nothing is missed by looking only below the page's upper bound.
+macro_rules! select_descendants {
+    ($floor:literal, $order:literal) => {
+        select_events!(
+            " FROM (WITH RECURSIVE related (order_key, rel_type, event_type, depth) AS (
+                SELECT order_key, rel_type, event_type, 1 FROM relations
+                WHERE parent = ?1 AND order_key < ?6 AND order_key >= ",
+            $floor,
+            " UNION ALL
+                SELECT child.order_key, child.rel_type, child.event_type, related.depth + 1
+                FROM related CROSS JOIN events middle ON middle.order_key = related.order_key
+                    CROSS JOIN relations child ON child.parent = middle.event_id
+                WHERE related.depth < ?2 AND child.order_key < ?6
+                ORDER BY 1 ",
+            $order,
+            " LIMIT ?8
+            ) SELECT order_key, rel_type, event_type FROM related) r
+            CROSS JOIN events e ON e.order_key = r.order_key
+            WHERE (?3 IS NULL OR r.rel_type = ?3) AND (?4 IS NULL OR r.event_type = ?4) AND r.order_key >= ?5
+            ORDER BY r.order_key ",
+            $order,
+            " LIMIT ?7"
+        )
     };
 }
 
 /// At most `limit` children with an order_key in `[from, below)`, from the end that `backwards`
-/// names. The children of children cost a look at all of them.
+/// names. Children of children are chosen from the [`MAX_DESCENDANTS`] nearest to that end.
 pub fn children(
     query: &dyn Query,
     wanted: Children<'_>,
@@ -299,27 +324,53 @@ pub fn children(
     backwards: bool,
     limit: u32,
 ) -> Result<Vec<EventRow>, DatabaseError> {
+    if wanted.depth > 1 {
+        return descendants(query, wanted, (from, below), backwards, limit);
+    }
     let parent: Value = wanted.parent.into();
     let event_type: Value = wanted.event_type.into();
-    let (sql, mut params) = match (wanted.depth, wanted.rel_type, backwards) {
-        (..=1, Some(rel_type), true) => {
-            (select_children!("relations", "r.parent = ? AND r.rel_type = ?", "DESC"), vec![parent, rel_type.into()])
+    let (sql, mut params) = match (wanted.rel_type, backwards) {
+        (Some(rel_type), true) => {
+            (select_children!("r.parent = ? AND r.rel_type = ?", "DESC"), vec![parent, rel_type.into()])
         }
-        (..=1, Some(rel_type), false) => {
-            (select_children!("relations", "r.parent = ? AND r.rel_type = ?", "ASC"), vec![parent, rel_type.into()])
+        (Some(rel_type), false) => {
+            (select_children!("r.parent = ? AND r.rel_type = ?", "ASC"), vec![parent, rel_type.into()])
         }
-        (..=1, None, true) => (select_children!("relations", "r.parent = ?", "DESC"), vec![parent]),
-        (..=1, None, false) => (select_children!("relations", "r.parent = ?", "ASC"), vec![parent]),
-        (depth, rel_type, true) => (
-            select_children!(descendants!(), "(? IS NULL OR r.rel_type = ?)", "DESC"),
-            vec![parent, depth.into(), rel_type.into(), rel_type.into()],
-        ),
-        (depth, rel_type, false) => (
-            select_children!(descendants!(), "(? IS NULL OR r.rel_type = ?)", "ASC"),
-            vec![parent, depth.into(), rel_type.into(), rel_type.into()],
-        ),
+        (None, true) => (select_children!("r.parent = ?", "DESC"), vec![parent]),
+        (None, false) => (select_children!("r.parent = ?", "ASC"), vec![parent]),
     };
     params.extend([event_type.clone(), event_type, from.into(), below.into(), limit.into()]);
+    events::read_all(query.query(sql, &params)?)
+}
+
+fn descendants(
+    query: &dyn Query,
+    wanted: Children<'_>,
+    (from, below): (i64, i64),
+    backwards: bool,
+    limit: u32,
+) -> Result<Vec<EventRow>, DatabaseError> {
+    // Forwards, children before the page count only for what relates to them: of those the newest.
+    let (sql, most) = if backwards {
+        (select_descendants!("0", "DESC"), MAX_DESCENDANTS)
+    } else {
+        let sql = select_descendants!(
+            "coalesce((SELECT older.order_key FROM relations older WHERE older.parent = ?1 AND older.order_key < ?5
+                ORDER BY older.order_key DESC LIMIT 1 OFFSET ?8 / 2), 0)",
+            "ASC"
+        );
+        (sql, 2 * MAX_DESCENDANTS)
+    };
+    let params = [
+        wanted.parent.into(),
+        wanted.depth.into(),
+        wanted.rel_type.into(),
+        wanted.event_type.into(),
+        from.into(),
+        below.into(),
+        limit.into(),
+        most.into(),
+    ];
     events::read_all(query.query(sql, &params)?)
 }
 

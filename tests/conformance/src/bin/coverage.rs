@@ -2,11 +2,11 @@
 
 use std::{env, fs, path::Path, process::ExitCode};
 
-use hubbub_conformance::{coverage, pages};
+use hubbub_conformance::{coverage, pages, runner::all_known_differences};
 
 const USAGE: &str = "coverage [--check]\n\n\
     Writes tests/conformance/COVERAGE.md. With --check it fails when the file is stale, when a test names a bullet\n\
-    that no page has, and when two tests name the same bullet. The pages are read from $HUBBUB_SHARED/conformance\n\
+    that no page has, when two tests name the same bullet, and when a bullet has neither test nor reason. The pages are read from $HUBBUB_SHARED/conformance\n\
     (default ../shared/conformance, beside the workspace).";
 
 fn main() -> ExitCode {
@@ -39,7 +39,9 @@ fn run(check: bool) -> Result<String, String> {
     if !faults.is_empty() {
         return Err(faults.join("\n"));
     }
-    let table = coverage::table(&areas, &claims);
+    let known = fs::read_to_string(here.join("known-differences.toml")).map_err(|error| error.to_string())?;
+    let differences = coverage::differences(&all_known_differences(&known)?)?;
+    let table = coverage::table(&areas, &claims) + &differences;
     let path = here.join("COVERAGE.md");
     if check {
         let written = fs::read_to_string(&path).unwrap_or_default();

@@ -161,6 +161,7 @@ async fn a_knock_shows_in_ones_own_sync_by_knock() {
 }
 
 /// Suite: TestKnocking/A user that has already knocked is allowed to knock again on the same room
+/// Suite: TestKnocking/Users in the room see a user's membership update when they knock
 #[tokio::test]
 async fn a_second_knock_is_fine_by_knock() {
     knocks_twice("7", "knock").await;
@@ -233,6 +234,7 @@ async fn a_knock_shows_in_ones_own_sync_by_knock_restricted() {
 }
 
 /// Suite: TestKnockingInMSC3787Room/A user that has already knocked is allowed to knock again on the same room
+/// Suite: TestKnockingInMSC3787Room/Users in the room see a user's membership update when they knock
 #[tokio::test]
 async fn a_second_knock_is_fine_by_knock_restricted() {
     knocks_twice("10", "knock_restricted").await;

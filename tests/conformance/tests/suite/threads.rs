@@ -32,7 +32,7 @@ async fn threads_are_listed_by_their_newest_reply() {
     assert_eq!(threads(&alice, &room).await, [(one, newest), of_two]);
 }
 
-/// The half of TestThreadReceiptsInSyncMSC4102 that needs one server only.
+/// Suite: TestThreadReceiptsInSyncMSC4102
 #[tokio::test]
 async fn an_unthreaded_receipt_is_shown_rather_than_a_threaded_one_on_the_same_event() {
     let server = Homeserver::from_env();

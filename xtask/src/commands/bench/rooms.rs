@@ -76,20 +76,40 @@ pub(super) fn send_16_way(stage: &mut Stage) -> Result<Vec<Figure>> {
 
 /// Each connection sends `each` messages into its room; returns the times and how long all took.
 pub(super) fn at_once(writer: &User, rooms: &[String], name: &str, each: usize) -> Result<(Vec<f64>, Duration)> {
-    let all = Mutex::new(Vec::new());
     let name = name.replace(' ', "-");
+    side_by_side(writer, rooms.len(), |writer, thread| {
+        let room = rooms.get(thread).context("a thread without a room")?;
+        times(each, |number| writer.send_text(room, &format!("{name}-{thread}-{number}"), "One of many").map(drop))
+    })
+}
+
+/// Does one thing `count` times over 16 connections.
+pub(super) fn each_at_once(
+    user: &User,
+    count: usize,
+    work: impl Fn(&mut User, usize) -> Result<()> + Sync,
+) -> Result<()> {
+    side_by_side(user, AT_ONCE, |user, thread| {
+        (thread..count).step_by(AT_ONCE).try_for_each(|number| work(user, number)).map(|()| Vec::new())
+    })?;
+    Ok(())
+}
+
+/// Runs `work` over so many connections; returns all samples and how long all took.
+fn side_by_side(
+    user: &User,
+    connections: usize,
+    work: impl Fn(&mut User, usize) -> Result<Vec<f64>> + Sync,
+) -> Result<(Vec<f64>, Duration)> {
+    let all = Mutex::new(Vec::new());
     let started = Instant::now();
     thread::scope(|scope| {
-        let threads: Vec<_> = rooms
-            .iter()
-            .enumerate()
-            .map(|(thread, room)| {
-                let (all, name) = (&all, &name);
-                let mut writer = writer.again();
+        let threads: Vec<_> = (0..connections)
+            .map(|thread| {
+                let (all, work) = (&all, &work);
+                let mut user = user.again();
                 scope.spawn(move || -> Result<()> {
-                    let samples = times(each, |number| {
-                        writer.send_text(room, &format!("{name}-{thread}-{number}"), "One of many").map(drop)
-                    })?;
+                    let samples = work(&mut user, thread)?;
                     all.lock().map_err(|_| anyhow!("a thread panicked"))?.extend(samples);
                     Ok(())
                 })

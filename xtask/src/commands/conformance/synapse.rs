@@ -36,6 +36,12 @@ impl Synapse {
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let folder = env::temp_dir().join(format!("hubbub-synapse-{}-{port}", std::process::id()));
         fs::create_dir_all(&folder)?;
+        let registered = folder.join("conformance.yaml");
+        fs::write(&registered, super::registration())?;
+        fs::write(
+            folder.join("extra.yaml"),
+            format!("app_service_config_files: [{:?}]\n", registered.display().to_string()),
+        )?;
         let server_name = "synapse.localhost".to_owned();
         let mut command = Command::new("bash");
         command.arg(shared.join("peers/synapse.sh")).arg(&server_name).arg(&folder).arg(port.to_string());
