@@ -328,7 +328,7 @@ pub struct Access {
 }
 
 /// Somebody at the network, as a message names them.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RemotePerson {
     /// The network's id.
     pub id: String,
