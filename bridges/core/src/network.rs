@@ -33,6 +33,9 @@ pub trait Network: Sized + 'static {
     /// How many messages a second may be sent into one channel, unless a login says otherwise.
     const PACE: u32;
 
+    /// Whether an answer to a message is a reply in that message's thread, since the network knows no other.
+    const REPLIES_THREAD: bool;
+
     /// The headers that sign its hooks.
     const HOOK_HEADERS: HookHeaders;
 

@@ -17,7 +17,7 @@ use slack_morphism::{
     },
 };
 
-use crate::errors::classify;
+use crate::{errors::classify, remote_id::Timestamp};
 
 /// How long a call may take.
 const TIMEOUT_MS: u32 = 20_000;
@@ -196,6 +196,26 @@ impl Api<'_> {
     pub(crate) async fn post_message(&self, body: &serde_json::Value) -> Result<String, RemoteError> {
         let posted: Posted = self.post("chat.postMessage", body).await?;
         Ok(posted.ts)
+    }
+
+    /// `chat.update`; returns when Slack says that it was edited.
+    pub(crate) async fn update(&self, body: &serde_json::Value) -> Result<Option<Timestamp>, RemoteError> {
+        let answer: serde_json::Value = self.post("chat.update", body).await?;
+        let edited = answer.pointer("/message/edited/ts").and_then(serde_json::Value::as_str);
+        Ok(edited.and_then(Timestamp::read))
+    }
+
+    /// A method that answers nothing; `fine` are the codes that say that it was so already.
+    pub(crate) async fn done(
+        &self,
+        method: &'static str,
+        body: &serde_json::Value,
+        fine: &[&str],
+    ) -> Result<(), RemoteError> {
+        match self.post::<serde::de::IgnoredAny>(method, body).await {
+            Err(RemoteError::Refused(code)) if fine.contains(&code.as_str()) => Ok(()),
+            outcome => outcome.map(|_| ()),
+        }
     }
 
     async fn get<T: DeserializeOwned>(

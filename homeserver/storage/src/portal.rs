@@ -164,12 +164,12 @@ pub fn insert_inbound(transaction: &dyn Transaction, place: &Place, body: &str) 
     Ok(!inserted.is_empty())
 }
 
-/// The places of all queued remote events, smallest first.
-pub fn list_inbound(query: &dyn Query) -> Result<Vec<Place>, DatabaseError> {
+/// The places of all queued remote events, smallest first, and until when those wait that were parked.
+pub fn list_inbound(query: &dyn Query) -> Result<Vec<(Place, Option<i64>)>, DatabaseError> {
     query
-        .query("SELECT place, generation FROM inbound ORDER BY place, generation", &[])?
+        .query("SELECT place, generation, parked_until FROM inbound ORDER BY place, generation", &[])?
         .iter()
-        .map(|row| Ok(Place { place: row.text(0)?, generation: row.integer(1)? }))
+        .map(|row| Ok((Place { place: row.text(0)?, generation: row.integer(1)? }, row.optional_integer(2)?)))
         .collect()
 }
 

@@ -200,7 +200,8 @@ impl<N: Network> PortalObject<N> {
             for (remote_id, part, event_id) in page {
                 after = (remote_id.clone(), part);
                 if let Some(place) = self.network.place(&remote_id) {
-                    messages.push(MappedMessage { place, part, remote_id, event_id });
+                    let (sender, thread_root) = (None, None);
+                    messages.push(MappedMessage { place, part, remote_id, event_id, sender, edited: 0, thread_root });
                 }
             }
             if !more {

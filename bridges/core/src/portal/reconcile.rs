@@ -72,7 +72,7 @@ impl<N: Network> PortalObject<N> {
                 .iter()
                 .filter_map(|raw| match self.network.read_event(raw) {
                     RemoteEvent::Message(message) => Some(message),
-                    RemoteEvent::Ignored(_) | RemoteEvent::Malformed => None,
+                    _ => None,
                 })
                 .filter(|message| message.transaction.is_some())
                 .collect();

@@ -16,6 +16,8 @@ mod log;
 mod slack;
 mod world;
 
+mod changes_from_matrix;
+mod changes_from_slack;
 mod connecting;
 mod faults;
 mod from_matrix;

@@ -647,6 +647,14 @@ impl World {
         event_id
     }
 
+    /// A human sends any event in a room.
+    pub fn matrix_sends(&self, room_id: &str, sender: &str, kind: &str, content: Json) -> String {
+        let event = self.homeserver.human_sends(room_id, sender, kind, content);
+        let event_id = event["event_id"].as_str().unwrap().to_owned();
+        self.hand_over(room_id, vec![event]);
+        event_id
+    }
+
     async fn refresh_puppets(&self) {
         let rows = run(
             &self.directory,

@@ -4,11 +4,12 @@
 //! message's own. No index leads from an event to its remote message: the outbound lane knows the events that
 //! came from here, and of those that came from the network the time tells the place ([`list_between`]).
 
-use super::MappedMessage;
+use super::{MappedMessage, Place};
 use crate::database::{DatabaseError, Query, Row, Transaction};
 
 /// The second step of the schema.
 pub(super) const STEP: &[&str] = &[
+    "ALTER TABLE inbound ADD COLUMN parked_until INTEGER",
     "ALTER TABLE messages ADD COLUMN sender TEXT",
     "ALTER TABLE messages ADD COLUMN edited INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE messages ADD COLUMN thread_root TEXT",
@@ -33,8 +34,6 @@ pub(super) const STEP: &[&str] = &[
 /// `MappedMessage::edited` of a message that is gone: nothing is newer.
 pub const DELETED: i64 = (1 << 53) - 1;
 
-const COLUMNS: &str = "place, part, remote_id, event_id, sender, edited, thread_root";
-
 fn mapped(row: &Row) -> Result<MappedMessage, DatabaseError> {
     Ok(MappedMessage {
         place: row.text(0)?,
@@ -47,10 +46,21 @@ fn mapped(row: &Row) -> Result<MappedMessage, DatabaseError> {
     })
 }
 
+/// Notes until when a queued event waits for the message that it is about.
+pub fn park(transaction: &dyn Transaction, place: &Place, until: i64) -> Result<(), DatabaseError> {
+    transaction.execute(
+        "UPDATE inbound SET parked_until = ? WHERE place = ? AND generation = ?",
+        &[until.into(), (&place.place).into(), place.generation.into()],
+    )?;
+    Ok(())
+}
+
 /// The parts of the message at a place, in order; empty when it is not known.
 pub fn list_parts(query: &dyn Query, place: &str) -> Result<Vec<MappedMessage>, DatabaseError> {
     query
-        .query(&format!("SELECT {COLUMNS} FROM messages WHERE place = ? ORDER BY part"), &[place.into()])?
+        .query(
+            "SELECT place, part, remote_id, event_id, sender, edited, thread_root
+             FROM messages WHERE place = ? ORDER BY part", &[place.into()])?
         .iter()
         .map(mapped)
         .collect()
@@ -65,7 +75,8 @@ pub fn list_between(
 ) -> Result<Vec<MappedMessage>, DatabaseError> {
     query
         .query(
-            &format!("SELECT {COLUMNS} FROM messages WHERE place >= ? AND place < ? ORDER BY place, part LIMIT ?"),
+            "SELECT place, part, remote_id, event_id, sender, edited, thread_root
+             FROM messages WHERE place >= ? AND place < ? ORDER BY place, part LIMIT ?",
             &[from.into(), before.into(), limit.into()],
         )?
         .iter()
@@ -126,8 +137,6 @@ pub struct ReactionRow {
     pub event_id: Option<String>,
 }
 
-const REACTION: &str = "place, person, key, generation, changed, sender, event_id";
-
 fn reaction(row: &Row) -> Result<ReactionRow, DatabaseError> {
     Ok(ReactionRow {
         place: row.text(0)?,
@@ -143,7 +152,9 @@ fn reaction(row: &Row) -> Result<ReactionRow, DatabaseError> {
 /// The reactions to the message at a place, those that were taken away too.
 pub fn list_reactions(query: &dyn Query, place: &str) -> Result<Vec<ReactionRow>, DatabaseError> {
     query
-        .query(&format!("SELECT {REACTION} FROM reactions WHERE place = ? ORDER BY person, key"), &[place.into()])?
+        .query(
+            "SELECT place, person, key, generation, changed, sender, event_id
+             FROM reactions WHERE place = ? ORDER BY person, key", &[place.into()])?
         .iter()
         .map(reaction)
         .collect()
@@ -152,7 +163,9 @@ pub fn list_reactions(query: &dyn Query, place: &str) -> Result<Vec<ReactionRow>
 /// The reaction that an event is.
 pub fn find_reaction(query: &dyn Query, event_id: &str) -> Result<Option<ReactionRow>, DatabaseError> {
     query
-        .query_one(&format!("SELECT {REACTION} FROM reactions WHERE event_id = ?"), &[event_id.into()])?
+        .query_one(
+            "SELECT place, person, key, generation, changed, sender, event_id
+             FROM reactions WHERE event_id = ?", &[event_id.into()])?
         .as_ref()
         .map(reaction)
         .transpose()

@@ -1,0 +1,1 @@
+//! What is done in the room to a message: edits, redactions, reactions, replies and threads.
