@@ -11,7 +11,6 @@ use serde_json::Value as Json;
 use super::{
     PortalObject,
     outbound::{Next, Progress},
-    plan::Change,
 };
 use crate::{
     contract::Access,
@@ -24,16 +23,21 @@ use crate::{
 /// reaction.
 const CLOCK_SKEW_MS: i64 = 2_000;
 
-/// One call.
-enum Call {
+/// A call that changes what is at the network.
+pub(super) enum Call {
+    /// Other words for a message.
     Edit(MappedMessage, Json),
+    /// The end of a message.
     Delete(MappedMessage),
+    /// A reaction of the owner to a message, and what is known of it once it is there.
     React(String, ReactionRow),
+    /// The end of a reaction of the owner.
     Unreact(String, ReactionRow),
 }
 
 impl Call {
-    fn remote_id(&self) -> &str {
+    /// The message.
+    pub(super) fn remote_id(&self) -> &str {
         match self {
             Self::Edit(message, _) | Self::Delete(message) => &message.remote_id,
             Self::React(remote_id, _) | Self::Unreact(remote_id, _) => remote_id,
@@ -41,29 +45,15 @@ impl Call {
     }
 }
 
-fn calls_of(change: Change) -> Vec<Call> {
-    match change {
-        Change::Edit(messages) => messages
-            .into_iter()
-            .map(|(message, post)| match post {
-                Some(post) => Call::Edit(message, post),
-                None => Call::Delete(message),
-            })
-            .collect(),
-        Change::Delete(messages) => messages.into_iter().map(Call::Delete).collect(),
-        Change::React { remote_id, row } => vec![Call::React(remote_id, row)],
-        Change::Unreact { remote_id, row } => vec![Call::Unreact(remote_id, row)],
-    }
-}
-
 impl<N: Network> PortalObject<N> {
     /// Makes the next call of a change at the head of the lane.
-    pub(super) async fn alter(&self, row: &OutboundRow, change: Change, access: &Access) -> Result<Next> {
+    pub(super) async fn alter(&self, row: &OutboundRow, access: &Access) -> Result<Next> {
         let Some(token) = &access.token else {
             return Ok(Next::Paused);
         };
-        let calls = calls_of(change);
-        let answered = self.sending.change(row.seq, calls.iter().map(|call| call.remote_id().to_owned()));
+        let Some((calls, answered)) = self.sending.change_of(row.seq) else {
+            return Ok(Next::Again);
+        };
         let Some(call) = calls.get(answered) else {
             return self.end_change(row);
         };
@@ -107,7 +97,7 @@ impl<N: Network> PortalObject<N> {
                     let gone = ReactionRow { event_id: None, ..reaction.clone() };
                     self.commit(false, |transaction| Ok(changes::put_reaction(transaction, &gone)?))?;
                 }
-                self.sending.changed();
+                self.sending.end_change();
                 self.refuse(row, &code).await
             }
             Err(error) => self.not_sent(row, error, access).await,
@@ -166,7 +156,7 @@ impl<N: Network> PortalObject<N> {
     }
 
     fn end_change(&self, row: &OutboundRow) -> Result<Next> {
-        self.sending.changed();
+        self.sending.end_change();
         self.finish(row, &Progress::default())
     }
 

@@ -8,6 +8,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, HashSet},
+    rc::Rc,
 };
 
 use hubbub_core::error::Result;
@@ -15,7 +16,7 @@ use hubbub_storage::portal::{self as store, MappedMessage, OutboundRow, changes}
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::{PortalObject, plan::Plan};
+use super::{PortalObject, alter::Call, plan::Plan};
 use crate::{
     contract::Access,
     failpoints,
@@ -40,10 +41,16 @@ pub(super) struct Outbound {
     /// How often the lane was told to go on: an answer of the login from before that is stale.
     resumed: Cell<u32>,
     access: RefCell<Option<(i64, Access)>>,
-    /// The messages that the head of the lane changes, and how many of its calls were answered.
-    changing: RefCell<(i64, HashSet<String>, usize)>,
+    /// What the head of the lane changes.
+    changing: RefCell<Option<Changing>>,
     /// Events that the double puppet took back, since they are gone at the network.
     taken_back: RefCell<HashSet<String>>,
+}
+
+struct Changing {
+    seq: i64,
+    calls: Rc<[Call]>,
+    answered: usize,
 }
 
 /// More events than this are forgotten together: their redactions would have come back.
@@ -113,28 +120,33 @@ impl Outbound {
         self.taken_back.borrow().contains(event_id)
     }
 
-    /// The head of the lane changes these messages; returns how many of its calls were answered.
-    pub(super) fn change(&self, seq: i64, messages: impl Iterator<Item = String>) -> usize {
-        let mut changing = self.changing.borrow_mut();
-        if changing.0 != seq {
-            *changing = (seq, messages.collect(), 0);
-        }
-        changing.2
+    /// The head of the lane makes these calls.
+    pub(super) fn begin_change(&self, seq: i64, calls: Vec<Call>) {
+        *self.changing.borrow_mut() = Some(Changing { seq, calls: calls.into(), answered: 0 });
+    }
+
+    /// The calls of this place, if they were begun, and how many of them were answered.
+    pub(super) fn change_of(&self, seq: i64) -> Option<(Rc<[Call]>, usize)> {
+        let changing = self.changing.borrow();
+        let changing = changing.as_ref().filter(|changing| changing.seq == seq)?;
+        Some((Rc::clone(&changing.calls), changing.answered))
     }
 
     /// One more call of the head was answered.
     pub(super) fn one_answered(&self) {
-        let mut changing = self.changing.borrow_mut();
-        changing.2 = changing.2.saturating_add(1);
+        if let Some(changing) = self.changing.borrow_mut().as_mut() {
+            changing.answered = changing.answered.saturating_add(1);
+        }
     }
 
     /// The head changes nothing any more.
-    pub(super) fn changed(&self) {
-        *self.changing.borrow_mut() = (0, HashSet::new(), 0);
+    pub(super) fn end_change(&self) {
+        self.changing.borrow_mut().take();
     }
 
     pub(super) fn is_changing(&self, remote_id: &str) -> bool {
-        self.changing.borrow().1.contains(remote_id)
+        let changing = self.changing.borrow();
+        changing.iter().flat_map(|changing| changing.calls.iter()).any(|call| call.remote_id() == remote_id)
     }
 
     pub(super) fn in_flight(&self) -> CallGuard<'_> {
@@ -305,9 +317,15 @@ impl<N: Network> PortalObject<N> {
             return self.finish(&row, &progress);
         };
         let access = self.current_access().await?;
+        if self.sending.change_of(seq).is_some() {
+            return self.alter(&row, &access).await;
+        }
         let (posts, reply_to, thread_root) = match self.plan(seq, &event, &access).await? {
             Plan::Posts { posts, reply_to, thread_root } => (posts, reply_to, thread_root),
-            Plan::Change(change) => return self.alter(&row, change, &access).await,
+            Plan::Change(calls) => {
+                self.sending.begin_change(seq, calls);
+                return self.alter(&row, &access).await;
+            }
             Plan::Nothing => return self.finish(&row, &progress),
             Plan::Explain(kind, text) => {
                 match kind {

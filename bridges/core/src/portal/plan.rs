@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::{
     PortalObject,
+    alter::Call,
     outbound::{Outgoing, Progress},
 };
 use crate::{
@@ -33,34 +34,12 @@ pub(super) enum Plan {
         /// The first message of the thread that they go to.
         thread_root: Option<String>,
     },
-    /// A change of what is there.
-    Change(Change),
+    /// Changes of what is there.
+    Change(Vec<Call>),
     /// Nothing, and nobody misses it.
     Nothing,
     /// Nothing, and the room says why: each time, or once a kind.
     Explain(Option<&'static str>, String),
-}
-
-/// A change of what is at the network. Each may be made again without harm.
-pub(super) enum Change {
-    /// Other words for these messages, and the end of those for which none are left.
-    Edit(Vec<(MappedMessage, Option<Json>)>),
-    /// The end of messages.
-    Delete(Vec<MappedMessage>),
-    /// A reaction of the owner.
-    React {
-        /// The message.
-        remote_id: String,
-        /// What is known of the reaction once it is there.
-        row: ReactionRow,
-    },
-    /// The end of a reaction of the owner.
-    Unreact {
-        /// The message.
-        remote_id: String,
-        /// The reaction.
-        row: ReactionRow,
-    },
 }
 
 impl<N: Network> PortalObject<N> {
@@ -173,7 +152,12 @@ impl<N: Network> PortalObject<N> {
             return Ok(Plan::Explain(None, text));
         }
         let mut posts = posts.into_iter();
-        Ok(Plan::Change(Change::Edit(messages.into_iter().map(|message| (message, posts.next())).collect())))
+        // What is left over when the edit is shorter goes.
+        let calls = messages.into_iter().map(|message| match posts.next() {
+            Some(post) => Call::Edit(message, post),
+            None => Call::Delete(message),
+        });
+        Ok(Plan::Change(calls.collect()))
     }
 
     /// Whether a later edit of the same message waits: that one alone is sent.
@@ -222,7 +206,7 @@ impl<N: Network> PortalObject<N> {
             sender: access.owner.to_string(),
             event_id: Some(event.event_id.clone()),
         };
-        Ok(Plan::Change(Change::React { remote_id: message.remote_id, row }))
+        Ok(Plan::Change(vec![Call::React(message.remote_id, row)]))
     }
 
     async fn plan_redaction(&self, event: &Outgoing, access: &Access) -> Result<Plan> {
@@ -234,14 +218,17 @@ impl<N: Network> PortalObject<N> {
             let message = changes::list_parts(self.database.as_query(), &row.place)?.into_iter().next();
             return Ok(match message {
                 Some(message) if row.person == access.remote_user => {
-                    Plan::Change(Change::Unreact { remote_id: message.remote_id, row })
+                    Plan::Change(vec![Call::Unreact(message.remote_id, row)])
                 }
                 _ => Plan::Nothing,
             });
         }
         let messages = self.remote_messages(target).await?;
         let messages: Vec<_> = messages.into_iter().filter(|message| message.edited < DELETED).collect();
-        Ok(if messages.is_empty() { Plan::Nothing } else { Plan::Change(Change::Delete(messages)) })
+        if messages.is_empty() {
+            return Ok(Plan::Nothing);
+        }
+        Ok(Plan::Change(messages.into_iter().map(Call::Delete).collect()))
     }
 
     /// The remote messages that an event became, or that it shows; empty when there is none.
