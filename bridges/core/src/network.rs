@@ -72,7 +72,7 @@ pub trait Network: Sized + 'static {
     /// How somebody is shown; `None` when the network knows no name.
     fn person(&self, token: &str, person: &str) -> impl Future<Output = Result<Option<RemoteProfile>, RemoteError>>;
 
-    /// A page of a channel's messages, in any order.
+    /// A page of the messages of a channel or a thread, in any order.
     fn history(
         &self,
         token: &str,
@@ -115,6 +115,8 @@ pub trait Network: Sized + 'static {
     const PERSON_METHOD: &'static str;
     /// The method that reads history.
     const HISTORY_METHOD: &'static str;
+    /// The method that reads the history of a thread.
+    const THREAD_METHOD: &'static str;
 
     /// The localpart of somebody's ghost; must start with `_<ID>_`.
     fn ghost_localpart(&self, team: &str, person: &str) -> String;
@@ -142,6 +144,9 @@ pub trait Network: Sized + 'static {
 
     /// The key of a reaction of Matrix's, as the network compares it; `None` when the network has no such emoji.
     fn reaction_key(&self, key: &str) -> Option<String>;
+
+    /// The newest reply to a message of a history that is the first of a thread.
+    fn newest_reply(&self, message: &RawValue) -> Option<String>;
 
     /// The reactions that a message of a history has; `None` when the network does not tell who reacted.
     fn reactions_in(&self, message: &RawValue) -> Option<Vec<RemoteReactions>>;
@@ -289,6 +294,8 @@ pub struct RemoteChannel {
 pub struct HistoryRequest<'a> {
     /// The channel.
     pub channel: &'a str,
+    /// The first message of the thread that is wanted instead of the channel; it may come with the others.
+    pub thread: Option<&'a str>,
     /// Only messages after this id.
     pub after: Option<&'a str>,
     /// The next page of an earlier answer.

@@ -7,6 +7,7 @@
 //! both sides hand in, `mirror` D1's copy of the map.
 
 mod alter;
+mod catch_up;
 mod change;
 mod inbound;
 mod make;
@@ -46,7 +47,7 @@ use serde::de::DeserializeOwned;
 
 use self::{make::Step, names::NameCache, outbound::Outbound, parked::Parked};
 use crate::{
-    contract::{Access, ChannelKind, LoginCommand, PortalCommand, PortalStatus},
+    contract::{Access, ChannelKind, LoginCommand, PortalCommand, PortalStatus, Tended},
     lane::{Alarm, Lane, run_lanes},
     matrix::Matrix,
     network::{Network, RemoteChannel},
@@ -65,6 +66,7 @@ pub struct PortalObject<N> {
     /// The places of the inbound lane that no run holds.
     inbound: RefCell<BTreeSet<Place>>,
     parked: Parked,
+    catching: Lane,
     /// The places of the outbound lane.
     outbound: RefCell<VecDeque<i64>>,
     sending: Outbound,
@@ -94,6 +96,7 @@ impl<N: Network> Object for PortalObject<N> {
             row: RefCell::default(),
             inbound: RefCell::default(),
             parked: Parked::default(),
+            catching: Lane::default(),
             outbound: RefCell::default(),
             sending: Outbound::default(),
             joined: RefCell::default(),
@@ -123,6 +126,7 @@ impl<N: Network> Object for PortalObject<N> {
                 PortalCommand::Remote { events } => encode(&self.take_remote(&events).await?),
                 PortalCommand::Matrix { events } => encode(&self.take_matrix(&events).await?),
                 PortalCommand::Resume { channel } => encode(&self.resume(channel)?),
+                PortalCommand::Tend { catch_up } => encode(&self.tend(catch_up).await?),
                 PortalCommand::Close => encode(&self.close().await?),
                 PortalCommand::Status => encode(&self.status()?),
                 PortalCommand::Poke => {
@@ -344,6 +348,10 @@ impl<N: Network> PortalObject<N> {
         self.inbound_lane.hurry();
         self.outbound_lane.hurry();
         self.wake_if_needed()
+    }
+
+    async fn tend(&self, catch_up: bool) -> Result<Tended> {
+        if catch_up { self.catch_up().await } else { Ok(Tended::default()) }
     }
 
     fn status(&self) -> Result<PortalStatus> {

@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use hubbub_bridge::network::{RemoteError, RemoteProfile};
+use hubbub_bridge::network::{HistoryRequest, RemoteError, RemoteProfile};
 use hubbub_core::context::{Context, Egress, HttpError};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
@@ -190,6 +190,23 @@ impl Api<'_> {
     ) -> Result<HistoryAnswer, RemoteError> {
         request.include_all_metadata = Some(true);
         self.get("conversations.history", &query_of(&request)?).await
+    }
+
+    /// `conversations.replies`: a thread, its first message included, oldest first, with the metadata that we left.
+    pub(crate) async fn replies(
+        &self,
+        request: &HistoryRequest<'_>,
+        thread: &str,
+    ) -> Result<HistoryAnswer, RemoteError> {
+        let mut query = vec![
+            ("channel".to_owned(), request.channel.to_owned()),
+            ("ts".to_owned(), thread.to_owned()),
+            ("limit".to_owned(), request.limit.to_string()),
+            ("include_all_metadata".to_owned(), "true".to_owned()),
+        ];
+        query.extend(request.after.map(|after| ("oldest".to_owned(), after.to_owned())));
+        query.extend(request.cursor.map(|cursor| ("cursor".to_owned(), cursor.to_owned())));
+        self.get("conversations.replies", &query).await
     }
 
     /// `chat.postMessage`; returns the message's timestamp.

@@ -344,6 +344,18 @@ fn reaction_of(change: &Change<'_>) -> Option<RemoteEvent> {
     Some(RemoteEvent::ReactionAdd(RemoteReaction { place, target, sender, key, at: at.milliseconds() }))
 }
 
+/// The newest reply to the first message of a thread.
+pub(crate) fn newest_reply(message: &RawValue) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Root {
+        ts: String,
+        thread_ts: String,
+        latest_reply: String,
+    }
+    let root: Root = serde_json::from_str(message.get()).ok()?;
+    (root.ts == root.thread_ts).then_some(root.latest_reply)
+}
+
 /// The reactions that a message of a history has. Of a popular one Slack names only some people.
 pub(crate) fn reactions_in(message: &RawValue) -> Vec<RemoteReactions> {
     #[derive(Deserialize)]

@@ -46,6 +46,7 @@ impl Network for Slack {
     const CHANNELS_METHOD: &'static str = "users.conversations";
     const PERSON_METHOD: &'static str = "users.info";
     const HISTORY_METHOD: &'static str = "conversations.history";
+    const THREAD_METHOD: &'static str = "conversations.replies";
     const HOOK_HEADERS: HookHeaders =
         HookHeaders { signature: "x-slack-signature", timestamp: "x-slack-request-timestamp" };
 
@@ -135,6 +136,10 @@ impl Network for Slack {
     }
 
     async fn history(&self, token: &str, request: &HistoryRequest<'_>) -> Result<HistoryPage, RemoteError> {
+        if let Some(thread) = request.thread {
+            let mut page = self.api(token).replies(request, thread).await?;
+            return Ok(HistoryPage { next: page.next(), messages: page.messages });
+        }
         let mut call = SlackApiConversationsHistoryRequest::new();
         call.channel = Some(request.channel.into());
         call.oldest = request.after.map(Into::into);
@@ -186,7 +191,7 @@ impl Network for Slack {
     fn budget(&self, method: &str) -> Option<(u32, u32)> {
         match method {
             "users.conversations" => Some((20, 10)),
-            "conversations.history" | "conversations.info" => Some((50, 25)),
+            "conversations.history" | "conversations.info" | "conversations.replies" => Some((50, 25)),
             "users.info" => Some((100, 50)),
             _ => None,
         }
@@ -239,6 +244,10 @@ impl Network for Slack {
 
     fn reaction_key(&self, key: &str) -> Option<String> {
         convert::reaction_name(key).map(|name| convert::reaction_key(&name))
+    }
+
+    fn newest_reply(&self, message: &RawValue) -> Option<String> {
+        events::newest_reply(message)
     }
 
     fn reactions_in(&self, message: &RawValue) -> Option<Vec<RemoteReactions>> {

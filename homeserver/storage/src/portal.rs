@@ -5,8 +5,9 @@
 //! event id), the update when the network has it, and its row of the map. Everything else is
 //! written once for a whole batch.
 //!
-//! What changes a message later is in [`changes`].
+//! What changes a message later is in [`changes`], how far a portal has caught up in [`care`].
 
+pub mod care;
 pub mod changes;
 
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// The schema.
-pub const STEPS: Steps = &[FIRST, changes::STEP];
+pub const STEPS: Steps = &[FIRST, changes::STEP, care::STEP];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE portal (

@@ -87,7 +87,7 @@ impl<N: Network> PortalObject<N> {
 
     /// The message that a content answers, and the first of the thread that it goes to. What cannot be found is
     /// answered by a plain message.
-    async fn answered(&self, content: &Json) -> Result<(Option<String>, Option<String>)> {
+    pub(super) async fn answered(&self, content: &Json) -> Result<(Option<String>, Option<String>)> {
         let threaded = text(content, "/m.relates_to/rel_type") == Some("m.thread");
         let root = text(content, "/m.relates_to/event_id").filter(|_| threaded);
         let falls_back = content.pointer("/m.relates_to/is_falling_back").and_then(Json::as_bool) == Some(true);

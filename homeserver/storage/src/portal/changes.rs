@@ -84,6 +84,19 @@ pub fn list_between(
         .collect()
 }
 
+/// The newest message outside of threads.
+pub fn newest(query: &dyn Query) -> Result<Option<MappedMessage>, DatabaseError> {
+    query
+        .query_one(
+            "SELECT place, part, remote_id, event_id, sender, edited, thread_root
+             FROM messages WHERE thread_root IS NULL ORDER BY place DESC LIMIT 1",
+            &[],
+        )?
+        .as_ref()
+        .map(mapped)
+        .transpose()
+}
+
 /// Notes an edit of all parts of a message, or with [`DELETED`] that it is gone.
 pub fn mark_edited(transaction: &dyn Transaction, place: &str, edited: i64) -> Result<(), DatabaseError> {
     transaction.execute(
