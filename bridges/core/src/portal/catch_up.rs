@@ -1,5 +1,5 @@
-//! What the network did not tell, read from its history: messages since the newest that is known, and of the last
-//! [`LAST`] messages and their threads what changed, be it an edit, a deletion or a reaction.
+//! What the network did not tell, read from its history: messages since the last time that it was read to the end (a
+//! later one that was told hides nothing), and of the last [`LAST`] messages and their threads what changed, be it an edit, a deletion or a reaction.
 //!
 //! It runs beside the lanes and only queues what it finds. What happened while the history was on its way is left to
 //! the next time.
@@ -81,25 +81,24 @@ impl<N: Network> PortalObject<N> {
     async fn read_again(&self, tended: &mut Tended) -> Result<(), Stop> {
         let query = self.database.as_query();
         let mut care = care::get(query).map_err(MatrixError::from)?;
-        let newest = changes::newest(query).map_err(MatrixError::from)?;
-        let from = care.caught_from.clone().or_else(|| newest.map(|message| message.remote_id));
+        let from = match care.caught_from.clone() {
+            Some(from) => Some(from),
+            None => changes::newest(query).map_err(MatrixError::from)?.map(|message| message.remote_id),
+        };
         let asked_at = self.now();
         let first = self.page(None, None, None, LAST).await?;
         let read = self.read(&first);
         let oldest = read.iter().map(|read| &read.message.place).min();
         let place = from.as_deref().and_then(|from| self.network.place(from));
         let gap = first.next.is_some() && oldest.zip(place).is_some_and(|(oldest, place)| oldest.place > place);
-        if let (true, None, Some(from)) = (gap, &care.caught_from, &from) {
-            // Before the newest messages come in, which would hide the gap.
-            care.caught_from = Some(from.clone());
-            self.commit(false, |transaction| Ok(care::put(transaction, &care)?))?;
-        }
         self.take_read(&read, None, asked_at, tended)?;
         self.context.failpoints.pass(failpoints::PORTAL_AFTER_CATCH_UP).await;
         if let (true, Some(from)) = (gap, &from) {
             self.fill_gap(from, tended).await?;
         }
-        if care.caught_from.take().is_some() {
+        let newest = read.iter().max_by_key(|read| &read.message.place).map(|read| read.message.id.clone());
+        if newest.is_some() && newest != care.caught_from {
+            care.caught_from = newest;
             self.commit(false, |transaction| Ok(care::put(transaction, &care)?))?;
         }
         self.read_threads(&read, tended).await

@@ -111,7 +111,16 @@ impl FakeSlack {
         self.change(channel, event["ts"].as_str().unwrap(), |message| {
             message.insert("thread_ts".to_owned(), thread);
         });
+        self.count_reply(channel, root, event["ts"].as_str().unwrap());
         event
+    }
+
+    /// The first message of a thread tells of its newest reply.
+    fn count_reply(&self, channel: &str, root: &str, ts: &str) {
+        self.change(channel, root, |message| {
+            message.insert("thread_ts".to_owned(), root.into());
+            message.insert("latest_reply".to_owned(), ts.into());
+        });
     }
 
     /// Changes a message of the history; returns it as it was and as it is.
@@ -268,7 +277,7 @@ impl FakeSlack {
                 } })),
                 None => refused("user_not_found"),
             }),
-            "conversations.history" => self.read_history(&args),
+            "conversations.history" | "conversations.replies" => self.read_history(&args),
             "chat.postMessage" => self.post(&args, &user),
             "chat.update" | "chat.delete" | "reactions.add" | "reactions.remove" => self.alter(&method, &args, &user),
             other => panic!("unexpected call of {other}"),
@@ -288,6 +297,13 @@ impl FakeSlack {
         let history = self.history.borrow();
         let mut messages: Vec<Json> = history.get(text(args, "channel")).cloned().unwrap_or_default();
         messages.retain(|message| micros(message["ts"].as_str().unwrap()) > oldest);
+        let root_of = |message: &Json| message.get("thread_ts").filter(|root| **root != message["ts"]).cloned();
+        match args.get("ts") {
+            Some(root) => messages.retain(|message| message["ts"] == *root || root_of(message).as_ref() == Some(root)),
+            None => messages.retain(|message| {
+                root_of(message).is_none() || message.get("subtype").is_some_and(|kind| kind == "thread_broadcast")
+            }),
+        }
         messages.sort_by_key(|message| std::cmp::Reverse(micros(message["ts"].as_str().unwrap())));
         let skip: usize = args.get("cursor").map_or(0, |cursor| cursor.as_str().unwrap().parse().unwrap());
         let next = if messages.len() > skip + limit { (skip + limit).to_string() } else { String::new() };
@@ -354,10 +370,14 @@ impl FakeSlack {
             "metadata": args["metadata"],
         });
         let mut message = message;
-        if let Some(thread) = args.get("thread_ts") {
+        let thread = args.get("thread_ts").cloned();
+        if let Some(thread) = &thread {
             message["thread_ts"] = thread.clone();
         }
         self.remember(&channel, message.clone());
+        if let Some(thread) = thread {
+            self.count_reply(&channel, thread.as_str().unwrap(), message["ts"].as_str().unwrap());
+        }
         let mut echo = message.clone();
         if !self.echo_metadata.get() {
             echo.as_object_mut().unwrap().remove("metadata");

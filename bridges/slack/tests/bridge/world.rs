@@ -505,6 +505,18 @@ impl World {
         text
     }
 
+    /// Time passes, and Cron pokes every login.
+    pub fn cron(&self, milliseconds: i64) {
+        self.now.set(self.now.get() + milliseconds);
+        self.slack.set_clock(self.now.get());
+        let logins: Vec<Address> =
+            self.addresses().into_iter().map(|(address, _)| address).filter(|one| one.class == Class::Login).collect();
+        for login in logins {
+            self.login::<()>(&login.name, LoginCommand::Poke).unwrap();
+        }
+        self.settle();
+    }
+
     /// Dies, wakes up again and comes to rest, however often it takes.
     pub fn settle_through_crashes(&self) {
         while self.try_settle() == Err(Crashed) {}

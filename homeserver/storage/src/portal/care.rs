@@ -15,7 +15,7 @@ pub(super) const STEP: &[&str] = &["CREATE TABLE care (
 /// How far a portal has caught up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Care {
-    /// The message after which a catch-up that was begun has to read, by the network's id.
+    /// The message up to which all history was read, by the network's id.
     pub caught_from: Option<String>,
     /// The place up to which the owner has read, here or at the network.
     pub read: Option<String>,
