@@ -22,6 +22,7 @@ use crate::{
     management,
     matrix::{DOUBLE_PUPPET_KEY, Matrix, builtin, is_ours},
     network::Network,
+    portal::readers,
     web,
 };
 
@@ -161,5 +162,14 @@ impl<N: Network> InProcess for Bridge<N> {
         // The portal looks closer: this only saves the queue what comes back from the bridge.
         let ours = is_ours::<N>(server, event.sender.as_str());
         !ours && !is_puppets::<N>(&event.event)
+    }
+
+    /// What humans have read; who types stays here.
+    fn wants_ephemeral(&self, _appservice_id: &str, event: &RawValue) -> bool {
+        let server = &self.context.config.server_name;
+        serde_json::from_str::<Json>(event.get()).is_ok_and(|event| {
+            event.get("type").is_some_and(|kind| kind == "m.receipt")
+                && readers(&event).any(|(_, user, _)| !is_ours::<N>(server, user))
+        })
     }
 }

@@ -381,7 +381,7 @@ pub enum PortalCommand {
         /// The channel's id.
         channel: String,
     },
-    /// Looks whether the owner read at the network; from Cron, by way of the login. → [`Tended`]
+    /// Looks what the channel is like now and whether the owner read at the network; from Cron, by way of the login. → [`Tended`]
     Tend {
         /// Whether to read the channel's last messages again, too.
         catch_up: bool,
@@ -408,8 +408,10 @@ pub struct PortalIntent {
 }
 
 /// The answer to [`PortalCommand::Tend`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tended {
+    /// The channel's name, as far as it was asked for.
+    pub name: Option<String>,
     /// When the newest message was sent of which the network had told nothing, in milliseconds since the epoch.
     pub missed: Option<i64>,
     /// How many such messages there were.

@@ -105,6 +105,12 @@ pub trait Network: Sized + 'static {
         added: bool,
     ) -> impl Future<Output = Result<(), RemoteError>>;
 
+    /// Marks a channel as read by the account, up to a message.
+    fn mark_read(&self, token: &str, channel: &str, remote_id: &str) -> impl Future<Output = Result<(), RemoteError>>;
+
+    /// Whether this code says that a channel is not there any more, or not for the account.
+    fn is_gone(&self, code: &str) -> bool;
+
     /// How often the account may call a method, as (calls a minute, calls at once); `None`:
     /// without a budget.
     fn budget(&self, method: &str) -> Option<(u32, u32)>;
@@ -113,6 +119,10 @@ pub trait Network: Sized + 'static {
     const CHANNELS_METHOD: &'static str;
     /// The method that names people.
     const PERSON_METHOD: &'static str;
+    /// The method that describes a channel.
+    const CHANNEL_METHOD: &'static str;
+    /// The method that marks a channel as read; `None` when the network has no such thing.
+    const MARK_METHOD: Option<&'static str>;
     /// The method that reads history.
     const HISTORY_METHOD: &'static str;
     /// The method that reads the history of a thread.
@@ -245,6 +255,11 @@ pub enum HookKind {
         /// The network's code.
         reason: &'static str,
     },
+    /// A channel has another name, topic or state now.
+    ChannelChanged {
+        /// The channel.
+        channel: String,
+    },
     /// A channel has another id now.
     ChannelRenamed {
         /// The old id.
@@ -287,6 +302,12 @@ pub struct RemoteChannel {
     pub kind: ChannelKind,
     /// The other person of a chat of two.
     pub with: Option<String>,
+    /// The message up to which the account has read, if the network tells.
+    #[serde(default)]
+    pub last_read: Option<String>,
+    /// Whether nobody can write there any more, or the account cannot.
+    #[serde(default)]
+    pub read_only: bool,
 }
 
 /// Which messages of a channel are wanted.

@@ -9,6 +9,7 @@
 mod alter;
 mod catch_up;
 mod change;
+mod channel;
 mod inbound;
 mod make;
 mod mirror;
@@ -19,6 +20,7 @@ mod parked;
 mod plan;
 mod queued;
 mod react;
+mod read;
 mod reconcile;
 mod relation;
 mod show;
@@ -39,12 +41,13 @@ use hubbub_core::{
 };
 use hubbub_storage::{
     database::{Database, Transaction, transaction},
-    portal::{self as store, Place, PortalRow},
+    portal::{self as store, Place, PortalRow, care},
     schema,
 };
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde::de::DeserializeOwned;
 
+pub(crate) use self::read::readers;
 use self::{make::Step, names::NameCache, outbound::Outbound, parked::Parked};
 use crate::{
     contract::{Access, ChannelKind, LoginCommand, PortalCommand, PortalStatus, Tended},
@@ -67,6 +70,9 @@ pub struct PortalObject<N> {
     inbound: RefCell<BTreeSet<Place>>,
     parked: Parked,
     catching: Lane,
+    /// When the network is told what the owner has read.
+    mark_at: Cell<Option<i64>>,
+    mark_lane: Lane,
     /// The places of the outbound lane.
     outbound: RefCell<VecDeque<i64>>,
     sending: Outbound,
@@ -97,6 +103,8 @@ impl<N: Network> Object for PortalObject<N> {
             inbound: RefCell::default(),
             parked: Parked::default(),
             catching: Lane::default(),
+            mark_at: Cell::new(None),
+            mark_lane: Lane::default(),
             outbound: RefCell::default(),
             sending: Outbound::default(),
             joined: RefCell::default(),
@@ -163,10 +171,12 @@ enum Duty {
     Outbound,
     /// D1's copy of the map.
     Mirror,
+    /// What the owner has read, to the network.
+    Mark,
 }
 
 impl Duty {
-    const ALL: [Self; 4] = [Self::Make, Self::Inbound, Self::Outbound, Self::Mirror];
+    const ALL: [Self; 5] = [Self::Make, Self::Inbound, Self::Outbound, Self::Mirror, Self::Mark];
 }
 
 impl<N: Network> PortalObject<N> {
@@ -185,6 +195,7 @@ impl<N: Network> PortalObject<N> {
             }
             Duty::Outbound => active && !self.sending.is_paused() && !self.outbound.borrow().is_empty(),
             Duty::Mirror => active && self.owes_mirror(&row),
+            Duty::Mark => active && self.mark_at.get().is_some_and(|at| at <= self.now()),
         }
     }
 
@@ -194,6 +205,7 @@ impl<N: Network> PortalObject<N> {
             Duty::Make | Duty::Inbound => &self.inbound_lane,
             Duty::Outbound => &self.outbound_lane,
             Duty::Mirror => &self.mirror_lane,
+            Duty::Mark => &self.mark_lane,
         }
     }
 
@@ -209,6 +221,7 @@ impl<N: Network> PortalObject<N> {
             Duty::Inbound => Box::pin(self.run_inbound()),
             Duty::Outbound => Box::pin(self.run_outbound()),
             Duty::Mirror => Box::pin(self.run_mirror()),
+            Duty::Mark => Box::pin(self.run_mark()),
         }
     }
 
@@ -217,7 +230,8 @@ impl<N: Network> PortalObject<N> {
         let now = self.now();
         let duties = Duty::ALL.into_iter().filter(|duty| self.owes(*duty)).map(|duty| self.lane(duty).next(now));
         let parked = self.parked.next().filter(|until| self.is_active() && *until > now);
-        duties.chain(parked).min()
+        let mark = self.mark_at.get().filter(|at| self.is_active() && *at > now);
+        duties.chain(parked).chain(mark).min()
     }
 
     /// Arms the alarm if there is something to do: a command that commits nothing starts no work.
@@ -240,6 +254,7 @@ impl<N: Network> PortalObject<N> {
             self.inbound.borrow_mut().insert(place);
         }
         self.outbound.borrow_mut().extend(store::list_outbound(query, row.sent_through)?);
+        self.mark_at.set(care::get(query)?.mark_at);
         self.joined.borrow_mut().extend(store::list_joined(query)?);
         self.has_mirror.set(!store::list_mirror(query)?.is_empty());
         // A call of an earlier life may have been made without its outcome being written down.
@@ -351,7 +366,9 @@ impl<N: Network> PortalObject<N> {
     }
 
     async fn tend(&self, catch_up: bool) -> Result<Tended> {
-        if catch_up { self.catch_up().await } else { Ok(Tended::default()) }
+        let name = self.refresh().await?;
+        let tended = if catch_up { self.catch_up().await? } else { Tended::default() };
+        Ok(Tended { name, ..tended })
     }
 
     fn status(&self) -> Result<PortalStatus> {

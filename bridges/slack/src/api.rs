@@ -90,6 +90,13 @@ pub(crate) struct Conversation {
     pub user: Option<String>,
     /// Its topic.
     pub topic: Option<Topic>,
+    /// Whether it is archived.
+    #[serde(default)]
+    pub is_archived: bool,
+    /// Whether the person is in it.
+    pub is_member: Option<bool>,
+    /// The timestamp up to which the person has read.
+    pub last_read: Option<String>,
 }
 
 /// A conversation's topic.

@@ -149,6 +149,14 @@ fn kind_of(inner: Inner) -> HookKind {
             HookKind::Revoked { accounts, reason: "token_revoked" }
         }
         ("app_uninstalled", _) => HookKind::Revoked { accounts: Vec::new(), reason: "app_uninstalled" },
+        (
+            "channel_rename" | "channel_archive" | "channel_unarchive" | "channel_deleted" | "channel_left"
+            | "group_rename" | "group_archive" | "group_unarchive" | "group_deleted" | "group_left",
+            _,
+        ) => {
+            let channel = inner.channel.as_str().or_else(|| inner.channel.get("id")?.as_str());
+            channel.map_or(HookKind::Other, |channel| HookKind::ChannelChanged { channel: channel.to_owned() })
+        }
         ("channel_id_changed", _) => match (inner.old_channel_id, inner.new_channel_id) {
             (Some(old), Some(new)) => HookKind::ChannelRenamed { old, new },
             _ => HookKind::Other,
@@ -284,6 +292,7 @@ fn message_of(message: &RawValue) -> Option<RemoteMessage> {
         transaction: mark_of(&head.metadata),
         reply_to: None,
         thread_root: head.thread_ts.clone().filter(|root| *root != id),
+        leaves: matches!(head.subtype.as_deref(), Some("channel_leave" | "group_leave")),
         also_in_channel: head.subtype.as_deref() == Some("thread_broadcast"),
         edited: head.edited.as_ref().and_then(|edited| Timestamp::read(&edited.ts)).map_or(0, Timestamp::micros),
         sender: sender_of(head),

@@ -45,6 +45,8 @@ impl Network for Slack {
     const REPLIES_THREAD: bool = true;
     const CHANNELS_METHOD: &'static str = "users.conversations";
     const PERSON_METHOD: &'static str = "users.info";
+    const CHANNEL_METHOD: &'static str = "conversations.info";
+    const MARK_METHOD: Option<&'static str> = Some("conversations.mark");
     const HISTORY_METHOD: &'static str = "conversations.history";
     const THREAD_METHOD: &'static str = "conversations.replies";
     const HOOK_HEADERS: HookHeaders =
@@ -187,11 +189,20 @@ impl Network for Slack {
         }
     }
 
+    async fn mark_read(&self, token: &str, channel: &str, remote_id: &str) -> Result<(), RemoteError> {
+        let body = json!({ "channel": channel, "ts": remote_id });
+        self.api(token).done("conversations.mark", &body, &[]).await
+    }
+
+    fn is_gone(&self, code: &str) -> bool {
+        matches!(code, "channel_not_found" | "not_in_channel")
+    }
+
     /// By Slack's tiers ([docs](https://docs.slack.dev/apis/web-api/rate-limits)).
     fn budget(&self, method: &str) -> Option<(u32, u32)> {
         match method {
             "users.conversations" => Some((20, 10)),
-            "conversations.history" | "conversations.info" | "conversations.replies" => Some((50, 25)),
+            "conversations.mark" | "conversations.history" | "conversations.info" | "conversations.replies" => Some((50, 25)),
             "users.info" => Some((100, 50)),
             _ => None,
         }
@@ -291,6 +302,8 @@ fn remote_channel(conversation: Conversation) -> RemoteChannel {
             ChannelKind::Channel => name,
         },
         topic: conversation.topic.map(|topic| topic.value),
+        last_read: conversation.last_read,
+        read_only: conversation.is_archived || (kind == ChannelKind::Channel && conversation.is_member == Some(false)),
         kind,
         with: conversation.user.filter(|_| kind == ChannelKind::Direct),
     }

@@ -347,6 +347,12 @@ pub fn put_joined(transaction: &dyn Transaction, user_id: &str) -> Result<(), Da
     Ok(())
 }
 
+/// Forgets that a ghost is in the room.
+pub fn delete_joined(transaction: &dyn Transaction, user_id: &str) -> Result<(), DatabaseError> {
+    transaction.execute("DELETE FROM joined WHERE user_id = ?", &[user_id.into()])?;
+    Ok(())
+}
+
 /// Whether a one-time notice was shown.
 pub fn was_noticed(query: &dyn Query, name: &str) -> Result<bool, DatabaseError> {
     let row = query.query_one("SELECT 1 FROM notices WHERE name = ?", &[name.into()])?;

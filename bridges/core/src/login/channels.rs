@@ -12,7 +12,7 @@ use ruma::OwnedRoomId;
 
 use super::LoginObject;
 use crate::{
-    contract::{Bridged, ChannelKind, ListedChannel, PortalCommand},
+    contract::{Bridged, ChannelKind, ListedChannel, PortalCommand, Tended},
     failpoints,
     network::{Network, RemoteChannel, RemoteError},
 };
@@ -135,6 +135,27 @@ impl<N: Network> LoginObject<N> {
         self.put_portal(&portal)?;
         let address = Address::new(Class::Portal, portal.portal_id);
         call(self.context.objects.as_ref(), address, &PortalCommand::Close).await
+    }
+
+    /// Something about a channel changed: its portal looks what.
+    pub(super) async fn refresh_channel(&self, channel: &str) -> Result<()> {
+        let portal = self.portals.borrow().get(channel).cloned();
+        let Some(portal) = portal.filter(|portal| portal.active) else { return Ok(()) };
+        let address = Address::new(Class::Portal, portal.portal_id.as_str());
+        let command = PortalCommand::Tend { catch_up: false };
+        let tended: Tended = call(self.context.objects.as_ref(), address, &command).await?;
+        self.take_name(channel, tended.name)
+    }
+
+    /// A portal knows a channel's name better.
+    pub(super) fn take_name(&self, channel: &str, name: Option<String>) -> Result<()> {
+        let portal = self.portals.borrow().get(channel).cloned();
+        match (portal, name) {
+            (Some(portal), Some(name)) if portal.name != name && !name.is_empty() => {
+                self.put_portal(&PortalEntry { name, ..portal })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The network gave a channel another id: the portal stays the same, and learns it first.

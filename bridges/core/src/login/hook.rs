@@ -81,6 +81,13 @@ impl<N: Network> LoginObject<N> {
                 }
                 Ok(HookAnswer::Accepted)
             }
+            HookKind::ChannelChanged { channel } => {
+                // What fails now is made up for within the hour.
+                if let Err(error) = self.refresh_channel(channel).await {
+                    tracing::info!(login.id = %self.login_id, "A channel was not described: {error}");
+                }
+                Ok(HookAnswer::Accepted)
+            }
             HookKind::ChannelRenamed { old, new } => {
                 self.rename_channel(old, new).await?;
                 Ok(HookAnswer::Accepted)

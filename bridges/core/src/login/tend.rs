@@ -123,6 +123,7 @@ impl<N: Network> LoginObject<N> {
             let address = Address::new(Class::Portal, portal_id);
             match call::<Tended>(self.context.objects.as_ref(), address, &PortalCommand::Tend { catch_up }).await {
                 Ok(one) => {
+                    self.take_name(&portal.id, one.name)?;
                     tended.missed = tended.missed.max(one.missed);
                     tended.found = tended.found.saturating_add(one.found);
                 }
@@ -131,7 +132,7 @@ impl<N: Network> LoginObject<N> {
                 Err(error) => failed = Some(error),
             }
         }
-        self.notice_silence(tended)?;
+        self.notice_silence(&tended)?;
         if slots > 0 {
             self.put_care(|care| care.tended_at = now)?;
         }
@@ -139,7 +140,7 @@ impl<N: Network> LoginObject<N> {
     }
 
     /// Messages that the network has and did not tell, and nothing told since: its hooks do not come.
-    fn notice_silence(&self, tended: Tended) -> Result<()> {
+    fn notice_silence(&self, tended: &Tended) -> Result<()> {
         let Some(missed) = tended.missed else { return Ok(()) };
         let newest = care::newest_bucket(self.database.as_query())?;
         let heard_until = newest.map_or(0, |bucket| bucket.saturating_add(1).saturating_mul(1_000 * BUCKET_SECONDS));

@@ -60,6 +60,8 @@ pub struct RemoteMessage {
     pub thread_root: Option<String>,
     /// Whether a reply in a thread is also shown outside of it.
     pub also_in_channel: bool,
+    /// Whether it says that its sender left the channel.
+    pub leaves: bool,
     /// Which edit this is the text of: a count that grows with each edit by a person, below 2^53; 0: none.
     pub edited: i64,
 }

@@ -80,7 +80,7 @@ impl<N: Network> PortalObject<N> {
 
     async fn read_again(&self, tended: &mut Tended) -> Result<(), Stop> {
         let query = self.database.as_query();
-        let mut care = care::get(query).map_err(MatrixError::from)?;
+        let care = care::get(query).map_err(MatrixError::from)?;
         let from = match care.caught_from.clone() {
             Some(from) => Some(from),
             None => changes::newest(query).map_err(MatrixError::from)?.map(|message| message.remote_id),
@@ -98,6 +98,7 @@ impl<N: Network> PortalObject<N> {
         }
         let newest = read.iter().max_by_key(|read| &read.message.place).map(|read| read.message.id.clone());
         if newest.is_some() && newest != care.caught_from {
+            let mut care = care::get(query).map_err(MatrixError::from)?;
             care.caught_from = newest;
             self.commit(false, |transaction| Ok(care::put(transaction, &care)?))?;
         }

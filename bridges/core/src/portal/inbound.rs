@@ -8,6 +8,7 @@
 use hubbub_core::error::Result;
 use hubbub_storage::portal::{
     self as store, MappedMessage, Place,
+    care,
     changes::{self, ReactionRow},
 };
 use serde_json::json;
@@ -47,6 +48,10 @@ pub(super) enum Effect {
     Deleted(String),
     /// A reaction came or went.
     Reacted(ReactionRow),
+    /// A ghost left the room.
+    Left(String),
+    /// The owner has read up to this place.
+    Read(String),
 }
 
 /// What an attempt to apply a batch comes to.
@@ -145,7 +150,14 @@ impl<N: Network> PortalObject<N> {
             }
             return Ok(Applied::Done(Vec::new()));
         }
-        self.show(message, &queued.raw, own).await.map(Applied::Done)
+        let mut effects = self.show(message, &queued.raw, own).await?;
+        if own {
+            effects.extend(self.read_by_writing(message, &effects).await?);
+        }
+        if message.leaves && !own {
+            effects.extend(self.leave(&message.sender).await?);
+        }
+        Ok(Applied::Done(effects))
     }
 
     /// Waits for a call that is under way, whose echo may come before its answer and without our mark; whether its
@@ -224,6 +236,12 @@ impl Effect {
             }
             Self::Deleted(place) => changes::mark_edited(transaction, place, changes::DELETED)?,
             Self::Reacted(reaction) => changes::put_reaction(transaction, reaction)?,
+            Self::Left(user) => store::delete_joined(transaction, user)?,
+            Self::Read(place) => {
+                let mut care = care::get(transaction.as_query())?;
+                care.read = Some(place.clone());
+                care::put(transaction, &care)?;
+            }
         }
         Ok(())
     }

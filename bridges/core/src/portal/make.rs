@@ -24,7 +24,7 @@ use crate::{
 const FIRST_HISTORY: u32 = 50;
 
 /// The owner's power: enough for everything but what would make the portal deaf.
-const OWNER_POWER: i64 = 95;
+pub(super) const OWNER_POWER: i64 = 95;
 
 /// What only the bridge may send.
 const BRIDGE_POWER: i64 = 100;
@@ -318,6 +318,7 @@ impl<N: Network> PortalObject<N> {
             };
             self.ask_login::<()>(&LoginCommand::MarkDirect { room_id: room.clone(), with: vec![with] }).await?;
         }
+        self.set_push_rule().await?;
         let row = self.row()?;
         let name = self.room_name().await?;
         let record = PortalRecord {
@@ -331,6 +332,21 @@ impl<N: Network> PortalObject<N> {
         let statement = bridges::put_portal(&record, self.now());
         self.context.directory.batch(vec![statement]).await?;
         self.reach(Step::Fill)
+    }
+
+    /// How loud the room is, once: whatever its owner makes of it later stays. A channel notifies of mentions only
+    /// (those rules stand before the room's), a chat of everything.
+    async fn set_push_rule(&self) -> Result<()> {
+        const ONCE: &str = "push-rule";
+        if store::was_noticed(self.database.as_query(), ONCE)? {
+            return Ok(());
+        }
+        let actions = match self.kind()? {
+            ChannelKind::Channel => json!([]),
+            ChannelKind::Direct | ChannelKind::Group => json!(["notify", { "set_tweak": "sound", "value": "default" }]),
+        };
+        self.matrix.owner(&self.owner()?).put_room_push_rule(&self.room_id()?, &actions).await?;
+        self.commit(false, |transaction| Ok(store::put_noticed(transaction, ONCE)?))
     }
 
     /// Queues the channel's last messages, which stand before all that waits already: the lane

@@ -146,6 +146,9 @@ impl<N: Network> PortalObject<N> {
         }
         let mut wanted = Vec::new();
         for raw in events {
+            if self.take_receipt(raw).await? {
+                continue;
+            }
             let Ok(event) = serde_json::from_str::<RoomEvent<'_>>(raw.get()) else {
                 self.count_ignored("malformed".to_owned());
                 continue;

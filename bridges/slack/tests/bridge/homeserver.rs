@@ -35,6 +35,10 @@ pub struct FakeHomeserver {
     pub names: RefCell<BTreeMap<String, String>>,
     pub registered: RefCell<BTreeSet<String>>,
     pub account_data: RefCell<HashMap<(String, String), Json>>,
+    /// The receipts by room and user, oldest first.
+    pub receipts: RefCell<HashMap<(String, String), Vec<String>>>,
+    /// The actions that were set by user and room, oldest first.
+    pub push_rules: RefCell<HashMap<(String, String), Vec<Json>>>,
     /// So many calls are applied and then answered with 500.
     pub failing: Cell<u32>,
     /// Whom the double puppet may act for.
@@ -217,6 +221,29 @@ impl FakeHomeserver {
             }
             ("DELETE", ["directory", "room", alias]) => {
                 self.aliases.borrow_mut().remove(*alias).map(|_| json!({})).ok_or((404, "M_NOT_FOUND"))
+            }
+            ("GET", ["rooms", room, "state", kind, rest @ ..]) => {
+                let state_key = rest.first().copied().unwrap_or_default().to_owned();
+                let room = self.room(room);
+                let set = room.state.get(&((*kind).to_owned(), state_key)).cloned();
+                let made = |field: &str| room.body.get(field).map(|value| json!({ field: value }));
+                let made = match *kind {
+                    "m.room.name" => made("name"),
+                    "m.room.topic" => made("topic"),
+                    "m.room.power_levels" => Some(room.body["power_level_content_override"].clone()),
+                    _ => None,
+                };
+                set.or(made).ok_or((404, "M_NOT_FOUND"))
+            }
+            ("POST", ["rooms", room, "receipt", "m.read", event_id]) => {
+                let key = ((*room).to_owned(), user);
+                self.receipts.borrow_mut().entry(key).or_default().push((*event_id).to_owned());
+                Ok(json!({}))
+            }
+            ("PUT", ["pushrules", "global", "room", room]) => {
+                let rules = &mut *self.push_rules.borrow_mut();
+                rules.entry((user, (*room).to_owned())).or_default().push(body["actions"].clone());
+                Ok(json!({}))
             }
             ("PUT", ["rooms", room, "send", kind, transaction]) => {
                 self.send(room, &user, (kind, transaction), body, ts)

@@ -16,6 +16,7 @@ mod log;
 mod slack;
 mod world;
 
+mod at_home;
 mod catch_up;
 mod changes_from_matrix;
 mod changes_from_slack;

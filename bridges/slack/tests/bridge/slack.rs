@@ -268,7 +268,13 @@ impl FakeSlack {
                 Ok(ok(json!({ "channels": channels, "response_metadata": { "next_cursor": "" } })))
             }
             "conversations.info" => Ok(match self.channels.borrow().get(text(&args, "channel")) {
-                Some(channel) => ok(json!({ "channel": channel })),
+                Some(channel) => {
+                    let mut channel = channel.clone();
+                    if let Some(last_read) = self.last_read.borrow().get(text(&args, "channel")) {
+                        channel["last_read"] = last_read.as_str().into();
+                    }
+                    ok(json!({ "channel": channel }))
+                }
                 None => refused("channel_not_found"),
             }),
             "users.info" => Ok(match self.people.borrow().get(text(&args, "user")) {
@@ -279,6 +285,11 @@ impl FakeSlack {
             }),
             "conversations.history" | "conversations.replies" => self.read_history(&args),
             "chat.postMessage" => self.post(&args, &user),
+            "conversations.mark" => {
+                let (channel, ts) = (text(&args, "channel").to_owned(), text(&args, "ts").to_owned());
+                self.last_read.borrow_mut().insert(channel, ts);
+                Ok(ok(json!({})))
+            }
             "chat.update" | "chat.delete" | "reactions.add" | "reactions.remove" => self.alter(&method, &args, &user),
             other => panic!("unexpected call of {other}"),
         }

@@ -84,6 +84,19 @@ pub fn list_between(
         .collect()
 }
 
+/// The newest message outside of threads, up to a place.
+pub fn newest_until(query: &dyn Query, place: &str) -> Result<Option<MappedMessage>, DatabaseError> {
+    query
+        .query_one(
+            "SELECT place, part, remote_id, event_id, sender, edited, thread_root
+             FROM messages WHERE thread_root IS NULL AND place <= ? ORDER BY place DESC, part DESC LIMIT 1",
+            &[place.into()],
+        )?
+        .as_ref()
+        .map(mapped)
+        .transpose()
+}
+
 /// The newest message outside of threads.
 pub fn newest(query: &dyn Query) -> Result<Option<MappedMessage>, DatabaseError> {
     query
