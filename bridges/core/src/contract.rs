@@ -64,6 +64,21 @@ pub enum LoginCommand {
         /// The channel's id, or its name with or without `#`.
         channel: String,
     },
+    /// Ends the portal of a channel, bridged or not, and takes its room away. → `()`
+    DeleteRoom {
+        /// The channel's id, or its name with or without `#`.
+        channel: String,
+    },
+    /// Joins a channel and makes its portal. → [`Bridged`]
+    Join {
+        /// The channel's id, or its name with or without `#`.
+        channel: String,
+    },
+    /// Makes the portal of a chat with somebody. → [`Bridged`]
+    OpenChat {
+        /// The person's id or name.
+        person: String,
+    },
     /// How the login is. → [`LoginStatus`]
     Status,
     /// Forgets the secrets; rooms stay and a later `Finish` goes on with them. → `()`
@@ -388,6 +403,8 @@ pub enum PortalCommand {
     },
     /// Ends the portal: nothing goes in or out any more, the room stays. → `()`
     Close,
+    /// Ends the portal and empties its room; a portal that is opened again makes a new one. → `()`
+    Delete,
     /// How the portal is; 404 when there is none. → [`PortalStatus`]
     Status,
     /// Does outstanding work; from Cron. → `()`

@@ -6,7 +6,10 @@
 
 mod event;
 
-use std::{future::Future, rc::Rc};
+use std::{
+    future::{Future, ready},
+    rc::Rc,
+};
 
 use hubbub_core::context::Context;
 use ruma::{OwnedRoomId, UserId};
@@ -20,6 +23,9 @@ use crate::{
     contract::{ChannelKind, Ghost, Hook},
     web::HookHeaders,
 };
+
+/// The code of what a network has no way to do.
+pub const NOT_POSSIBLE: &str = "not possible there";
 
 /// One network, as seen from an object: cheap to make, holds nothing that must survive.
 pub trait Network: Sized + 'static {
@@ -68,6 +74,29 @@ pub trait Network: Sized + 'static {
 
     /// One channel.
     fn channel(&self, token: &str, channel: &str) -> impl Future<Output = Result<RemoteChannel, RemoteError>>;
+
+    /// Joins a channel by its id or name; `None` when there is no such channel.
+    fn join(
+        &self,
+        _token: &str,
+        _channel: &str,
+    ) -> impl Future<Output = Result<Option<RemoteChannel>, RemoteError>> {
+        ready(Err(RemoteError::Refused(NOT_POSSIBLE.to_owned())))
+    }
+
+    /// The people with this id or name, as (id, name).
+    fn people_named(
+        &self,
+        _token: &str,
+        _name: &str,
+    ) -> impl Future<Output = Result<Vec<(String, String)>, RemoteError>> {
+        ready(Err(RemoteError::Refused(NOT_POSSIBLE.to_owned())))
+    }
+
+    /// Opens a chat with somebody and returns its channel.
+    fn open_chat(&self, _token: &str, _person: &str) -> impl Future<Output = Result<String, RemoteError>> {
+        ready(Err(RemoteError::Refused(NOT_POSSIBLE.to_owned())))
+    }
 
     /// How somebody is shown; `None` when the network knows no name.
     fn person(&self, token: &str, person: &str) -> impl Future<Output = Result<Option<RemoteProfile>, RemoteError>>;

@@ -10,6 +10,7 @@ mod alter;
 mod catch_up;
 mod change;
 mod channel;
+mod delete;
 mod inbound;
 mod make;
 mod mirror;
@@ -135,6 +136,7 @@ impl<N: Network> Object for PortalObject<N> {
                 PortalCommand::Matrix { events } => encode(&self.take_matrix(&events).await?),
                 PortalCommand::Resume { channel } => encode(&self.resume(channel)?),
                 PortalCommand::Tend { catch_up } => encode(&self.tend(catch_up).await?),
+                PortalCommand::Delete => encode(&self.delete().await?),
                 PortalCommand::Close => encode(&self.close().await?),
                 PortalCommand::Status => encode(&self.status()?),
                 PortalCommand::Poke => {

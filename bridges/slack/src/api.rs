@@ -216,6 +216,79 @@ impl Api<'_> {
         self.get("conversations.replies", &query).await
     }
 
+    /// The id of an open channel with this id or name (`conversations.list`).
+    pub(crate) async fn open_channel(&self, wanted: &str) -> Result<Option<String>, RemoteError> {
+        let mut cursor: Option<String> = None;
+        for _ in 0..MOST_PAGES {
+            let mut query = vec![
+                ("types".to_owned(), "public_channel".to_owned()),
+                ("exclude_archived".to_owned(), "true".to_owned()),
+                ("limit".to_owned(), "200".to_owned()),
+            ];
+            query.extend(cursor.take().map(|cursor| ("cursor".to_owned(), cursor)));
+            let page: ConversationsAnswer = self.get("conversations.list", &query).await?;
+            for raw in page.channels {
+                let Ok(channel) = serde_json::from_str::<Conversation>(raw.get()) else { continue };
+                let named = channel.name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(wanted));
+                if named || channel.id == wanted {
+                    return Ok(Some(channel.id));
+                }
+            }
+            cursor = page.response_metadata.and_then(Paging::next);
+            if cursor.is_none() {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    /// `conversations.join`.
+    pub(crate) async fn conversations_join(&self, channel: &str) -> Result<Conversation, RemoteError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            channel: Conversation,
+        }
+        let answer: Answer = self.post("conversations.join", &serde_json::json!({ "channel": channel })).await?;
+        Ok(answer.channel)
+    }
+
+    /// `conversations.open` with one person; returns the channel's id.
+    pub(crate) async fn conversations_open(&self, person: &str) -> Result<String, RemoteError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            channel: Opened,
+        }
+        #[derive(Deserialize)]
+        struct Opened {
+            id: String,
+        }
+        let answer: Answer = self.post("conversations.open", &serde_json::json!({ "users": person })).await?;
+        Ok(answer.channel.id)
+    }
+
+    /// `users.list`.
+    pub(crate) async fn users_list(&self) -> Result<Vec<serde_json::Value>, RemoteError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            members: Vec<serde_json::Value>,
+            #[serde(default)]
+            response_metadata: Option<Paging>,
+        }
+        let mut users = Vec::new();
+        let mut cursor: Option<String> = None;
+        for _ in 0..MOST_PAGES {
+            let mut query = vec![("limit".to_owned(), "200".to_owned())];
+            query.extend(cursor.take().map(|cursor| ("cursor".to_owned(), cursor)));
+            let page: Answer = self.get("users.list", &query).await?;
+            users.extend(page.members);
+            cursor = page.response_metadata.and_then(Paging::next);
+            if cursor.is_none() {
+                break;
+            }
+        }
+        Ok(users)
+    }
+
     /// `chat.postMessage`; returns the message's timestamp.
     pub(crate) async fn post_message(&self, body: &serde_json::Value) -> Result<String, RemoteError> {
         let posted: Posted = self.post("chat.postMessage", body).await?;

@@ -181,6 +181,14 @@ pub(crate) fn profile_of(user: &Json) -> Option<RemoteProfile> {
     Some(RemoteProfile { name: name_of(user)?, picture })
 }
 
+/// Whether a user object of somebody who is there has this id or one of these names.
+pub(crate) fn is_called(user: &Json, name: &str) -> bool {
+    let gone = user.get("deleted").and_then(Json::as_bool).unwrap_or(false);
+    let known = ["/profile/display_name", "/profile/real_name", "/real_name", "/name", "/id"];
+    let named = known.iter().filter_map(|pointer| user.pointer(pointer)?.as_str());
+    !gone && named.map(str::to_lowercase).any(|known| known == name.to_lowercase())
+}
+
 /// The name that Slack shows for a user object.
 fn name_of(user: &Json) -> Option<String> {
     ["/profile/display_name", "/profile/real_name", "/real_name", "/name"]

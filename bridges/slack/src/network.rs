@@ -126,6 +126,26 @@ impl Network for Slack {
         Ok(remote_channel(conversation))
     }
 
+    async fn join(&self, token: &str, wanted: &str) -> Result<Option<RemoteChannel>, RemoteError> {
+        let api = self.api(token);
+        let Some(id) = api.open_channel(wanted).await? else { return Ok(None) };
+        Ok(Some(remote_channel(api.conversations_join(&id).await?)))
+    }
+
+    async fn people_named(&self, token: &str, name: &str) -> Result<Vec<(String, String)>, RemoteError> {
+        let users = self.api(token).users_list().await?;
+        let shown = |user: &Json| events::profile_of(user).map(|profile| profile.name);
+        let found = users.iter().filter(|user| events::is_called(user, name)).filter_map(|user| {
+            let id = user.get("id")?.as_str()?.to_owned();
+            Some((id.clone(), shown(user).unwrap_or(id)))
+        });
+        Ok(found.collect())
+    }
+
+    async fn open_chat(&self, token: &str, person: &str) -> Result<String, RemoteError> {
+        self.api(token).conversations_open(person).await
+    }
+
     async fn person(&self, token: &str, person: &str) -> Result<Option<RemoteProfile>, RemoteError> {
         if person.starts_with('B') {
             return self.api(token).bots_info(person).await;

@@ -155,6 +155,23 @@ pub struct Place {
     pub generation: i64,
 }
 
+/// Forgets all that is about the room, which is gone. What was sent stays known, so that it is not sent again.
+pub fn forget_room(transaction: &dyn Transaction) -> Result<(), DatabaseError> {
+    for statement in [
+        "DELETE FROM inbound",
+        "DELETE FROM messages",
+        "DELETE FROM threads",
+        "DELETE FROM reactions",
+        "DELETE FROM joined",
+        "DELETE FROM notices",
+        "DELETE FROM mirror",
+        "DELETE FROM care",
+    ] {
+        transaction.execute(statement, &[])?;
+    }
+    Ok(())
+}
+
 /// Queues a remote event; false when it waits already.
 pub fn insert_inbound(transaction: &dyn Transaction, place: &Place, body: &str) -> Result<bool, DatabaseError> {
     let inserted = transaction.execute(

@@ -55,7 +55,7 @@ impl Step {
     const ALL: [Self; 7] =
         [Self::Describe, Self::Create, Self::Route, Self::Join, Self::List, Self::Fill, Self::Active];
 
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Describe => "describe",
             Self::Create => "create",

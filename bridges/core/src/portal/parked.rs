@@ -22,6 +22,11 @@ impl Parked {
         self.0.borrow_mut().insert(place, (until, None));
     }
 
+    /// The room is gone.
+    pub(super) fn forget(&self) {
+        self.0.borrow_mut().clear();
+    }
+
     /// How many of them are not in the lane.
     pub(super) fn count_beside(&self, lane: &BTreeSet<Place>) -> usize {
         self.0.borrow().keys().filter(|place| !lane.contains(*place)).count()

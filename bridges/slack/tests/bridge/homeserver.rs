@@ -235,6 +235,20 @@ impl FakeHomeserver {
                 };
                 set.or(made).ok_or((404, "M_NOT_FOUND"))
             }
+            ("GET", ["rooms", room, "joined_members"]) => {
+                let joined = self.room(room).joined;
+                if !joined.contains(&user) {
+                    return Err((403, "M_FORBIDDEN"));
+                }
+                let joined: BTreeMap<_, _> = joined.into_iter().map(|user| (user, json!({}))).collect();
+                Ok(json!({ "joined": joined }))
+            }
+            ("POST", ["rooms", room, "kick"]) => {
+                assert_eq!(user, BOT);
+                let whom = body["user_id"].as_str().unwrap();
+                self.rooms.borrow_mut().get_mut(*room).unwrap().joined.remove(whom);
+                Ok(json!({}))
+            }
             ("POST", ["rooms", room, "receipt", "m.read", event_id]) => {
                 let key = ((*room).to_owned(), user);
                 self.receipts.borrow_mut().entry(key).or_default().push((*event_id).to_owned());

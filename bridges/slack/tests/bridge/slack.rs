@@ -65,7 +65,8 @@ impl FakeSlack {
         });
         let direct = json!({ "id": "D0ANNA", "created": 1_600_000_000, "is_im": true, "user": "U0ANNA" });
         let random = json!({ "id": "C0RANDOM", "created": 1_600_000_000, "name": "random", "is_channel": true, "is_member": true });
-        for channel in [channel, direct, random] {
+        let open = json!({ "id": "C0OPEN", "created": 1_600_000_000, "name": "open", "is_channel": true, "is_member": false });
+        for channel in [channel, direct, random, open] {
             let id = channel["id"].as_str().unwrap().to_owned();
             slack.channels.borrow_mut().insert(id, channel);
         }
@@ -264,7 +265,8 @@ impl FakeSlack {
                 "url": "https://acme.slack.com/", "team": "Acme", "user": "olga", "team_id": team, "user_id": user,
             }))),
             "users.conversations" => {
-                let channels: Vec<_> = self.channels.borrow().values().cloned().collect();
+                let mut channels: Vec<_> = self.channels.borrow().values().cloned().collect();
+                channels.retain(|channel| channel.get("is_member").is_none_or(|member| member == true));
                 Ok(ok(json!({ "channels": channels, "response_metadata": { "next_cursor": "" } })))
             }
             "conversations.info" => Ok(match self.channels.borrow().get(text(&args, "channel")) {
@@ -285,6 +287,35 @@ impl FakeSlack {
             }),
             "conversations.history" | "conversations.replies" => self.read_history(&args),
             "chat.postMessage" => self.post(&args, &user),
+            "conversations.list" => {
+                let mut channels: Vec<_> = self.channels.borrow().values().cloned().collect();
+                channels.retain(|channel| channel.get("is_im").is_none());
+                Ok(ok(json!({ "channels": channels, "response_metadata": { "next_cursor": "" } })))
+            }
+            "conversations.join" => Ok(match self.channels.borrow_mut().get_mut(text(&args, "channel")) {
+                Some(channel) => {
+                    channel["is_member"] = true.into();
+                    ok(json!({ "channel": channel }))
+                }
+                None => refused("channel_not_found"),
+            }),
+            "conversations.open" => {
+                let person = text(&args, "users").to_owned();
+                let id = format!("D{}", person.strip_prefix('U').unwrap());
+                let channel = json!({ "id": id, "created": 1_600_000_000, "is_im": true, "user": person });
+                self.channels.borrow_mut().entry(id.clone()).or_insert(channel);
+                Ok(ok(json!({ "channel": { "id": id } })))
+            }
+            "users.list" => {
+                let people = self.people.borrow();
+                let members: Vec<_> = people
+                    .iter()
+                    .map(|(id, name)| {
+                        json!({ "id": id, "name": name.to_lowercase(), "profile": { "display_name": name } })
+                    })
+                    .collect();
+                Ok(ok(json!({ "members": members, "response_metadata": { "next_cursor": "" } })))
+            }
             "conversations.mark" => {
                 let (channel, ts) = (text(&args, "channel").to_owned(), text(&args, "ts").to_owned());
                 self.last_read.borrow_mut().insert(channel, ts);
