@@ -7,7 +7,7 @@ use hubbub_core::{
     error::MatrixError,
 };
 use ruma::RoomId;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, value::RawValue};
 
 /// A bundled bridge, seen from the queue.
 pub trait InProcess {
@@ -37,6 +37,11 @@ pub trait InProcess {
     /// Whether the bridge could have a use for the event. What it does not want is never queued,
     /// which saves most writes of a bridged message: a bridge's own events come back to it.
     fn wants(&self, _appservice_id: &str, _event: &DeliveredEvent) -> bool {
+        true
+    }
+
+    /// Whether the bridge could have a use for this `m.typing` or `m.receipt`.
+    fn wants_ephemeral(&self, _appservice_id: &str, _event: &RawValue) -> bool {
         true
     }
 

@@ -74,6 +74,13 @@ impl Intent {
         Ok(())
     }
 
+    /// Sets the push rule of a room ([spec](https://spec.matrix.org/v1.11/client-server-api/#push-rules-api)).
+    pub async fn put_room_push_rule(&self, room_id: &RoomId, actions: &Json) -> Result<()> {
+        let path = ["v3", "pushrules", "global", "room", room_id.as_str()];
+        self.send_json(Method::PUT, &path, &[], Some(&json!({ "actions": actions }))).await?;
+        Ok(())
+    }
+
     /// Reads account data, global without a room; `None` when nothing was ever set.
     pub async fn get_account_data(&self, room_id: Option<&RoomId>, event_type: &str) -> Result<Option<Json>> {
         let user_id = self.user_id().await?;

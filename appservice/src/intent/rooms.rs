@@ -20,7 +20,7 @@ use ruma::{
     events::{AnyMessageLikeEventContent, AnyStateEventContent},
     serde::Raw,
 };
-use serde_json::{Value as Json, value::to_raw_value};
+use serde_json::{Value as Json, json, value::to_raw_value};
 
 use super::{Intent, Result, error::IntentError};
 
@@ -116,6 +116,19 @@ impl Intent {
             return Ok(None);
         };
         serde_json::from_str(response.event_or_content.get()).map(Some).map_err(IntentError::not_understood)
+    }
+
+    /// An event in client format; `None` when there is none, or the user may not see it.
+    pub async fn get_event(&self, room_id: &RoomId, event_id: &str) -> Result<Option<Json>> {
+        let path = ["v3", "rooms", room_id.as_str(), "event", event_id];
+        found(self.send_json(Method::GET, &path, &[], None).await)
+    }
+
+    /// Says publicly that the user has read up to an event, in all threads.
+    pub async fn mark_read(&self, room_id: &RoomId, event_id: &str) -> Result<()> {
+        let path = ["v3", "rooms", room_id.as_str(), "receipt", "m.read", event_id];
+        self.send_json(Method::POST, &path, &[], Some(&json!({}))).await?;
+        Ok(())
     }
 
     /// Redacts an event. Repeating the transaction id returns the first redaction.

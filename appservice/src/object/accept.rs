@@ -150,6 +150,9 @@ impl AppserviceObject {
         }
         if with_ephemeral && let Some(payload) = payloads.last_mut() {
             payload.ephemeral = ephemeral(delivery)?;
+            if let Some(bridge) = &self.bridge {
+                payload.ephemeral.retain(|event| bridge.wants_ephemeral(&self.id, event));
+            }
         }
         payloads.retain(|payload| !payload.events.is_empty() || !payload.ephemeral.is_empty());
         Ok(payloads)

@@ -22,6 +22,7 @@ use crate::{
     management,
     matrix::{DOUBLE_PUPPET_KEY, Matrix, builtin, is_ours},
     network::Network,
+    portal::readers,
     web,
 };
 
@@ -102,12 +103,16 @@ impl<N: Network> Bridge<N> {
         }
     }
 
-    /// Looks for invitations of the bot.
+    /// Looks for invitations of the bot, and of ghosts to a chat.
     async fn take_unrouted(&self, room: &RoomId, events: &[Json]) -> Result<()> {
         let server = &self.context.config.server_name;
         let bot = ruma::UserId::parse_with_server_name(N::BOT, server)
             .map_err(|_| MatrixError::internal("the bot's user id is not valid"))?;
         for event in events {
+            if let Some(invite) = management::chat_invite::<N>(server, event) {
+                management::start_chat::<N>(&self.context, room, &invite).await?;
+                continue;
+            }
             let Some((inviter, event_id)) = management::inviter(&bot, event) else {
                 continue;
             };
@@ -156,10 +161,21 @@ impl<N: Network> InProcess for Bridge<N> {
         let server = &self.context.config.server_name;
         if event.is_state {
             let bot = event.state_key.as_deref().is_some_and(|user| user == format!("@{}:{server}", N::BOT));
-            return bot && event.event_type == "m.room.member";
+            let ghost = event.state_key.as_deref().is_some_and(|user| is_ours::<N>(server, user));
+            let chat = ghost && !is_ours::<N>(server, event.sender.as_str()) && event.event.get().contains("is_direct");
+            return (bot || chat) && event.event_type == "m.room.member";
         }
         // The portal looks closer: this only saves the queue what comes back from the bridge.
         let ours = is_ours::<N>(server, event.sender.as_str());
         !ours && !is_puppets::<N>(&event.event)
+    }
+
+    /// What humans have read; who types stays here.
+    fn wants_ephemeral(&self, _appservice_id: &str, event: &RawValue) -> bool {
+        let server = &self.context.config.server_name;
+        serde_json::from_str::<Json>(event.get()).is_ok_and(|event| {
+            event.get("type").is_some_and(|kind| kind == "m.receipt")
+                && readers(&event).any(|(_, user, _)| !is_ours::<N>(server, user))
+        })
     }
 }

@@ -64,6 +64,21 @@ pub enum LoginCommand {
         /// The channel's id, or its name with or without `#`.
         channel: String,
     },
+    /// Ends the portal of a channel, bridged or not, and takes its room away. → `()`
+    DeleteRoom {
+        /// The channel's id, or its name with or without `#`.
+        channel: String,
+    },
+    /// Joins a channel and makes its portal. → [`Bridged`]
+    Join {
+        /// The channel's id, or its name with or without `#`.
+        channel: String,
+    },
+    /// Makes the portal of a chat with somebody. → [`Bridged`]
+    OpenChat {
+        /// The person's id or name.
+        person: String,
+    },
     /// How the login is. → [`LoginStatus`]
     Status,
     /// Forgets the secrets; rooms stay and a later `Finish` goes on with them. → `()`
@@ -328,7 +343,7 @@ pub struct Access {
 }
 
 /// Somebody at the network, as a message names them.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RemotePerson {
     /// The network's id.
     pub id: String,
@@ -381,8 +396,15 @@ pub enum PortalCommand {
         /// The channel's id.
         channel: String,
     },
+    /// Looks what the channel is like now and whether the owner read at the network; from Cron, by way of the login. → [`Tended`]
+    Tend {
+        /// Whether to read the channel's last messages again, too.
+        catch_up: bool,
+    },
     /// Ends the portal: nothing goes in or out any more, the room stays. → `()`
     Close,
+    /// Ends the portal and empties its room; a portal that is opened again makes a new one. → `()`
+    Delete,
     /// How the portal is; 404 when there is none. → [`PortalStatus`]
     Status,
     /// Does outstanding work; from Cron. → `()`
@@ -400,6 +422,17 @@ pub struct PortalIntent {
     pub channel: String,
     /// What it is.
     pub kind: ChannelKind,
+}
+
+/// The answer to [`PortalCommand::Tend`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tended {
+    /// The channel's name, as far as it was asked for.
+    pub name: Option<String>,
+    /// When the newest message was sent of which the network had told nothing, in milliseconds since the epoch.
+    pub missed: Option<i64>,
+    /// How many such messages there were.
+    pub found: u64,
 }
 
 /// The answer to [`PortalCommand::Status`].

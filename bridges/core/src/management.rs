@@ -10,13 +10,21 @@ mod reply;
 
 use std::rc::Rc;
 
-use hubbub_core::{context::Context, error::Result};
-use hubbub_storage::directory::appservices;
-use ruma::{OwnedRoomId, RoomId, UserId};
+use hubbub_core::{
+    context::Context,
+    contract::{Address, Class, call},
+    error::Result,
+};
+use hubbub_storage::directory::{appservices, bridges};
+use ruma::{OwnedRoomId, RoomId, ServerName, UserId};
 use serde_json::{Value as Json, json};
 
 pub(crate) use self::commands::run;
-use crate::{matrix::Matrix, network::Network};
+use crate::{
+    contract::{Bridged, LoginCommand},
+    matrix::{Matrix, is_ours},
+    network::Network,
+};
 
 /// The target of a management room's route.
 pub(crate) fn route_of(user: &UserId) -> String {
@@ -95,6 +103,60 @@ pub(crate) fn inviter<'a>(bot: &UserId, event: &'a Json) -> Option<(&'a UserId, 
         && text("/content/membership") == Some("invite");
     let sender = text("/sender").filter(|_| invited)?;
     Some((<&UserId>::try_from(sender).ok()?, text("/event_id")?))
+}
+
+/// The invitation of a ghost to a chat of two.
+pub(crate) struct ChatInvite<'a> {
+    ghost: &'a UserId,
+    inviter: &'a UserId,
+    event_id: &'a str,
+}
+
+/// Whom an event invites to a chat, if it does.
+pub(crate) fn chat_invite<'a, N: Network>(server: &ServerName, event: &'a Json) -> Option<ChatInvite<'a>> {
+    let text = |pointer: &str| event.pointer(pointer).and_then(Json::as_str);
+    let direct = event.pointer("/content/is_direct").and_then(Json::as_bool) == Some(true);
+    let ghost = text("/state_key")?;
+    let invited = text("/type") == Some("m.room.member") && text("/content/membership") == Some("invite");
+    if !direct || !invited || !is_ours::<N>(server, ghost) {
+        return None;
+    }
+    let invite = ChatInvite {
+        ghost: <&UserId>::try_from(ghost).ok()?,
+        inviter: <&UserId>::try_from(text("/sender")?).ok()?,
+        event_id: text("/event_id")?,
+    };
+    (invite.ghost.localpart() != N::BOT).then_some(invite)
+}
+
+/// Somebody wants to chat with a person of the network: the chat gets its portal, and the ghost declines, since the
+/// portal has a room of its own. The inviter is told where.
+pub(crate) async fn start_chat<N: Network>(
+    context: &Rc<Context>,
+    room: &RoomId,
+    invite: &ChatInvite<'_>,
+) -> Result<()> {
+    let network = N::new(Rc::clone(context));
+    let directory = context.directory.as_ref();
+    let logins = bridges::list_logins_of(directory, N::ID, invite.inviter.as_str()).await?;
+    let found = logins.iter().find_map(|login| {
+        let person = network.person_of_ghost(login.team.as_deref()?, invite.ghost.localpart())?;
+        Some((login, person))
+    });
+    let Some((login, person)) = found else { return Ok(()) };
+    let address = Address::new(Class::Login, login.login_id.as_str());
+    let command = LoginCommand::OpenChat { person };
+    let opened: Result<Bridged> = call(context.objects.as_ref(), address, &command).await;
+    let text = match opened {
+        Ok(bridged) => format!("Your chat is here: https://matrix.to/#/{}", bridged.room_id),
+        Err(error) if error.status >= 500 && error.status != 502 => return Err(error),
+        Err(error) => format!("That chat came to nothing. {}", error.error),
+    };
+    let matrix = Matrix::new::<N>(Rc::clone(context));
+    if let Err(error) = matrix.ghost(invite.ghost).leave(room).await {
+        tracing::info!("A ghost could not decline an invitation: {error}");
+    }
+    tell(&matrix, invite.inviter, &format!("chat-{}", invite.event_id), &text).await
 }
 
 /// Somebody invited the bot: it joins a human of this server, and says what it can do.

@@ -24,7 +24,8 @@ pub const DOUBLE_PUPPET_KEY: &str = "com.hubbub.double_puppet";
 
 /// The registration of a network's bridge: its ghosts and aliases all start with `_<id>_`.
 pub fn builtin<N: Network>(server_name: &ServerName) -> Builtin {
-    Builtin::with_prefix(N::ID, N::BOT, &format!("_{}_", N::ID), server_name)
+    let builtin = Builtin::with_prefix(N::ID, N::BOT, &format!("_{}_", N::ID), server_name);
+    Builtin { receive_ephemeral: N::MARK_METHOD.is_some(), ..builtin }
 }
 
 /// Whether a user is a network's bot or one of its ghosts on this server.

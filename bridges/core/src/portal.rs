@@ -2,16 +2,28 @@
 //!
 //! Two durable lanes lead through it. `inbound` always applies the smallest remote timestamp among
 //! what is queued; `outbound` has at most one call in flight and reconciles what has an unknown
-//! outcome. `show` puts a message into the room, `make` is the saga that makes the room, `take` what
+//! outcome. `show` puts a message into the room, `change` and `react` what is done to it later, `alter` does the same
+//! at the network, `make` is the saga that makes the room, `take` what
 //! both sides hand in, `mirror` D1's copy of the map.
 
+mod alter;
+mod catch_up;
+mod change;
+mod channel;
+mod delete;
 mod inbound;
 mod make;
 mod mirror;
 mod names;
 mod notice;
 mod outbound;
+mod parked;
+mod plan;
+mod queued;
+mod react;
+mod read;
 mod reconcile;
+mod relation;
 mod show;
 mod take;
 
@@ -30,15 +42,16 @@ use hubbub_core::{
 };
 use hubbub_storage::{
     database::{Database, Transaction, transaction},
-    portal::{self as store, Place, PortalRow},
+    portal::{self as store, Place, PortalRow, care},
     schema,
 };
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde::de::DeserializeOwned;
 
-use self::{make::Step, names::NameCache, outbound::Outbound};
+pub(crate) use self::read::readers;
+use self::{make::Step, names::NameCache, outbound::Outbound, parked::Parked};
 use crate::{
-    contract::{Access, ChannelKind, LoginCommand, PortalCommand, PortalStatus},
+    contract::{Access, ChannelKind, LoginCommand, PortalCommand, PortalStatus, Tended},
     lane::{Alarm, Lane, run_lanes},
     matrix::Matrix,
     network::{Network, RemoteChannel},
@@ -56,6 +69,11 @@ pub struct PortalObject<N> {
     row: RefCell<Option<PortalRow>>,
     /// The places of the inbound lane that no run holds.
     inbound: RefCell<BTreeSet<Place>>,
+    parked: Parked,
+    catching: Lane,
+    /// When the network is told what the owner has read.
+    mark_at: Cell<Option<i64>>,
+    mark_lane: Lane,
     /// The places of the outbound lane.
     outbound: RefCell<VecDeque<i64>>,
     sending: Outbound,
@@ -84,6 +102,10 @@ impl<N: Network> Object for PortalObject<N> {
             context,
             row: RefCell::default(),
             inbound: RefCell::default(),
+            parked: Parked::default(),
+            catching: Lane::default(),
+            mark_at: Cell::new(None),
+            mark_lane: Lane::default(),
             outbound: RefCell::default(),
             sending: Outbound::default(),
             joined: RefCell::default(),
@@ -113,6 +135,8 @@ impl<N: Network> Object for PortalObject<N> {
                 PortalCommand::Remote { events } => encode(&self.take_remote(&events).await?),
                 PortalCommand::Matrix { events } => encode(&self.take_matrix(&events).await?),
                 PortalCommand::Resume { channel } => encode(&self.resume(channel)?),
+                PortalCommand::Tend { catch_up } => encode(&self.tend(catch_up).await?),
+                PortalCommand::Delete => encode(&self.delete().await?),
                 PortalCommand::Close => encode(&self.close().await?),
                 PortalCommand::Status => encode(&self.status()?),
                 PortalCommand::Poke => {
@@ -149,10 +173,12 @@ enum Duty {
     Outbound,
     /// D1's copy of the map.
     Mirror,
+    /// What the owner has read, to the network.
+    Mark,
 }
 
 impl Duty {
-    const ALL: [Self; 4] = [Self::Make, Self::Inbound, Self::Outbound, Self::Mirror];
+    const ALL: [Self; 5] = [Self::Make, Self::Inbound, Self::Outbound, Self::Mirror, Self::Mark];
 }
 
 impl<N: Network> PortalObject<N> {
@@ -165,9 +191,13 @@ impl<N: Network> PortalObject<N> {
         let active = Step::of(&row) == Step::Active;
         match duty {
             Duty::Make => !active,
-            Duty::Inbound => active && !self.inbound.borrow().is_empty(),
+            Duty::Inbound => {
+                let parked = self.parked.next().is_some_and(|until| until <= self.now());
+                active && (parked || !self.inbound.borrow().is_empty())
+            }
             Duty::Outbound => active && !self.sending.is_paused() && !self.outbound.borrow().is_empty(),
             Duty::Mirror => active && self.owes_mirror(&row),
+            Duty::Mark => active && self.mark_at.get().is_some_and(|at| at <= self.now()),
         }
     }
 
@@ -177,6 +207,7 @@ impl<N: Network> PortalObject<N> {
             Duty::Make | Duty::Inbound => &self.inbound_lane,
             Duty::Outbound => &self.outbound_lane,
             Duty::Mirror => &self.mirror_lane,
+            Duty::Mark => &self.mark_lane,
         }
     }
 
@@ -192,13 +223,17 @@ impl<N: Network> PortalObject<N> {
             Duty::Inbound => Box::pin(self.run_inbound()),
             Duty::Outbound => Box::pin(self.run_outbound()),
             Duty::Mirror => Box::pin(self.run_mirror()),
+            Duty::Mark => Box::pin(self.run_mark()),
         }
     }
 
     /// When to go on with what could not be done now.
     fn next_wake(&self) -> Option<i64> {
         let now = self.now();
-        Duty::ALL.into_iter().filter(|duty| self.owes(*duty)).map(|duty| self.lane(duty).next(now)).min()
+        let duties = Duty::ALL.into_iter().filter(|duty| self.owes(*duty)).map(|duty| self.lane(duty).next(now));
+        let parked = self.parked.next().filter(|until| self.is_active() && *until > now);
+        let mark = self.mark_at.get().filter(|at| self.is_active() && *at > now);
+        duties.chain(parked).chain(mark).min()
     }
 
     /// Arms the alarm if there is something to do: a command that commits nothing starts no work.
@@ -214,8 +249,14 @@ impl<N: Network> PortalObject<N> {
         let Some(row) = store::get(query)? else {
             return Ok(());
         };
-        self.inbound.borrow_mut().extend(store::list_inbound(query)?);
+        for (place, parked_until) in store::list_inbound(query)? {
+            if let Some(until) = parked_until {
+                self.parked.restore(place.clone(), until);
+            }
+            self.inbound.borrow_mut().insert(place);
+        }
         self.outbound.borrow_mut().extend(store::list_outbound(query, row.sent_through)?);
+        self.mark_at.set(care::get(query)?.mark_at);
         self.joined.borrow_mut().extend(store::list_joined(query)?);
         self.has_mirror.set(!store::list_mirror(query)?.is_empty());
         // A call of an earlier life may have been made without its outcome being written down.
@@ -326,12 +367,20 @@ impl<N: Network> PortalObject<N> {
         self.wake_if_needed()
     }
 
+    async fn tend(&self, catch_up: bool) -> Result<Tended> {
+        let name = self.refresh().await?;
+        let tended = if catch_up { self.catch_up().await? } else { Tended::default() };
+        Ok(Tended { name, ..tended })
+    }
+
     fn status(&self) -> Result<PortalStatus> {
         let row = self.row()?;
+        let inbound = self.inbound.borrow();
+        let inbound = inbound.len().saturating_add(self.parked.count_beside(&inbound));
         Ok(PortalStatus {
             step: row.step.clone(),
             room_id: row.room_id.and_then(|room| OwnedRoomId::try_from(room).ok()),
-            inbound: u64::try_from(self.inbound.borrow().len()).unwrap_or(u64::MAX),
+            inbound: u64::try_from(inbound).unwrap_or(u64::MAX),
             outbound: u64::try_from(self.outbound.borrow().len()).unwrap_or(u64::MAX),
             uncertain: self.is_in_doubt(),
         })

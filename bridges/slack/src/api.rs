@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use hubbub_bridge::network::{RemoteError, RemoteProfile};
+use hubbub_bridge::network::{HistoryRequest, RemoteError, RemoteProfile};
 use hubbub_core::context::{Context, Egress, HttpError};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
@@ -17,7 +17,7 @@ use slack_morphism::{
     },
 };
 
-use crate::errors::classify;
+use crate::{errors::classify, remote_id::Timestamp};
 
 /// How long a call may take.
 const TIMEOUT_MS: u32 = 20_000;
@@ -90,6 +90,13 @@ pub(crate) struct Conversation {
     pub user: Option<String>,
     /// Its topic.
     pub topic: Option<Topic>,
+    /// Whether it is archived.
+    #[serde(default)]
+    pub is_archived: bool,
+    /// Whether the person is in it.
+    pub is_member: Option<bool>,
+    /// The timestamp up to which the person has read.
+    pub last_read: Option<String>,
 }
 
 /// A conversation's topic.
@@ -192,10 +199,120 @@ impl Api<'_> {
         self.get("conversations.history", &query_of(&request)?).await
     }
 
+    /// `conversations.replies`: a thread, its first message included, oldest first, with the metadata that we left.
+    pub(crate) async fn replies(
+        &self,
+        request: &HistoryRequest<'_>,
+        thread: &str,
+    ) -> Result<HistoryAnswer, RemoteError> {
+        let mut query = vec![
+            ("channel".to_owned(), request.channel.to_owned()),
+            ("ts".to_owned(), thread.to_owned()),
+            ("limit".to_owned(), request.limit.to_string()),
+            ("include_all_metadata".to_owned(), "true".to_owned()),
+        ];
+        query.extend(request.after.map(|after| ("oldest".to_owned(), after.to_owned())));
+        query.extend(request.cursor.map(|cursor| ("cursor".to_owned(), cursor.to_owned())));
+        self.get("conversations.replies", &query).await
+    }
+
+    /// The id of an open channel with this id or name (`conversations.list`).
+    pub(crate) async fn open_channel(&self, wanted: &str) -> Result<Option<String>, RemoteError> {
+        let mut cursor: Option<String> = None;
+        for _ in 0..MOST_PAGES {
+            let mut query = vec![
+                ("types".to_owned(), "public_channel".to_owned()),
+                ("exclude_archived".to_owned(), "true".to_owned()),
+                ("limit".to_owned(), "200".to_owned()),
+            ];
+            query.extend(cursor.take().map(|cursor| ("cursor".to_owned(), cursor)));
+            let page: ConversationsAnswer = self.get("conversations.list", &query).await?;
+            for raw in page.channels {
+                let Ok(channel) = serde_json::from_str::<Conversation>(raw.get()) else { continue };
+                let named = channel.name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(wanted));
+                if named || channel.id == wanted {
+                    return Ok(Some(channel.id));
+                }
+            }
+            cursor = page.response_metadata.and_then(Paging::next);
+            if cursor.is_none() {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    /// `conversations.join`.
+    pub(crate) async fn conversations_join(&self, channel: &str) -> Result<Conversation, RemoteError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            channel: Conversation,
+        }
+        let answer: Answer = self.post("conversations.join", &serde_json::json!({ "channel": channel })).await?;
+        Ok(answer.channel)
+    }
+
+    /// `conversations.open` with one person; returns the channel's id.
+    pub(crate) async fn conversations_open(&self, person: &str) -> Result<String, RemoteError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            channel: Opened,
+        }
+        #[derive(Deserialize)]
+        struct Opened {
+            id: String,
+        }
+        let answer: Answer = self.post("conversations.open", &serde_json::json!({ "users": person })).await?;
+        Ok(answer.channel.id)
+    }
+
+    /// `users.list`.
+    pub(crate) async fn users_list(&self) -> Result<Vec<serde_json::Value>, RemoteError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            members: Vec<serde_json::Value>,
+            #[serde(default)]
+            response_metadata: Option<Paging>,
+        }
+        let mut users = Vec::new();
+        let mut cursor: Option<String> = None;
+        for _ in 0..MOST_PAGES {
+            let mut query = vec![("limit".to_owned(), "200".to_owned())];
+            query.extend(cursor.take().map(|cursor| ("cursor".to_owned(), cursor)));
+            let page: Answer = self.get("users.list", &query).await?;
+            users.extend(page.members);
+            cursor = page.response_metadata.and_then(Paging::next);
+            if cursor.is_none() {
+                break;
+            }
+        }
+        Ok(users)
+    }
+
     /// `chat.postMessage`; returns the message's timestamp.
     pub(crate) async fn post_message(&self, body: &serde_json::Value) -> Result<String, RemoteError> {
         let posted: Posted = self.post("chat.postMessage", body).await?;
         Ok(posted.ts)
+    }
+
+    /// `chat.update`; returns when Slack says that it was edited.
+    pub(crate) async fn update(&self, body: &serde_json::Value) -> Result<Option<Timestamp>, RemoteError> {
+        let answer: serde_json::Value = self.post("chat.update", body).await?;
+        let edited = answer.pointer("/message/edited/ts").and_then(serde_json::Value::as_str);
+        Ok(edited.and_then(Timestamp::read))
+    }
+
+    /// A method that answers nothing; `fine` are the codes that say that it was so already.
+    pub(crate) async fn done(
+        &self,
+        method: &'static str,
+        body: &serde_json::Value,
+        fine: &[&str],
+    ) -> Result<(), RemoteError> {
+        match self.post::<serde::de::IgnoredAny>(method, body).await {
+            Err(RemoteError::Refused(code)) if fine.contains(&code.as_str()) => Ok(()),
+            outcome => outcome.map(|_| ()),
+        }
     }
 
     async fn get<T: DeserializeOwned>(

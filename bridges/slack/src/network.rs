@@ -6,7 +6,7 @@ use hubbub_bridge::{
     contract::{ChannelKind, Hook},
     network::{
         HistoryPage, HistoryRequest, HookBody, Identity, KnownAddresses, KnownNames, NamesIn, Network, Post,
-        RemoteChannel, RemoteError, RemoteEvent, RemoteProfile,
+        RemoteChannel, RemoteError, RemoteEvent, RemoteProfile, RemoteReactions, ShownReaction,
     },
     web::HookHeaders,
 };
@@ -42,9 +42,13 @@ impl Network for Slack {
     /// About one message a second and channel
     /// ([docs](https://docs.slack.dev/apis/web-api/rate-limits)).
     const PACE: u32 = 1;
+    const REPLIES_THREAD: bool = true;
     const CHANNELS_METHOD: &'static str = "users.conversations";
     const PERSON_METHOD: &'static str = "users.info";
+    const CHANNEL_METHOD: &'static str = "conversations.info";
+    const MARK_METHOD: Option<&'static str> = Some("conversations.mark");
     const HISTORY_METHOD: &'static str = "conversations.history";
+    const THREAD_METHOD: &'static str = "conversations.replies";
     const HOOK_HEADERS: HookHeaders =
         HookHeaders { signature: "x-slack-signature", timestamp: "x-slack-request-timestamp" };
 
@@ -122,6 +126,26 @@ impl Network for Slack {
         Ok(remote_channel(conversation))
     }
 
+    async fn join(&self, token: &str, wanted: &str) -> Result<Option<RemoteChannel>, RemoteError> {
+        let api = self.api(token);
+        let Some(id) = api.open_channel(wanted).await? else { return Ok(None) };
+        Ok(Some(remote_channel(api.conversations_join(&id).await?)))
+    }
+
+    async fn people_named(&self, token: &str, name: &str) -> Result<Vec<(String, String)>, RemoteError> {
+        let users = self.api(token).users_list().await?;
+        let shown = |user: &Json| events::profile_of(user).map(|profile| profile.name);
+        let found = users.iter().filter(|user| events::is_called(user, name)).filter_map(|user| {
+            let id = user.get("id")?.as_str()?.to_owned();
+            Some((id.clone(), shown(user).unwrap_or(id)))
+        });
+        Ok(found.collect())
+    }
+
+    async fn open_chat(&self, token: &str, person: &str) -> Result<String, RemoteError> {
+        self.api(token).conversations_open(person).await
+    }
+
     async fn person(&self, token: &str, person: &str) -> Result<Option<RemoteProfile>, RemoteError> {
         if person.starts_with('B') {
             return self.api(token).bots_info(person).await;
@@ -134,6 +158,10 @@ impl Network for Slack {
     }
 
     async fn history(&self, token: &str, request: &HistoryRequest<'_>) -> Result<HistoryPage, RemoteError> {
+        if let Some(thread) = request.thread {
+            let mut page = self.api(token).replies(request, thread).await?;
+            return Ok(HistoryPage { next: page.next(), messages: page.messages });
+        }
         let mut call = SlackApiConversationsHistoryRequest::new();
         call.channel = Some(request.channel.into());
         call.oldest = request.after.map(Into::into);
@@ -144,22 +172,59 @@ impl Network for Slack {
     }
 
     async fn send(&self, token: &str, channel: &str, post: &Post) -> Result<String, RemoteError> {
-        let mut body = post.content.clone();
-        let fields = body.as_object_mut().ok_or_else(|| RemoteError::Refused("no_text".to_owned()))?;
-        fields.insert("channel".to_owned(), channel.into());
-        // Slack has no key for repetitions: this is what an unknown outcome is found by.
-        let mark = &post.transaction;
-        let payload = json!({ "t": mark.event_id, "p": mark.part.to_string() });
-        let metadata = json!({ "event_type": events::MARK, "event_payload": payload });
-        fields.insert("metadata".to_owned(), metadata);
+        let mut body = body_of(channel, post)?;
+        if let (Some(thread), Some(fields)) = (&post.thread_root, body.as_object_mut()) {
+            fields.insert("thread_ts".to_owned(), thread.as_str().into());
+        }
         self.api(token).post_message(&body).await
+    }
+
+    async fn edit(&self, token: &str, channel: &str, remote_id: &str, post: &Post) -> Result<i64, RemoteError> {
+        let mut body = body_of(channel, post)?;
+        if let Some(fields) = body.as_object_mut() {
+            fields.insert("ts".to_owned(), remote_id.into());
+        }
+        let edited_at = self.api(token).update(&body).await?;
+        Ok(events::own_edit(edited_at.unwrap_or_else(|| Timestamp::at(self.context.clock.now()))))
+    }
+
+    async fn delete(&self, token: &str, channel: &str, remote_id: &str) -> Result<(), RemoteError> {
+        let body = json!({ "channel": channel, "ts": remote_id });
+        self.api(token).done("chat.delete", &body, &["message_not_found"]).await
+    }
+
+    async fn react(
+        &self,
+        token: &str,
+        channel: &str,
+        remote_id: &str,
+        key: &str,
+        added: bool,
+    ) -> Result<(), RemoteError> {
+        let name = convert::reaction_name(&convert::shown_reaction(key));
+        let body = json!({ "channel": channel, "timestamp": remote_id, "name": name.as_deref().unwrap_or(key) });
+        match added {
+            true => self.api(token).done("reactions.add", &body, &["already_reacted"]).await,
+            false => self.api(token).done("reactions.remove", &body, &["no_reaction", "message_not_found"]).await,
+        }
+    }
+
+    async fn mark_read(&self, token: &str, channel: &str, remote_id: &str) -> Result<(), RemoteError> {
+        let body = json!({ "channel": channel, "ts": remote_id });
+        self.api(token).done("conversations.mark", &body, &[]).await
+    }
+
+    fn is_gone(&self, code: &str) -> bool {
+        matches!(code, "channel_not_found" | "not_in_channel")
     }
 
     /// By Slack's tiers ([docs](https://docs.slack.dev/apis/web-api/rate-limits)).
     fn budget(&self, method: &str) -> Option<(u32, u32)> {
         match method {
             "users.conversations" => Some((20, 10)),
-            "conversations.history" | "conversations.info" => Some((50, 25)),
+            "conversations.mark" | "conversations.history" | "conversations.info" | "conversations.replies" => {
+                Some((50, 25))
+            }
             "users.info" => Some((100, 50)),
             _ => None,
         }
@@ -198,9 +263,28 @@ impl Network for Slack {
         let event: Json = serde_json::from_str(event.get()).unwrap_or_default();
         let contents = match from_slack(&event, &Known(names)) {
             Incoming::Message(message) => message.contents,
+            Incoming::Edit(edit) => edit.message.contents,
             _ => Vec::new(),
         };
         contents.into_iter().filter_map(|content| serde_json::to_value(content).ok()).collect()
+    }
+
+    fn shown_reaction(&self, key: &str) -> ShownReaction {
+        let shown = convert::shown_reaction(key);
+        let shortcode = convert::reaction_name(&shown).map(|name| format!(":{name}:"));
+        ShownReaction { key: shown, shortcode }
+    }
+
+    fn reaction_key(&self, key: &str) -> Option<String> {
+        convert::reaction_name(key).map(|name| convert::reaction_key(&name))
+    }
+
+    fn newest_reply(&self, message: &RawValue) -> Option<String> {
+        events::newest_reply(message)
+    }
+
+    fn reactions_in(&self, message: &RawValue) -> Option<Vec<RemoteReactions>> {
+        Some(events::reactions_in(message))
     }
 
     fn to_remote(&self, content: &Json, known: &KnownAddresses<'_>) -> Vec<Json> {
@@ -210,6 +294,19 @@ impl Network for Slack {
     fn explain(&self, code: &str) -> String {
         explain(code)
     }
+}
+
+/// What `chat.postMessage` and `chat.update` have in common.
+fn body_of(channel: &str, post: &Post) -> Result<Json, RemoteError> {
+    let mut body = post.content.clone();
+    let fields = body.as_object_mut().ok_or_else(|| RemoteError::Refused("no_text".to_owned()))?;
+    fields.insert("channel".to_owned(), channel.into());
+    // Slack has no key for repetitions: this is what an unknown outcome is found by.
+    let mark = &post.transaction;
+    let payload = json!({ "t": mark.event_id, "p": mark.part.to_string() });
+    let metadata = json!({ "event_type": events::MARK, "event_payload": payload });
+    fields.insert("metadata".to_owned(), metadata);
+    Ok(body)
 }
 
 fn remote_channel(conversation: Conversation) -> RemoteChannel {
@@ -227,6 +324,8 @@ fn remote_channel(conversation: Conversation) -> RemoteChannel {
             ChannelKind::Channel => name,
         },
         topic: conversation.topic.map(|topic| topic.value),
+        last_read: conversation.last_read,
+        read_only: conversation.is_archived || (kind == ChannelKind::Channel && conversation.is_member == Some(false)),
         kind,
         with: conversation.user.filter(|_| kind == ChannelKind::Direct),
     }

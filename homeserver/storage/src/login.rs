@@ -4,6 +4,7 @@
 //! that. An event costs two rows there, and a batch of them one in [`handed`], which remembers
 //! their ids for two days.
 
+pub mod care;
 pub mod ghosts;
 pub mod handed;
 
@@ -64,6 +65,7 @@ pub const STEPS: Steps = &[
     ],
     ghosts::PICTURES,
     handed::STEP,
+    care::STEP,
 ];
 
 /// The login itself.

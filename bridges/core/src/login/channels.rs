@@ -12,7 +12,7 @@ use ruma::OwnedRoomId;
 
 use super::LoginObject;
 use crate::{
-    contract::{Bridged, ChannelKind, ListedChannel, PortalCommand},
+    contract::{Bridged, ChannelKind, ListedChannel, PortalCommand, Tended},
     failpoints,
     network::{Network, RemoteChannel, RemoteError},
 };
@@ -80,6 +80,11 @@ impl<N: Network> LoginObject<N> {
             Some(portal) => self.activate(portal)?,
             None => self.choose(wanted).await?,
         };
+        self.open(portal).await
+    }
+
+    /// Has a portal make its room.
+    async fn open(&self, portal: PortalEntry) -> Result<Bridged> {
         self.context.failpoints.pass(failpoints::LOGIN_AFTER_PORTAL).await;
         let objects = self.context.objects.as_ref();
         let address = Address::new(Class::Portal, portal.portal_id.as_str());
@@ -87,6 +92,42 @@ impl<N: Network> LoginObject<N> {
         call::<()>(objects, address.clone(), &open).await?;
         let room_id: OwnedRoomId = call(objects, address, &PortalCommand::Ready).await?;
         Ok(Bridged { portal_id: portal.portal_id, room_id })
+    }
+
+    pub(super) async fn join(&self, wanted: &str) -> Result<Bridged> {
+        let name = wanted.trim_start_matches('#');
+        let joined = self.network.join(&self.token()?, name).await.map_err(|error| self.remote_failed(&error))?;
+        let Some(channel) = joined else {
+            let text = format!("There is no open channel called “{name}” at {}.", N::TITLE);
+            return Err(MatrixError::not_found(text));
+        };
+        self.bridge_channel(&channel.id, channel.kind, &channel.name).await
+    }
+
+    pub(super) async fn open_chat(&self, wanted: &str) -> Result<Bridged> {
+        let token = self.token()?;
+        let people = self.network.people_named(&token, wanted).await.map_err(|error| self.remote_failed(&error))?;
+        let person = match people.as_slice() {
+            [(person, _)] => person,
+            [] => return Err(MatrixError::not_found(format!("Nobody at {} is called “{wanted}”.", N::TITLE))),
+            several => {
+                let names: Vec<_> = several.iter().take(10).map(|(id, name)| format!("{name} ({id})")).collect();
+                let text = format!("Several people are called so: {}. Say `dm` and the id.", names.join(", "));
+                return Err(MatrixError::invalid_param(&text));
+            }
+        };
+        let channel = self.network.open_chat(&token, person).await.map_err(|error| self.remote_failed(&error))?;
+        self.bridge_channel(&channel, ChannelKind::Direct, "").await
+    }
+
+    async fn bridge_channel(&self, channel: &str, kind: ChannelKind, name: &str) -> Result<Bridged> {
+        let _turn = self.locks.lock("bridge").await;
+        let known = self.portals.borrow().get(channel).cloned();
+        let portal = match known {
+            Some(portal) => self.activate(portal)?,
+            None => self.add_portal(channel, kind, name)?,
+        };
+        self.open(portal).await
     }
 
     fn find_portal(&self, wanted: &str) -> Option<PortalEntry> {
@@ -135,6 +176,40 @@ impl<N: Network> LoginObject<N> {
         self.put_portal(&portal)?;
         let address = Address::new(Class::Portal, portal.portal_id);
         call(self.context.objects.as_ref(), address, &PortalCommand::Close).await
+    }
+
+    /// As [`Self::unbridge`], and the room goes. Repeating it goes on where it stopped.
+    pub(super) async fn delete_room(&self, wanted: &str) -> Result<()> {
+        let _turn = self.locks.lock("bridge").await;
+        let Some(portal) = self.find_portal(wanted) else {
+            return Err(MatrixError::not_found(format!("No bridged channel is called “{wanted}”.")));
+        };
+        if portal.active {
+            self.put_portal(&PortalEntry { active: false, ..portal.clone() })?;
+        }
+        let address = Address::new(Class::Portal, portal.portal_id);
+        call(self.context.objects.as_ref(), address, &PortalCommand::Delete).await
+    }
+
+    /// Something about a channel changed: its portal looks what.
+    pub(super) async fn refresh_channel(&self, channel: &str) -> Result<()> {
+        let portal = self.portals.borrow().get(channel).cloned();
+        let Some(portal) = portal.filter(|portal| portal.active) else { return Ok(()) };
+        let address = Address::new(Class::Portal, portal.portal_id.as_str());
+        let command = PortalCommand::Tend { catch_up: false };
+        let tended: Tended = call(self.context.objects.as_ref(), address, &command).await?;
+        self.take_name(channel, tended.name)
+    }
+
+    /// A portal knows a channel's name better.
+    pub(super) fn take_name(&self, channel: &str, name: Option<String>) -> Result<()> {
+        let portal = self.portals.borrow().get(channel).cloned();
+        match (portal, name) {
+            (Some(portal), Some(name)) if portal.name != name && !name.is_empty() => {
+                self.put_portal(&PortalEntry { name, ..portal })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The network gave a channel another id: the portal stays the same, and learns it first.

@@ -81,6 +81,13 @@ impl<N: Network> LoginObject<N> {
                 }
                 Ok(HookAnswer::Accepted)
             }
+            HookKind::ChannelChanged { channel } => {
+                // What fails now is made up for within the hour.
+                if let Err(error) = self.refresh_channel(channel).await {
+                    tracing::info!(login.id = %self.login_id, "A channel was not described: {error}");
+                }
+                Ok(HookAnswer::Accepted)
+            }
             HookKind::ChannelRenamed { old, new } => {
                 self.rename_channel(old, new).await?;
                 Ok(HookAnswer::Accepted)
@@ -145,6 +152,7 @@ impl<N: Network> LoginObject<N> {
             self.count(|counters| counters.duplicates = counters.duplicates.saturating_add(1));
             return Ok(HookAnswer::Accepted);
         }
+        self.heard()?;
         self.count(|counters| counters.accepted = counters.accepted.saturating_add(1));
         self.remember_waiting(waiting);
         self.context.failpoints.pass(failpoints::LOGIN_AFTER_HOOK).await;

@@ -242,7 +242,7 @@ impl<N: Network> LoginObject<N> {
         let Ok(token) = self.token() else {
             return Ok(known.map(|(name, _)| name));
         };
-        if self.take_budget("conversations.info").is_err() {
+        if self.take_budget(N::CHANNEL_METHOD).is_err() {
             return Ok(known.map(|(name, _)| name));
         }
         let Ok(channel) = self.network.channel(&token, id).await else {

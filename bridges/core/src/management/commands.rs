@@ -73,6 +73,8 @@ impl<N: Network> Command<'_, N> {
             "bridge" => self.bridge(argument).await,
             "unbridge" => self.unbridge(argument).await,
             "status" => self.status().await,
+            "join" => self.join(argument).await,
+            "dm" => self.dm(argument).await,
             "disconnect" => self.disconnect(argument).await,
             _ => Ok(Reply::text("I do not know this command. Say `help` for all that I can do.")),
         }
@@ -85,9 +87,13 @@ impl<N: Network> Command<'_, N> {
             "connect new — connect one more account".to_owned(),
             "list — your channels".to_owned(),
             "bridge #channel — bring a channel here; direct chats come by themselves".to_owned(),
-            "unbridge #channel — end that; the room stays".to_owned(),
+            "unbridge #channel keep — end that; the room stays, silent".to_owned(),
+            "unbridge #channel delete — end that, and take the room away".to_owned(),
+            "join #channel — join an open channel and bring it here".to_owned(),
+            "dm NAME — start a direct chat".to_owned(),
             "status — what is connected, and how it is".to_owned(),
-            "disconnect — forget the token; the rooms stay".to_owned(),
+            "disconnect keep — forget the token; the rooms stay".to_owned(),
+            "disconnect delete — forget the token, and take the rooms away".to_owned(),
             "Who has several workspaces adds “in” and the workspace: bridge #general in Acme".to_owned(),
         ])
     }
@@ -218,10 +224,45 @@ impl<N: Network> Command<'_, N> {
     }
 
     async fn unbridge(&self, argument: &str) -> Result<Reply> {
+        let (argument, fate) = fate_of(argument);
+        let (channel, login) = self.target(&argument).await?;
+        if channel.is_empty() {
+            return Ok(Reply::text("Which channel? Say `unbridge #channel keep` or `unbridge #channel delete`."));
+        }
+        match fate {
+            None => Ok(Reply::text(&format!(
+                "What is to become of the room? Say `unbridge {argument} keep` if it is to stay, silent, or `unbridge \
+                 {argument} delete` if everybody is to leave it."
+            ))),
+            Some(Fate::Keep) => {
+                self.ask::<()>(&login.login_id, &LoginCommand::Unbridge { channel: channel.clone() }).await?;
+                Ok(Reply::text(&format!("{channel} is not bridged any more. Its room stays.")))
+            }
+            Some(Fate::Delete) => {
+                self.ask::<()>(&login.login_id, &LoginCommand::DeleteRoom { channel: channel.clone() }).await?;
+                Ok(Reply::text(&format!("{channel} is not bridged any more, and its room is gone.")))
+            }
+        }
+    }
+
+    async fn join(&self, argument: &str) -> Result<Reply> {
         let (channel, login) = self.target(argument).await?;
-        let command = LoginCommand::Unbridge { channel: channel.clone() };
-        self.ask::<()>(&login.login_id, &command).await?;
-        Ok(Reply::text(&format!("{channel} is not bridged any more. Its room stays.")))
+        if channel.is_empty() {
+            return Ok(Reply::text("Which channel? Say `join #channel`."));
+        }
+        let command = LoginCommand::Join { channel: channel.clone() };
+        let bridged: Bridged = self.ask(&login.login_id, &command).await?;
+        Ok(Reply::text(&format!("You joined {channel}. It is here: https://matrix.to/#/{}", bridged.room_id)))
+    }
+
+    async fn dm(&self, argument: &str) -> Result<Reply> {
+        let (person, login) = self.target(argument).await?;
+        if person.is_empty() {
+            return Ok(Reply::text("With whom? Say `dm NAME`."));
+        }
+        let command = LoginCommand::OpenChat { person: person.trim_start_matches('@').to_owned() };
+        let bridged: Bridged = self.ask(&login.login_id, &command).await?;
+        Ok(Reply::text(&format!("Your chat with {person} is here: https://matrix.to/#/{}", bridged.room_id)))
     }
 
     async fn status(&self) -> Result<Reply> {
@@ -254,13 +295,48 @@ impl<N: Network> Command<'_, N> {
     }
 
     async fn disconnect(&self, argument: &str) -> Result<Reply> {
-        let argument = if argument.is_empty() || argument.starts_with("in ") {
-            argument.to_owned()
-        } else {
-            format!("in {argument}")
-        };
+        let (argument, fate) = fate_of(argument);
+        let argument =
+            if argument.is_empty() || argument.starts_with("in ") { argument } else { format!("in {argument}") };
         let (_, login) = self.target(&argument).await?;
+        let Some(fate) = fate else {
+            return Ok(Reply::text(
+                "What is to become of the rooms? Say `disconnect keep` if they are to stay, silent, or `disconnect \
+                 delete` if everybody is to leave them.",
+            ));
+        };
+        // Before the token goes: a command that comes again finds what is left to do.
+        if fate == Fate::Delete {
+            let status: LoginStatus = self.ask(&login.login_id, &LoginCommand::Status).await?;
+            for portal in status.portals {
+                self.ask::<()>(&login.login_id, &LoginCommand::DeleteRoom { channel: portal.id }).await?;
+            }
+        }
         self.ask::<()>(&login.login_id, &LoginCommand::Disconnect).await?;
-        Ok(Reply::text("Disconnected: the token is forgotten. The rooms stay; `connect` goes on with them."))
+        Ok(Reply::text(match fate {
+            Fate::Keep => "Disconnected: the token is forgotten. The rooms stay; `connect` goes on with them.",
+            Fate::Delete => "Disconnected: the token is forgotten, and the rooms are gone.",
+        }))
     }
+}
+
+/// What becomes of a room that is not bridged any more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Keep,
+    Delete,
+}
+
+/// Takes the word that says so out of an argument: `#general delete in Acme`.
+fn fate_of(argument: &str) -> (String, Option<Fate>) {
+    let mut fate = None;
+    let mut rest = Vec::new();
+    for word in argument.split_whitespace() {
+        match word {
+            "keep" if fate.is_none() => fate = Some(Fate::Keep),
+            "delete" if fate.is_none() => fate = Some(Fate::Delete),
+            word => rest.push(word),
+        }
+    }
+    (rest.join(" "), fate)
 }

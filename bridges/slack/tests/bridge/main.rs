@@ -16,6 +16,10 @@ mod log;
 mod slack;
 mod world;
 
+mod at_home;
+mod catch_up;
+mod changes_from_matrix;
+mod changes_from_slack;
 mod connecting;
 mod faults;
 mod from_matrix;

@@ -80,8 +80,10 @@ fn connecting_by_chat_and_page_puts_no_secret_into_the_room() {
     assert!(ask(&world, &room, "list").contains("#general"));
     assert!(ask(&world, &room, "bridge #general").contains("https://matrix.to/#/!room"));
     assert!(ask(&world, &room, "list").contains("#general — bridged"));
-    assert!(ask(&world, &room, "unbridge #general").contains("not bridged any more"));
-    assert!(ask(&world, &room, "disconnect").contains("Disconnected"));
+    assert!(ask(&world, &room, "unbridge #general").contains("unbridge #general keep"));
+    assert!(ask(&world, &room, "unbridge #general keep").contains("not bridged any more"));
+    assert!(ask(&world, &room, "disconnect").contains("disconnect keep"));
+    assert!(ask(&world, &room, "disconnect keep").contains("Disconnected"));
     let said = world.homeserver.bodies(&room).join("\n");
     assert!(!said.contains(TOKEN) && !said.contains(SIGNING_SECRET));
 }
@@ -165,4 +167,102 @@ fn without_the_operators_token_nothing_happens() {
     let (status, answer) = admin(&world, "connect/finish", ADMIN_TOKEN, &json!({ "token": [TOKEN] }));
     assert_eq!(status, 400);
     assert!(!answer.to_string().contains(TOKEN));
+}
+
+fn connected() -> (std::rc::Rc<World>, String, String) {
+    let (world, login_id) = World::connected();
+    let room = invited(&world);
+    (world, login_id, room)
+}
+
+fn room_in(reply: &str) -> String {
+    reply.rsplit_once("https://matrix.to/#/").unwrap().1.to_owned()
+}
+
+#[test]
+fn join_brings_an_open_channel_and_dm_a_chat() {
+    let (world, login_id, room) = connected();
+    assert!(ask(&world, &room, "join #nowhere").contains("no open channel"));
+    let channel = room_in(&ask(&world, &room, "join #open"));
+    assert_eq!(world.slack.calls_of("conversations.join"), 1);
+    world.slack_says(&login_id, "C0OPEN", "U0ANNA", "welcome");
+    world.settle();
+    assert_eq!(world.homeserver.bodies(&channel), ["welcome"]);
+
+    assert!(ask(&world, &room, "dm Nobody").contains("Nobody at Slack"));
+    let chat = room_in(&ask(&world, &room, "dm ben"));
+    assert!(world.homeserver.room(&chat).joined.contains("@_slack_t0team_u0ben:hub.test"));
+    world.matrix_says(&chat, ALICE, "hi");
+    world.settle();
+    assert_eq!(world.slack.posted("D0BEN"), ["hi"]);
+    assert_eq!(room_in(&ask(&world, &room, "dm U0BEN")), chat, "there is one chat");
+
+    world.slack.people.borrow_mut().insert("U0BEN2".to_owned(), "Ben".to_owned());
+    assert!(ask(&world, &room, "dm Ben").contains("U0BEN2"));
+}
+
+#[test]
+fn inviting_a_ghost_to_a_chat_opens_it() {
+    let (world, _, management) = connected();
+    let ghost = "@_slack_t0team_u0carl:hub.test";
+    let (room, _) = world.homeserver.human_invites_bot(ALICE);
+    world.homeserver.rooms.borrow_mut().get_mut(&room).unwrap().invited.insert(ghost.to_owned());
+    let invite = |sender: &str| {
+        json!({
+            "type": "m.room.member", "state_key": ghost, "sender": sender, "event_id": "$invite-ghost",
+            "content": { "membership": "invite", "is_direct": true },
+        })
+    };
+    world.hand_over(&room, vec![invite("@bob:hub.test")]);
+    assert_eq!(world.slack.calls_of("conversations.open"), 0, "bob has no login");
+
+    for _ in 0..2 {
+        world.hand_over(&room, vec![invite(ALICE)]);
+        world.settle();
+    }
+    assert!(!world.homeserver.room(&room).invited.contains(ghost));
+    let told: Vec<_> =
+        world.homeserver.bodies(&management).into_iter().filter(|body| body.contains("Your chat is here")).collect();
+    assert_eq!(told.len(), 1);
+    assert!(world.homeserver.room(&room_in(&told[0])).joined.contains(ghost));
+}
+
+#[test]
+fn unbridge_delete_empties_the_room_and_bridging_again_makes_a_new_one() {
+    let (world, login_id, management) = connected();
+    let room = room_in(&ask(&world, &management, "bridge #general"));
+    world.slack_says(&login_id, "C0GENERAL", "U0ANNA", "hello");
+    world.matrix_says(&room, ALICE, "hi");
+    world.settle();
+    assert!(ask(&world, &management, "unbridge #general delete").contains("gone"));
+    assert!(world.homeserver.room(&room).joined.is_empty());
+    assert!(world.d1("SELECT * FROM message_map", vec![]).is_empty());
+    assert_eq!(world.d1("SELECT room_id FROM portals", vec![]), [[hubbub_storage::database::Value::Null]]);
+    world.cron(3_600_000);
+
+    let again = room_in(&ask(&world, &management, "bridge #general"));
+    assert_ne!(again, room);
+    assert_eq!(world.homeserver.bodies(&again), ["hello", "hi"]);
+    world.matrix_says(&again, ALICE, "here");
+    world.settle();
+    assert_eq!(world.slack.posted("C0GENERAL"), ["hi", "here"]);
+}
+
+#[test]
+fn a_deletion_that_fails_half_way_is_finished_by_the_command_that_comes_again() {
+    for failing in 1..12 {
+        let (world, _, management) = connected();
+        let room = room_in(&ask(&world, &management, "bridge #general"));
+        let event = world.homeserver.human_sends(
+            &management,
+            ALICE,
+            "m.room.message",
+            json!({ "msgtype": "m.text", "body": "disconnect delete" }),
+        );
+        world.homeserver.failing.set(failing);
+        world.hand_over(&management, vec![event]);
+        world.settle();
+        assert!(world.homeserver.room(&room).joined.is_empty(), "{failing}");
+        assert!(world.homeserver.bodies(&management).last().unwrap().contains("rooms are gone"), "{failing}");
+    }
 }

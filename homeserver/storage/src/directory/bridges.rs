@@ -175,6 +175,11 @@ pub fn put_messages(portal_id: &str, rows: &str) -> Statement {
     )
 }
 
+/// Forgets a portal's map: its room is gone.
+pub fn delete_messages(portal_id: &str) -> Statement {
+    Statement::new("DELETE FROM message_map WHERE portal_id = ?", vec![portal_id.into()])
+}
+
 /// A page of a portal's map as `(remote id, part, event id)`, above the pair `after`: what a lost
 /// PortalObject is rebuilt from.
 pub async fn list_messages(

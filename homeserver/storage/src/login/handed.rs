@@ -9,12 +9,13 @@ use crate::database::{DatabaseError, Query, Transaction};
 pub(super) const STEP: &[&str] = &[
     "CREATE TABLE handed (
         bucket INTEGER NOT NULL,
+        channel TEXT NOT NULL,
         part INTEGER NOT NULL,
         ids TEXT NOT NULL,
-        PRIMARY KEY (bucket, part)
+        PRIMARY KEY (bucket, channel, part)
     ) STRICT, WITHOUT ROWID",
-    "INSERT INTO handed (bucket, part, ids)
-        SELECT bucket, 0, json_group_array(event_id) FROM inbound WHERE body IS NULL GROUP BY bucket",
+    "INSERT INTO handed (bucket, channel, part, ids)
+        SELECT bucket, channel, 0, json_group_array(event_id) FROM inbound WHERE body IS NULL GROUP BY bucket, channel",
     "DELETE FROM inbound WHERE body IS NULL",
     "ALTER TABLE login RENAME COLUMN scan_from TO tidied_in",
 ];
@@ -29,22 +30,25 @@ fn quoted(event_id: &str) -> Result<String, DatabaseError> {
 /// Whether an event was handed over.
 pub(super) fn knows(query: &dyn Query, event: &Waiting) -> Result<bool, DatabaseError> {
     let found = query.query_one(
-        "SELECT 1 FROM handed WHERE bucket = ? AND instr(ids, ?) > 0 LIMIT 1",
-        &[event.bucket.into(), quoted(&event.event_id)?.into()],
+        "SELECT 1 FROM handed WHERE bucket = ? AND channel = ? AND instr(ids, ?) > 0 LIMIT 1",
+        &[event.bucket.into(), (&event.channel).into(), quoted(&event.event_id)?.into()],
     )?;
     Ok(found.is_some())
 }
 
 /// Remembers events as handed over: one row for each minute that they were sent in.
 pub(super) fn remember(transaction: &dyn Transaction, events: &[Waiting]) -> Result<(), DatabaseError> {
-    let mut buckets = BTreeMap::<i64, Vec<&str>>::new();
+    let mut minutes = BTreeMap::<(i64, &str), Vec<&str>>::new();
     for event in events {
-        buckets.entry(event.bucket).or_default().push(&event.event_id);
+        minutes.entry((event.bucket, &event.channel)).or_default().push(&event.event_id);
     }
-    for (bucket, new) in buckets {
+    for ((bucket, channel), new) in minutes {
         let last = transaction
             .as_query()
-            .query_one("SELECT part, ids FROM handed WHERE bucket = ? ORDER BY part DESC LIMIT 1", &[bucket.into()])?
+            .query_one(
+                "SELECT part, ids FROM handed WHERE bucket = ? AND channel = ? ORDER BY part DESC LIMIT 1",
+                &[bucket.into(), channel.into()],
+            )?
             .map(|row| Ok::<_, DatabaseError>((row.integer(0)?, row.text(1)?)))
             .transpose()?;
         let (part, ids) = match last {
@@ -52,13 +56,13 @@ pub(super) fn remember(transaction: &dyn Transaction, events: &[Waiting]) -> Res
             Some((part, _)) => (part.saturating_add(1), "[]".to_owned()),
             None => (0, "[]".to_owned()),
         };
-        let mut all: Vec<&str> = serde_json::from_str(&ids).map_err(DatabaseError::new)?;
-        all.extend(new);
+        let mut all: Vec<String> = serde_json::from_str(&ids).map_err(DatabaseError::new)?;
+        all.extend(new.into_iter().map(str::to_owned));
         let ids = serde_json::to_string(&all).map_err(DatabaseError::new)?;
         transaction.execute(
-            "INSERT INTO handed (bucket, part, ids) VALUES (?, ?, ?)
-             ON CONFLICT (bucket, part) DO UPDATE SET ids = excluded.ids",
-            &[bucket.into(), part.into(), ids.into()],
+            "INSERT INTO handed (bucket, channel, part, ids) VALUES (?, ?, ?, ?)
+             ON CONFLICT (bucket, channel, part) DO UPDATE SET ids = excluded.ids",
+            &[bucket.into(), channel.into(), part.into(), ids.into()],
         )?;
     }
     Ok(())
