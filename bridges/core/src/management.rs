@@ -131,7 +131,11 @@ pub(crate) fn chat_invite<'a, N: Network>(server: &ServerName, event: &'a Json) 
 
 /// Somebody wants to chat with a person of the network: the chat gets its portal, and the ghost declines, since the
 /// portal has a room of its own. The inviter is told where.
-pub(crate) async fn start_chat<N: Network>(context: &Rc<Context>, room: &RoomId, invite: &ChatInvite<'_>) -> Result<()> {
+pub(crate) async fn start_chat<N: Network>(
+    context: &Rc<Context>,
+    room: &RoomId,
+    invite: &ChatInvite<'_>,
+) -> Result<()> {
     let network = N::new(Rc::clone(context));
     let directory = context.directory.as_ref();
     let logins = bridges::list_logins_of(directory, N::ID, invite.inviter.as_str()).await?;

@@ -16,8 +16,8 @@ use ruma::{OwnedRoomId, UserId};
 use serde_json::{Value as Json, value::RawValue};
 
 pub use self::event::{
-    RemoteDeletion, RemoteEdit, RemoteEvent, RemoteMessage, RemoteReaction, RemoteReactions, RemoteUnreaction,
-    ShownReaction,
+    RemoteDeletion, RemoteEdit, RemoteEvent, RemoteLeave, RemoteMessage, RemoteReaction, RemoteReactions,
+    RemoteUnreaction, ShownReaction,
 };
 use crate::{
     contract::{ChannelKind, Ghost, Hook},
@@ -76,11 +76,7 @@ pub trait Network: Sized + 'static {
     fn channel(&self, token: &str, channel: &str) -> impl Future<Output = Result<RemoteChannel, RemoteError>>;
 
     /// Joins a channel by its id or name; `None` when there is no such channel.
-    fn join(
-        &self,
-        _token: &str,
-        _channel: &str,
-    ) -> impl Future<Output = Result<Option<RemoteChannel>, RemoteError>> {
+    fn join(&self, _token: &str, _channel: &str) -> impl Future<Output = Result<Option<RemoteChannel>, RemoteError>> {
         ready(Err(RemoteError::Refused(NOT_POSSIBLE.to_owned())))
     }
 

@@ -222,7 +222,9 @@ impl Network for Slack {
     fn budget(&self, method: &str) -> Option<(u32, u32)> {
         match method {
             "users.conversations" => Some((20, 10)),
-            "conversations.mark" | "conversations.history" | "conversations.info" | "conversations.replies" => Some((50, 25)),
+            "conversations.mark" | "conversations.history" | "conversations.info" | "conversations.replies" => {
+                Some((50, 25))
+            }
             "users.info" => Some((100, 50)),
             _ => None,
         }

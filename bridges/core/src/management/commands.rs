@@ -296,7 +296,8 @@ impl<N: Network> Command<'_, N> {
 
     async fn disconnect(&self, argument: &str) -> Result<Reply> {
         let (argument, fate) = fate_of(argument);
-        let argument = if argument.is_empty() || argument.starts_with("in ") { argument } else { format!("in {argument}") };
+        let argument =
+            if argument.is_empty() || argument.starts_with("in ") { argument } else { format!("in {argument}") };
         let (_, login) = self.target(&argument).await?;
         let Some(fate) = fate else {
             return Ok(Reply::text(

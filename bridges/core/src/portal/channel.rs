@@ -46,6 +46,13 @@ impl<N: Network> PortalObject<N> {
         }
     }
 
+    /// As [`Self::refresh`]; what fails is made up for when Cron comes by.
+    pub(super) async fn refresh_if_possible(&self) {
+        if let Err(error) = self.refresh().await {
+            tracing::info!(portal.id = %self.portal_id, "A channel was not described: {error}");
+        }
+    }
+
     async fn follow(&self, now: &RemoteChannel) -> Result<()> {
         let known = self.details()?;
         let is_named = !now.kind.is_private_chat();
@@ -102,7 +109,9 @@ impl<N: Network> PortalObject<N> {
         }
         let title = N::TITLE;
         let text = match read_only {
-            true => format!("At {title} nobody can write here any more, or you cannot: the channel was archived or is gone. What was said stays."),
+            true => format!(
+                "At {title} nobody can write here any more, or you cannot: the channel was archived or is gone. What was said stays."
+            ),
             false => format!("At {title} the channel is open again."),
         };
         self.say(&format!("read-only-{read_only}-{}", self.now()), &text, None).await?;

@@ -11,11 +11,7 @@ use ruma::{OwnedRoomId, RoomId, UserId};
 use serde_json::json;
 
 use super::{PortalObject, make::Step};
-use crate::{
-    contract::LoginCommand,
-    matrix::is_ours,
-    network::Network,
-};
+use crate::{contract::LoginCommand, matrix::is_ours, network::Network};
 
 impl<N: Network> PortalObject<N> {
     /// Ends the portal and empties its room.
