@@ -180,6 +180,18 @@ test("edits_deletions_unfurls_and_reactions_have_their_events", async () => {
   assert.deepEqual([deleted.subtype, deleted.deleted_ts], ["message_deleted", at.ts]);
 });
 
+test("the_first_message_of_a_thread_stays_as_a_tombstone", async () => {
+  const { api, control, receiver } = await connected();
+  const { messages: [root] } = await control("messages", { user: "ana", text: "root", wait: true });
+  await control("messages", { user: "emi", text: "reply", thread_ts: root.ts, wait: true });
+  await control("delete", { channel: "general", ts: root.ts });
+  await control("wait", {});
+  const deleted = receiver.events().at(-1);
+  assert.deepEqual([deleted.subtype, deleted.message.subtype, deleted.message.ts], ["message_changed", "tombstone", root.ts]);
+  const { messages } = await api("conversations.history", { channel: root.channel });
+  assert.equal(messages.find(({ ts }) => ts === root.ts).subtype, "tombstone");
+});
+
 test("a_revoked_token_is_told_and_refused_and_another_takes_its_place", async () => {
   const { api, control, receiver } = await connected();
   await control("token/revoke", {});

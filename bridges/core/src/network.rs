@@ -16,8 +16,8 @@ use ruma::{OwnedRoomId, UserId};
 use serde_json::{Value as Json, value::RawValue};
 
 pub use self::event::{
-    RemoteDeletion, RemoteEdit, RemoteEvent, RemoteMessage, RemoteReaction, RemoteReactions, RemoteUnreaction,
-    ShownReaction,
+    RemoteDeletion, RemoteEdit, RemoteEvent, RemoteLeave, RemoteMessage, RemoteReaction, RemoteReactions,
+    RemoteUnreaction, ShownReaction,
 };
 use crate::{
     contract::{ChannelKind, Ghost, Hook},

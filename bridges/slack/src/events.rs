@@ -6,8 +6,8 @@
 use hubbub_bridge::{
     contract::{ChannelKind, RemotePerson},
     network::{
-        HookBody, HookEvent, HookKind, RemoteDeletion, RemoteEdit, RemoteEvent, RemoteMessage, RemoteProfile,
-        RemoteReaction, RemoteReactions, RemoteUnreaction, TransactionMark,
+        HookBody, HookEvent, HookKind, RemoteDeletion, RemoteEdit, RemoteEvent, RemoteLeave, RemoteMessage,
+        RemoteProfile, RemoteReaction, RemoteReactions, RemoteUnreaction, TransactionMark,
     },
 };
 use serde::Deserialize;
@@ -138,6 +138,9 @@ fn kind_of(inner: Inner) -> HookKind {
             // A reaction to a file, which has no channel.
             None => HookKind::NotBridged,
         },
+        ("member_left_channel", Some(channel)) => {
+            HookKind::ForChannel { kind: channel_kind(None, &channel), channel, opens: false }
+        }
         ("tokens_revoked", _) => {
             let users = inner.tokens.get("oauth").and_then(Json::as_array);
             let accounts: Vec<String> =
@@ -282,8 +285,11 @@ pub(crate) fn read_event(event: &RawValue) -> RemoteEvent {
     };
     let read = match (change.kind.as_str(), change.subtype.as_deref()) {
         ("reaction_added" | "reaction_removed", _) => reaction_of(&change),
+        ("member_left_channel", _) => leave_of(&change),
         (_, Some("message_changed")) => edit_of(&change),
         (_, Some("message_deleted")) => change.deleted_ts.as_deref().and_then(|ts| deletion_of(&change, ts)),
+        // What a history has in the place of a message that is gone.
+        (_, Some("tombstone")) => change.ts.as_deref().and_then(|ts| deletion_of(&change, ts)),
         (_, Some(REPLIED)) => Some(RemoteEvent::Ignored(REPLIED.to_owned())),
         _ => message_of(event).map(RemoteEvent::Message),
     };
@@ -301,6 +307,10 @@ fn message_of(message: &RawValue) -> Option<RemoteMessage> {
         reply_to: None,
         thread_root: head.thread_ts.clone().filter(|root| *root != id),
         leaves: matches!(head.subtype.as_deref(), Some("channel_leave" | "group_leave")),
+        changes_channel: matches!(
+            head.subtype.as_deref(),
+            Some("channel_topic" | "channel_name" | "group_topic" | "group_name")
+        ),
         also_in_channel: head.subtype.as_deref() == Some("thread_broadcast"),
         edited: head.edited.as_ref().and_then(|edited| Timestamp::read(&edited.ts)).map_or(0, Timestamp::micros),
         sender: sender_of(head),
@@ -371,6 +381,12 @@ pub(crate) fn newest_reply(message: &RawValue) -> Option<String> {
     }
     let root: Root = serde_json::from_str(message.get()).ok()?;
     (root.ts == root.thread_ts).then_some(root.latest_reply)
+}
+
+fn leave_of(change: &Change<'_>) -> Option<RemoteEvent> {
+    let person = RemotePerson { id: change.user.clone()?, name: None };
+    let place = place_of_change(change.at()?, &format!("l{}", person.id));
+    Some(RemoteEvent::Leave(RemoteLeave { place, person }))
 }
 
 /// The reactions that a message of a history has. Of a popular one Slack names only some people.

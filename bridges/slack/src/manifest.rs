@@ -54,6 +54,7 @@ const USER_EVENTS: &[&str] = &[
     "group_deleted",
     "group_left",
     "im_created",
+    "member_left_channel",
     "user_change",
     "tokens_revoked",
     "app_uninstalled",

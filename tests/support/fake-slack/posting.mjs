@@ -128,7 +128,9 @@ export class Posting {
     });
   }
 
+  /** A message goes; the first of a thread with replies stays as a tombstone. */
   remove(channel, entry) {
+    if (entry.message.reply_count > 0) return this.bury(channel, entry);
     const eventTs = this.workspace.nextTs(channel);
     const previous = entry.message;
     this.workspace.remove(channel, previous.ts);
@@ -143,6 +145,15 @@ export class Posting {
       ts: eventTs,
       channel_type: channelType(channel),
     });
+  }
+
+  bury(channel, entry) {
+    const previous = structuredClone(entry.message);
+    const { ts, thread_ts, reply_count, reply_users, reply_users_count, latest_reply } = previous;
+    const kept = { ts, thread_ts, reply_count, reply_users, reply_users_count, latest_reply };
+    entry.message = { type: "message", subtype: "tombstone", text: "This message was deleted.", user: "USLACKBOT", hidden: true, ...kept };
+    entry.metadata = null;
+    return this.changed(channel, entry, previous, this.workspace.nextTs(channel));
   }
 
   /** Adds or takes away a reaction; `null` when there was nothing to do. */

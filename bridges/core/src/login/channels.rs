@@ -184,11 +184,13 @@ impl<N: Network> LoginObject<N> {
         let Some(portal) = self.find_portal(wanted) else {
             return Err(MatrixError::not_found(format!("No bridged channel is called “{wanted}”.")));
         };
+        let address = Address::new(Class::Portal, portal.portal_id.as_str());
+        // First, so that it is found again by a command that has to go on with it.
+        call::<()>(self.context.objects.as_ref(), address, &PortalCommand::Delete).await?;
         if portal.active {
-            self.put_portal(&PortalEntry { active: false, ..portal.clone() })?;
+            self.put_portal(&PortalEntry { active: false, ..portal })?;
         }
-        let address = Address::new(Class::Portal, portal.portal_id);
-        call(self.context.objects.as_ref(), address, &PortalCommand::Delete).await
+        Ok(())
     }
 
     /// Something about a channel changed: its portal looks what.

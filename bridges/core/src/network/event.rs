@@ -19,6 +19,8 @@ pub enum RemoteEvent {
     ReactionAdd(RemoteReaction),
     /// Somebody took a reaction away, or all reactions went.
     ReactionRemove(RemoteUnreaction),
+    /// Somebody left the channel.
+    Leave(RemoteLeave),
     /// Something that the bridge has no use for; its name for the counter.
     Ignored(String),
     /// It lacks what it must have.
@@ -34,6 +36,7 @@ impl RemoteEvent {
             Self::Delete(deletion) => Some(&deletion.place),
             Self::ReactionAdd(reaction) => Some(&reaction.place),
             Self::ReactionRemove(removal) => Some(&removal.place),
+            Self::Leave(leave) => Some(&leave.place),
             Self::Ignored(_) | Self::Malformed => None,
         }
     }
@@ -62,6 +65,8 @@ pub struct RemoteMessage {
     pub also_in_channel: bool,
     /// Whether it says that its sender left the channel.
     pub leaves: bool,
+    /// Whether it says that the channel's name or topic changed.
+    pub changes_channel: bool,
     /// Which edit this is the text of: a count that grows with each edit by a person, below 2^53; 0: none.
     pub edited: i64,
 }
@@ -115,6 +120,15 @@ pub struct RemoteUnreaction {
     pub sender: Option<RemotePerson>,
     /// Which, as the network compares it; `None`: all.
     pub key: Option<String>,
+}
+
+/// Somebody left the channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteLeave {
+    /// Where the leaving itself stands. Unlike every message's.
+    pub place: Place,
+    /// Who left.
+    pub person: RemotePerson,
 }
 
 /// A reaction as Matrix shows it.

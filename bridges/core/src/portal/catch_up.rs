@@ -82,12 +82,14 @@ impl<N: Network> PortalObject<N> {
             None => changes::newest(query).map_err(MatrixError::from)?.map(|message| message.remote_id),
         };
         let asked_at = self.now();
-        let first = self.page(None, None, None, LAST).await?;
+        let first = self.last_page().await?;
         let read = self.read(&first);
         let oldest = read.iter().map(|read| &read.message.place).min();
         let place = from.as_deref().and_then(|from| self.network.place(from));
-        let gap = first.next.is_some() && oldest.zip(place).is_some_and(|(oldest, place)| oldest.place > place);
+        let after = place.is_some_and(|place| oldest.is_none_or(|oldest| oldest.place > place));
+        let gap = first.next.is_some() && after;
         self.take_read(&read, None, asked_at, tended)?;
+        self.take_gone(&first)?;
         self.context.failpoints.pass(failpoints::PORTAL_AFTER_CATCH_UP).await;
         if let (true, Some(from)) = (gap, &from) {
             self.fill_gap(from, tended).await?;
@@ -99,6 +101,19 @@ impl<N: Network> PortalObject<N> {
             self.commit(false, |transaction| Ok(care::put(transaction, &care)?))?;
         }
         self.read_threads(&read, tended).await
+    }
+
+    /// The last messages; a page may be short or empty while there is a next one.
+    async fn last_page(&self) -> Result<HistoryPage, Stop> {
+        let wanted = usize::try_from(LAST).unwrap_or(usize::MAX);
+        let mut last = self.page(None, None, None, LAST).await?;
+        for _ in 1..MOST_PAGES {
+            let Some(cursor) = last.next.as_deref().filter(|_| last.messages.len() < wanted) else { break };
+            let page = self.page(None, None, Some(cursor), LAST).await?;
+            last.messages.extend(page.messages);
+            last.next = page.next;
+        }
+        Ok(last)
     }
 
     async fn fill_gap(&self, from: &str, tended: &mut Tended) -> Result<(), Stop> {
@@ -180,6 +195,35 @@ impl<N: Network> PortalObject<N> {
             _ => None,
         });
         messages.collect()
+    }
+
+    /// Queues the deletions of known messages that a page has in their place.
+    fn take_gone(&self, page: &HistoryPage) -> Result<()> {
+        let mut gone = Vec::new();
+        for raw in &page.messages {
+            let event = self.network.read_event(raw);
+            let RemoteEvent::Delete(deletion) = &event else { continue };
+            for id in &deletion.ids {
+                if self.first_part(id)?.is_some_and(|part| part.edited < DELETED) {
+                    gone.push((event.clone(), raw));
+                }
+            }
+        }
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let mut places = Vec::new();
+        self.commit(true, |transaction| {
+            places.clear();
+            for (event, raw) in &gone {
+                if self.queue(transaction, event, raw.get(), Echo::No)? {
+                    places.extend(event.place().cloned());
+                }
+            }
+            Ok(())
+        })?;
+        self.inbound.borrow_mut().extend(places);
+        Ok(())
     }
 
     /// Queues what a page says that is not known.

@@ -46,6 +46,13 @@ impl<N: Network> PortalObject<N> {
         }
     }
 
+    /// As [`Self::refresh`]; what fails is made up for when Cron comes by.
+    pub(super) async fn refresh_if_possible(&self) {
+        if let Err(error) = self.refresh().await {
+            tracing::info!(portal.id = %self.portal_id, "A channel was not described: {error}");
+        }
+    }
+
     async fn follow(&self, now: &RemoteChannel) -> Result<()> {
         let known = self.details()?;
         let is_named = !now.kind.is_private_chat();

@@ -131,6 +131,7 @@ impl<N: Network> PortalObject<N> {
             RemoteEvent::Delete(deletion) => self.apply_deletion(deletion).await,
             RemoteEvent::ReactionAdd(reaction) => self.apply_reaction(reaction).await,
             RemoteEvent::ReactionRemove(removal) => self.apply_unreaction(removal).await,
+            RemoteEvent::Leave(leave) => self.apply_leave(&leave.person).await,
             RemoteEvent::Ignored(_) | RemoteEvent::Malformed => Ok(Applied::Done(Vec::new())),
         }
     }
@@ -156,7 +157,18 @@ impl<N: Network> PortalObject<N> {
         if message.leaves && !own {
             effects.extend(self.leave(&message.sender).await?);
         }
+        if message.changes_channel {
+            self.refresh_if_possible().await;
+        }
         Ok(Applied::Done(effects))
+    }
+
+    async fn apply_leave(&self, person: &RemotePerson) -> Result<Applied> {
+        if self.is_own(person).await? {
+            self.refresh_if_possible().await;
+            return Ok(Applied::Done(Vec::new()));
+        }
+        Ok(Applied::Done(self.leave(person).await?.into_iter().collect()))
     }
 
     /// Waits for a call that is under way, whose echo may come before its answer and without our mark; whether its

@@ -115,7 +115,7 @@ fn reading_and_writing_at_slack_reads_here_and_receipts_do_not_loop() {
     let first = last_event(&world, room);
     world.slack.last_read.borrow_mut().insert(CHANNEL.to_owned(), ts);
     world.cron(300_000);
-    assert_eq!(receipts(&world, room), [first.clone()]);
+    assert_eq!(receipts(&world, room), std::slice::from_ref(&first));
     world.cron(300_000);
     assert_eq!(receipts(&world, room).len(), 1);
 
@@ -142,6 +142,14 @@ fn renames_and_topics_follow_unless_the_owner_chose_others() {
     assert_eq!(world.d1("SELECT name FROM portals", vec![]), [["all".into()]]);
     change_channel(&world, &login_id, "channel_rename", "topic", json!({ "value": "Plans" }));
     assert_eq!(state("m.room.topic"), json!({ "topic": "Plans" }));
+
+    // Slack itself tells of a topic by a message only.
+    world.slack.channels.borrow_mut().get_mut(CHANNEL).unwrap()["topic"] = json!({ "value": "New plans" });
+    let mut event = world.slack.says(CHANNEL, "U0ANNA", "set the channel topic: New plans");
+    event["subtype"] = "channel_topic".into();
+    world.deliver(&login_id, &event);
+    world.settle();
+    assert_eq!(state("m.room.topic"), json!({ "topic": "New plans" }));
 
     let own = json!({ "name": "My room" });
     let key = ("m.room.name".to_owned(), String::new());
@@ -191,4 +199,11 @@ fn a_ghost_leaves_when_its_person_leaves_and_comes_back_with_a_word() {
     world.crash();
     says(&world, &login_id, "U0ANNA", "back");
     assert!(world.homeserver.room(room).joined.contains(ANNA));
+    let left = json!({
+        "type": "member_left_channel", "user": "U0ANNA", "channel": CHANNEL, "channel_type": "C",
+        "event_ts": format!("{}.000001", world.now.get() / 1_000 + 1),
+    });
+    world.deliver(&login_id, &left);
+    world.settle();
+    assert!(!world.homeserver.room(room).joined.contains(ANNA));
 }

@@ -117,6 +117,20 @@ fn edits_deletions_and_reactions_that_were_missed_are_made_up_for() {
 }
 
 #[test]
+fn short_and_empty_pages_end_nothing() {
+    let (world, login_id, portal) = World::bridged();
+    world.slack_says(&login_id, CHANNEL, "U0ANNA", "known");
+    world.settle();
+    for number in 0..120 {
+        world.slack.says(CHANNEL, "U0ANNA", &format!("missed {number:03}"));
+    }
+    world.slack.ragged_pages.set(12);
+    world.cron(HOUR);
+    world.cron(HOUR);
+    assert_eq!(bodies(&world, portal.room_id.as_str()).len(), 121);
+}
+
+#[test]
 fn live_threads_are_read_again() {
     let (world, login_id, portal) = World::bridged();
     let room = portal.room_id.as_str();
@@ -138,6 +152,25 @@ fn live_threads_are_read_again() {
     assert_eq!(bodies(&world, room), ["root", "edited", "missed"]);
     let missed = world.homeserver.room(room).events.into_iter().find(|event| event.content["body"] == "missed");
     assert_eq!(missed.unwrap().content["m.relates_to"]["rel_type"], "m.thread");
+}
+
+#[test]
+fn a_tombstone_in_the_history_takes_the_first_message_of_a_thread_back() {
+    let (world, login_id, portal) = World::bridged();
+    let root = world.slack.says(CHANNEL, "U0ANNA", "root");
+    world.deliver(&login_id, &root);
+    world.deliver(&login_id, &world.slack.replies(CHANNEL, "U0BEN", &ts_of(&root), "reply"));
+    world.deliver(&login_id, &world.slack.says(CHANNEL, "U0BEN", "before"));
+    world.settle();
+    pass(&world, 60_000);
+    let mut history = world.slack.history.borrow_mut();
+    let message = history.get_mut(CHANNEL).unwrap().iter_mut().find(|one| one["ts"] == root["ts"]).unwrap();
+    message["subtype"] = "tombstone".into();
+    message["user"] = "USLACKBOT".into();
+    drop(history);
+    world.cron(HOUR);
+    world.cron(HOUR);
+    assert_eq!(bodies(&world, portal.room_id.as_str()), ["reply", "before"]);
 }
 
 #[test]

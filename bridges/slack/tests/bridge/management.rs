@@ -250,7 +250,7 @@ fn unbridge_delete_empties_the_room_and_bridging_again_makes_a_new_one() {
 
 #[test]
 fn a_deletion_that_fails_half_way_is_finished_by_the_command_that_comes_again() {
-    for failing in 1..12 {
+    for failing in 1..9 {
         let (world, _, management) = connected();
         let room = room_in(&ask(&world, &management, "bridge #general"));
         let event = world.homeserver.human_sends(

@@ -47,6 +47,8 @@ pub struct FakeSlack {
     pub echo_metadata: Cell<bool>,
     /// Calls that change a message suffer these, one each.
     pub change_faults: RefCell<VecDeque<Option<Fault>>>,
+    /// So many pages are short or empty.
+    pub ragged_pages: Cell<u32>,
     pub last_read: RefCell<BTreeMap<String, String>>,
     /// Calls of `chat.postMessage` get no answer while this is set.
     pub hangs: Cell<bool>,
@@ -336,7 +338,10 @@ impl FakeSlack {
             seconds.parse::<i64>().unwrap() * 1_000_000 + micros.parse::<i64>().unwrap()
         };
         let oldest = args.get("oldest").map_or(-1, |oldest| micros(oldest.as_str().unwrap()));
-        let limit: usize = args.get("limit").map_or(100, |limit| limit.as_str().unwrap().parse().unwrap());
+        let ragged = self.ragged_pages.get();
+        self.ragged_pages.set(ragged.saturating_sub(1));
+        let most: usize = if ragged > 0 { usize::try_from(ragged % 3).unwrap() } else { 1_000 };
+        let limit = args.get("limit").map_or(100, |limit| limit.as_str().unwrap().parse().unwrap()).min(most);
         let history = self.history.borrow();
         let mut messages: Vec<Json> = history.get(text(args, "channel")).cloned().unwrap_or_default();
         messages.retain(|message| micros(message["ts"].as_str().unwrap()) > oldest);

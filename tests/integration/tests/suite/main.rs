@@ -24,6 +24,7 @@ mod sends;
 mod slack;
 mod slack_answers;
 mod slack_bad_input;
+mod slack_changes;
 mod slack_logins;
 mod slack_management;
 mod waiting;
