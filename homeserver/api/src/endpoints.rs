@@ -6,7 +6,7 @@
 use crate::{
     account, admin, alias, appservice, config, context, device, directory, discovery, endpoint::Endpoint, filter,
     knock, media, membership, message, pages, presence, profile, push, read_marker, receipt, redact, relations,
-    reporting, room, search, session, space, state, sync, tag, thirdparty, typing, user_directory, voip,
+    reporting, room, search, session, space, state, sync, tag, thirdparty, to_device, typing, user_directory, voip,
 };
 
 /// All endpoints.
@@ -43,6 +43,7 @@ pub(crate) fn all() -> Vec<Endpoint> {
         sync::endpoints(),
         tag::endpoints(),
         thirdparty::endpoints(),
+        to_device::endpoints(),
         typing::endpoints(),
         user_directory::endpoints(),
         voip::endpoints(),

@@ -47,6 +47,7 @@ mod state;
 mod sync;
 mod tag;
 mod thirdparty;
+mod to_device;
 mod tokens;
 mod typing;
 mod uia;

@@ -13,6 +13,7 @@ pub mod place;
 pub mod relation;
 pub mod room;
 pub mod search;
+pub mod to_device;
 pub mod uia;
 pub mod user;
 

@@ -31,6 +31,7 @@ mod search;
 mod stored_event;
 mod sync;
 mod tags;
+mod to_device;
 pub mod token;
 pub mod uia;
 mod unread;
@@ -86,6 +87,8 @@ pub struct UserSyncObject {
     writes: limits::Writes,
     /// Presence on its way, in memory only.
     presence: presence::Pending,
+    /// How full the devices' queues are.
+    queues: to_device::Queues,
 }
 
 /// Who uses the inbox.
@@ -115,6 +118,7 @@ impl Object for UserSyncObject {
             due: Cell::new(None),
             writes: limits::Writes::default(),
             presence: presence::Pending::default(),
+            queues: to_device::Queues::default(),
         })
     }
 
@@ -180,6 +184,7 @@ impl UserSyncObject {
             UserCommand::Place(command) => self.handle_place(*command).await,
             UserCommand::GetProfile => encode(&self.profile()?),
             UserCommand::People(command) => self.handle_people(*command).await,
+            UserCommand::ToDevice(command) => encode(&self.handle_to_device(*command)?),
             UserCommand::Poke => {
                 self.idle.set(false);
                 self.work().await;
@@ -280,6 +285,7 @@ impl UserSyncObject {
             self.resume_upgrades().await,
             self.tell_rooms().await,
             self.leave_rooms().await,
+            self.hand_over_to_device().await,
         ];
         let (later, people) = self.work_for_people().await;
         let Some(failed) = results.into_iter().chain([people]).find_map(Result::err) else {
@@ -309,7 +315,8 @@ impl UserSyncObject {
         let oldest_saga = sagas.iter().chain(&upgrades).map(|(_, since)| *since).min();
         let oldest_job = jobs.iter().map(|job| job.created_at).min();
         let oldest_parting = user::parting::list(query)?.iter().map(|job| job.created_at).min();
-        let oldest = [oldest_saga, oldest_job, oldest_parting, self.gathering_since()?];
+        let (_, oldest_message) = user::to_device::outgoing_waiting(query)?;
+        let oldest = [oldest_saga, oldest_job, oldest_parting, self.gathering_since()?, oldest_message];
         Ok(oldest.into_iter().flatten().min())
     }
 }

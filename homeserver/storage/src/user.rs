@@ -11,6 +11,7 @@ pub mod account;
 pub mod account_data;
 pub mod credentials;
 pub mod devices;
+mod encryption;
 pub mod first_sync;
 pub mod inbox;
 pub mod jobs;
@@ -25,12 +26,13 @@ pub mod search;
 pub mod sessions;
 pub mod state;
 pub mod timeline;
+pub mod to_device;
 pub mod upgrades;
 
 use crate::schema::Steps;
 
 /// The schema.
-pub const SCHEMA: Steps = &[FIRST, first_sync::STEP, credentials::STEP, people::STEP, upgrades::STEP];
+pub const SCHEMA: Steps = &[FIRST, first_sync::STEP, credentials::STEP, people::STEP, upgrades::STEP, encryption::STEP];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE account (

@@ -181,6 +181,8 @@ pub enum UserCommand {
     People(Box<PeopleCommand>),
     /// Rooms as places: upgrades.
     Place(Box<super::place::UserPlaceCommand>),
+    /// To-device messages.
+    ToDevice(Box<super::to_device::ToDeviceCommand>),
     /// Does outstanding work; from Cron. → `()`
     Poke,
 }

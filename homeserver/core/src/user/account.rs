@@ -222,6 +222,7 @@ impl UserSyncObject {
                 sessions::delete_devices(transaction, std::slice::from_ref(&device_id))
             }
         })?;
+        self.queues.forget();
         Ok(())
     }
 

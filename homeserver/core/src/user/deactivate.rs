@@ -83,6 +83,7 @@ impl UserSyncObject {
             transaction.set_alarm(now + ALARM_DELAY_MS)
         })?;
         *self.rules.borrow_mut() = None;
+        self.queues.forget();
         Ok(())
     }
 

@@ -77,6 +77,7 @@ impl UserSyncObject {
 
     fn delete_devices(&self, device_ids: &[String]) -> Result<()> {
         transaction(self.database.as_ref(), |transaction| sessions::delete_devices(transaction, device_ids))?;
+        self.queues.forget();
         Ok(())
     }
 
@@ -98,6 +99,7 @@ impl UserSyncObject {
             user::account::put(transaction, &account)?;
             if logout_devices {
                 sessions::delete_all(transaction, Some(&device))?;
+                self.queues.forget();
             }
             Ok(())
         })

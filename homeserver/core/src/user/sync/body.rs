@@ -15,6 +15,8 @@ pub(super) struct Body {
     pub account_data: Option<Events>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub presence: Option<Events>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_device: Option<Events>,
     #[serde(skip_serializing_if = "Rooms::is_empty")]
     pub rooms: Rooms,
 }
@@ -22,7 +24,7 @@ pub(super) struct Body {
 impl Body {
     /// Whether there is nothing but `next_batch`.
     pub fn is_empty(&self) -> bool {
-        self.account_data.is_none() && self.presence.is_none() && self.rooms.is_empty()
+        self.account_data.is_none() && self.presence.is_none() && self.to_device.is_none() && self.rooms.is_empty()
     }
 }
 
