@@ -4,8 +4,8 @@
 //! specification.
 
 use crate::{
-    account, admin, alias, appservice, config, context, device, directory, discovery, endpoint::Endpoint, filter,
-    knock, media, membership, message, pages, presence, profile, push, read_marker, receipt, redact, relations,
+    account, admin, alias, appservice, config, context, device, device_lists, directory, discovery, endpoint::Endpoint,
+    filter, knock, media, membership, message, pages, presence, profile, push, read_marker, receipt, redact, relations,
     reporting, room, search, session, space, state, sync, tag, thirdparty, to_device, typing, user_directory, voip,
 };
 
@@ -19,6 +19,7 @@ pub(crate) fn all() -> Vec<Endpoint> {
         config::endpoints(),
         context::endpoints(),
         device::endpoints(),
+        device_lists::endpoints(),
         directory::endpoints(),
         discovery::endpoints(),
         filter::endpoints(),

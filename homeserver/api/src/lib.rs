@@ -16,6 +16,7 @@ mod config;
 mod context;
 mod credentials;
 mod device;
+mod device_lists;
 mod directory;
 mod discovery;
 mod endpoint;

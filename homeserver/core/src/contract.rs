@@ -7,6 +7,8 @@
 pub mod account;
 pub mod appservice;
 pub mod delivery;
+pub mod device_lists;
+pub mod keys_news;
 pub mod notifications;
 pub mod people;
 pub mod place;

@@ -11,11 +11,13 @@ mod carry_over;
 mod create_room;
 mod deactivate;
 mod deliver;
+mod device_lists;
 mod devices;
 mod filters;
 mod first_sync;
 mod grants;
 mod guard;
+mod keys_news;
 mod limits;
 mod notifications;
 mod notify;
@@ -89,6 +91,8 @@ pub struct UserSyncObject {
     presence: presence::Pending,
     /// How full the devices' queues are.
     queues: to_device::Queues,
+    /// Device lists, in memory.
+    lists: device_lists::Lists,
 }
 
 /// Who uses the inbox.
@@ -119,6 +123,7 @@ impl Object for UserSyncObject {
             writes: limits::Writes::default(),
             presence: presence::Pending::default(),
             queues: to_device::Queues::default(),
+            lists: device_lists::Lists::default(),
         })
     }
 
@@ -185,6 +190,8 @@ impl UserSyncObject {
             UserCommand::GetProfile => encode(&self.profile()?),
             UserCommand::People(command) => self.handle_people(*command).await,
             UserCommand::ToDevice(command) => encode(&self.handle_to_device(*command)?),
+            UserCommand::KeysNews(news) => encode(&self.take_keys_news(&news)?),
+            UserCommand::DeviceLists(command) => self.handle_device_lists(&command),
             UserCommand::Poke => {
                 self.idle.set(false);
                 self.work().await;
@@ -286,6 +293,8 @@ impl UserSyncObject {
             self.tell_rooms().await,
             self.leave_rooms().await,
             self.hand_over_to_device().await,
+            self.learn_sharers().await,
+            self.spread_device_list().await,
         ];
         let (later, people) = self.work_for_people().await;
         let Some(failed) = results.into_iter().chain([people]).find_map(Result::err) else {
@@ -316,7 +325,8 @@ impl UserSyncObject {
         let oldest_job = jobs.iter().map(|job| job.created_at).min();
         let oldest_parting = user::parting::list(query)?.iter().map(|job| job.created_at).min();
         let (_, oldest_message) = user::to_device::outgoing_waiting(query)?;
-        let oldest = [oldest_saga, oldest_job, oldest_parting, self.gathering_since()?, oldest_message];
+        let list = self.device_list_waits_since(query)?;
+        let oldest = [oldest_saga, oldest_job, oldest_parting, self.gathering_since()?, oldest_message, list];
         Ok(oldest.into_iter().flatten().min())
     }
 }

@@ -10,11 +10,13 @@
 pub mod account;
 pub mod account_data;
 pub mod credentials;
+pub mod device_lists;
 pub mod devices;
 mod encryption;
 pub mod first_sync;
 pub mod inbox;
 pub mod jobs;
+pub mod keys_news;
 pub mod mirror;
 pub mod parting;
 mod people;

@@ -181,6 +181,10 @@ pub enum UserCommand {
     People(Box<PeopleCommand>),
     /// Rooms as places: upgrades.
     Place(Box<super::place::UserPlaceCommand>),
+    /// News of the user's keys. → the version that is held afterwards (`i64`)
+    KeysNews(super::keys_news::KeysNews),
+    /// Device lists.
+    DeviceLists(super::device_lists::DeviceListCommand),
     /// To-device messages.
     ToDevice(Box<super::to_device::ToDeviceCommand>),
     /// Does outstanding work; from Cron. → `()`

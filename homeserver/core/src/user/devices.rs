@@ -70,7 +70,11 @@ impl UserSyncObject {
             )));
         }
         if device.display_name.as_deref() != Some(display_name) {
-            transaction(self.database.as_ref(), |transaction| devices::rename(transaction, device_id, display_name))?;
+            transaction(self.database.as_ref(), |transaction| {
+                devices::rename(transaction, device_id, display_name)?;
+                // Others see the name beside the keys.
+                self.note_list_change_if_known(transaction)
+            })?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 //! [`relations`] bundles aggregations.
 
 mod body;
+mod device_lists;
 mod presence;
 mod relations;
 mod room;
@@ -128,8 +129,7 @@ impl UserSyncObject {
         // Nothing happened: no need to look.
         let nothing_new = Since { position: inbox.position, to_device: inbox.position };
         if since == Some(nothing_new) && !request.full_state {
-            let body =
-                Body { next_batch, account_data: None, presence: None, to_device: None, rooms: Rooms::default() };
+            let body = Body { keys: self.key_counts(&device, inbox.position)?.0, ..Body::empty(next_batch) };
             let body = serde_json::value::to_raw_value(&body)?;
             return Ok((SyncAnswer { body, empty: true, waiter }, Vec::new()));
         }
@@ -148,16 +148,19 @@ impl UserSyncObject {
             device,
         };
         let (to_device, more_after) = view.to_device()?;
+        let (keys, keys_changed) = self.key_counts(&view.device, view.since.unwrap_or(-1))?;
         let body = Body {
             next_batch: next_batch_of(inbox, more_after),
             account_data: view.global_account_data()?,
             presence: view.presence()?,
             to_device,
+            device_lists: view.device_lists()?,
+            keys,
             rooms: view.rooms()?,
         };
         let answer = SyncAnswer {
             body: serde_json::value::to_raw_value(&body)?,
-            empty: body.is_empty() && view.since.is_some(),
+            empty: body.is_empty() && !keys_changed && view.since.is_some(),
             waiter,
         };
         Ok((answer, view.wanted.into_inner()))
@@ -188,7 +191,7 @@ impl UserSyncObject {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Since {
     /// The inbox position.
-    position: i64,
+    pub(super) position: i64,
     /// Through which position the device has its to-device messages: usually the same.
     pub(super) to_device: i64,
 }
