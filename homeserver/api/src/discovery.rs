@@ -11,7 +11,7 @@ use crate::endpoint::{Endpoint, of, typed};
 /// The endpoints of this area.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![
-        typed(discover_homeserver::handle),
+        of::<ruma::api::client::discovery::discover_homeserver::Request>().raw(discover_homeserver::handle),
         typed(discover_support::handle),
         of::<ruma::api::client::discovery::get_capabilities::v3::Request>().raw(get_capabilities::handle),
         typed(get_supported_versions::handle),

@@ -18,7 +18,14 @@ fn versions_are_v1_1_to_v1_11_and_the_unstable_features_are_there() {
 fn the_well_known_file_names_the_public_address() {
     let file = TestServer::new().get("/.well-known/matrix/client").ok();
 
-    assert_eq!(file, json!({"m.homeserver": {"base_url": "https://hub.example"}}));
+    assert_eq!(file["m.homeserver"], json!({"base_url": "https://hub.example"}));
+}
+
+#[test]
+fn the_well_known_file_lets_element_encrypt_new_private_rooms() {
+    let file = TestServer::new().get("/.well-known/matrix/client").ok();
+
+    assert_eq!(file["io.element.e2ee"], json!({"default": true}));
 }
 
 #[test]
