@@ -16,6 +16,8 @@ mod filters;
 mod first_sync;
 mod grants;
 mod guard;
+mod keys;
+mod keys_news;
 mod limits;
 mod notifications;
 mod notify;
@@ -86,6 +88,8 @@ pub struct UserSyncObject {
     writes: limits::Writes,
     /// Presence on its way, in memory only.
     presence: presence::Pending,
+    /// The newest version of the user's keys that was heard of.
+    keys_version: Cell<i64>,
 }
 
 /// Who uses the inbox.
@@ -115,6 +119,7 @@ impl Object for UserSyncObject {
             due: Cell::new(None),
             writes: limits::Writes::default(),
             presence: presence::Pending::default(),
+            keys_version: Cell::new(0),
         })
     }
 
@@ -178,6 +183,8 @@ impl UserSyncObject {
                 encode(&self.set_profile(displayname, avatar_url).await?)
             }
             UserCommand::Place(command) => self.handle_place(*command).await,
+            UserCommand::Keys(command) => self.handle_keys(*command).await,
+            UserCommand::KeysNews(news) => encode(&self.keys_news(&news)?),
             UserCommand::GetProfile => encode(&self.profile()?),
             UserCommand::People(command) => self.handle_people(*command).await,
             UserCommand::Poke => {
@@ -280,6 +287,7 @@ impl UserSyncObject {
             self.resume_upgrades().await,
             self.tell_rooms().await,
             self.leave_rooms().await,
+            self.tell_keys().await,
         ];
         let (later, people) = self.work_for_people().await;
         let Some(failed) = results.into_iter().chain([people]).find_map(Result::err) else {
@@ -309,7 +317,8 @@ impl UserSyncObject {
         let oldest_saga = sagas.iter().chain(&upgrades).map(|(_, since)| *since).min();
         let oldest_job = jobs.iter().map(|job| job.created_at).min();
         let oldest_parting = user::parting::list(query)?.iter().map(|job| job.created_at).min();
-        let oldest = [oldest_saga, oldest_job, oldest_parting, self.gathering_since()?];
+        let oldest_key_job = user::key_jobs::list(query)?.iter().map(|job| job.created_at).min();
+        let oldest = [oldest_saga, oldest_job, oldest_parting, oldest_key_job, self.gathering_since()?];
         Ok(oldest.into_iter().flatten().min())
     }
 }

@@ -14,6 +14,7 @@ pub mod devices;
 pub mod first_sync;
 pub mod inbox;
 pub mod jobs;
+pub mod key_jobs;
 pub mod mirror;
 pub mod parting;
 mod people;
@@ -30,7 +31,7 @@ pub mod upgrades;
 use crate::schema::Steps;
 
 /// The schema.
-pub const SCHEMA: Steps = &[FIRST, first_sync::STEP, credentials::STEP, people::STEP, upgrades::STEP];
+pub const SCHEMA: Steps = &[FIRST, first_sync::STEP, credentials::STEP, people::STEP, upgrades::STEP, key_jobs::STEP];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE account (

@@ -181,6 +181,10 @@ pub enum UserCommand {
     People(Box<PeopleCommand>),
     /// Rooms as places: upgrades.
     Place(Box<super::place::UserPlaceCommand>),
+    /// The user's keys: what needs the session, its device or the password.
+    Keys(Box<super::keys::OwnKeysCommand>),
+    /// News of the user's keys. → `i64`
+    KeysNews(super::keys_news::KeysNews),
     /// Does outstanding work; from Cron. → `()`
     Poke,
 }
