@@ -70,7 +70,15 @@ pub(crate) async fn carry_out<T: DeserializeOwned>(
     command: AccountCommand,
     answer: impl FnOnce(T) -> Result<Outcome>,
 ) -> Result<Outcome> {
-    let command = UserCommand::Account(command);
+    carry_out_of_user(call, UserCommand::Account(command), answer).await
+}
+
+/// The same for a guarded command of another part of the contract.
+pub(crate) async fn carry_out_of_user<T: DeserializeOwned>(
+    call: &Call<Claim>,
+    command: UserCommand,
+    answer: impl FnOnce(T) -> Result<Outcome>,
+) -> Result<Outcome> {
     match objects::call::<Guarded<T>>(&*call.context.objects, call.auth.address(), &command).await? {
         Guarded::Done(done) => answer(done),
         Guarded::Challenge(body) => Ok(challenge(body)),

@@ -17,6 +17,7 @@ mod filters;
 mod first_sync;
 mod grants;
 mod guard;
+mod keys;
 mod keys_news;
 mod limits;
 mod notifications;
@@ -187,6 +188,7 @@ impl UserSyncObject {
                 encode(&self.set_profile(displayname, avatar_url).await?)
             }
             UserCommand::Place(command) => self.handle_place(*command).await,
+            UserCommand::Keys(command) => self.handle_keys(*command).await,
             UserCommand::GetProfile => encode(&self.profile()?),
             UserCommand::People(command) => self.handle_people(*command).await,
             UserCommand::ToDevice(command) => encode(&self.handle_to_device(*command)?),
@@ -295,6 +297,7 @@ impl UserSyncObject {
             self.hand_over_to_device().await,
             self.learn_sharers().await,
             self.spread_device_list().await,
+            self.tell_keys().await,
         ];
         let (later, people) = self.work_for_people().await;
         let Some(failed) = results.into_iter().chain([people]).find_map(Result::err) else {
@@ -326,7 +329,9 @@ impl UserSyncObject {
         let oldest_parting = user::parting::list(query)?.iter().map(|job| job.created_at).min();
         let (_, oldest_message) = user::to_device::outgoing_waiting(query)?;
         let list = self.device_list_waits_since(query)?;
-        let oldest = [oldest_saga, oldest_job, oldest_parting, self.gathering_since()?, oldest_message, list];
+        let oldest_key_job = user::key_jobs::list(query)?.iter().map(|job| job.created_at).min();
+        let oldest =
+            [oldest_key_job, oldest_saga, oldest_job, oldest_parting, self.gathering_since()?, oldest_message, list];
         Ok(oldest.into_iter().flatten().min())
     }
 }

@@ -16,6 +16,7 @@ mod encryption;
 pub mod first_sync;
 pub mod inbox;
 pub mod jobs;
+pub mod key_jobs;
 pub mod keys_news;
 pub mod mirror;
 pub mod parting;
@@ -34,7 +35,8 @@ pub mod upgrades;
 use crate::schema::Steps;
 
 /// The schema.
-pub const SCHEMA: Steps = &[FIRST, first_sync::STEP, credentials::STEP, people::STEP, upgrades::STEP, encryption::STEP];
+pub const SCHEMA: Steps =
+    &[FIRST, first_sync::STEP, credentials::STEP, people::STEP, upgrades::STEP, key_jobs::STEP, encryption::STEP];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE account (

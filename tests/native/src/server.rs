@@ -16,6 +16,7 @@ use hubbub_core::{
         user::{SyncAnswer, UserCommand},
     },
     error::Result,
+    keys::UserKeysObject,
     room::RoomObject,
     secrets::Secrets,
     user::UserSyncObject,
@@ -41,7 +42,7 @@ pub const REGISTRATION_TOKEN: &str = "swordfish";
 pub const MAX_UPLOAD_BYTES: u64 = 2_000_000;
 
 /// The migrations of D1, in order.
-pub const MIGRATIONS: [&str; 7] = [
+pub const MIGRATIONS: [&str; 8] = [
     include_str!("../../../migrations/0001_server.sql"),
     include_str!("../../../migrations/0002_inboxes.sql"),
     include_str!("../../../migrations/0003_media.sql"),
@@ -49,6 +50,7 @@ pub const MIGRATIONS: [&str; 7] = [
     include_str!("../../../migrations/0005_people.sql"),
     include_str!("../../../migrations/0006_places.sql"),
     include_str!("../../../migrations/0007_user_directory.sql"),
+    include_str!("../../../migrations/0008_keys.sql"),
 ];
 
 /// The migrations of the second D1, in order.
@@ -132,6 +134,7 @@ impl TestServer {
         let host = Host::new(Rc::clone(&scheduler));
         host.register(Class::Room, factory::<RoomObject>());
         host.register(Class::User, factory::<UserSyncObject>());
+        host.register(Class::UserKeys, factory::<UserKeysObject>());
         host.register(Class::Appservice, factory::<hubbub_appservice::object::AppserviceObject>());
         let directory = options
             .directory

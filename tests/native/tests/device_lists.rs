@@ -238,7 +238,12 @@ fn a_new_name_of_a_device_is_a_change_for_whoever_has_keys() {
     let rename = |name: &str| bob.put(["devices", &bob.device_id], &json!({"display_name": name})).ok();
     rename("without keys");
     assert!(alice.sync(Some(&since)).0["device_lists"].is_null());
-    change_keys(&bob, 1);
+    let device_keys = json!({
+        "user_id": bob.user_id, "device_id": bob.device_id, "algorithms": [], "signatures": {},
+        "keys": { format!("ed25519:{}", bob.device_id): "A".repeat(43) },
+    });
+    bob.post(["keys", "upload"], &json!({ "device_keys": device_keys })).ok();
+    assert_eq!(changed(&alice.sync(Some(&since))), ids(&[&bob]));
     let since = alice.sync(None).next_batch();
     rename("with keys");
     assert_eq!(changed(&alice.sync(Some(&since))), ids(&[&bob]));

@@ -181,6 +181,8 @@ pub enum UserCommand {
     People(Box<PeopleCommand>),
     /// Rooms as places: upgrades.
     Place(Box<super::place::UserPlaceCommand>),
+    /// The user's keys: what needs the session, its device or the password.
+    Keys(Box<super::keys::OwnKeysCommand>),
     /// News of the user's keys. → the version that is held afterwards (`i64`)
     KeysNews(super::keys_news::KeysNews),
     /// Device lists.

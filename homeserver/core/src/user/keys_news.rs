@@ -75,14 +75,6 @@ impl UserSyncObject {
         Ok(())
     }
 
-    /// The device list changed by something else than keys (a name); nothing while there are none.
-    pub(super) fn note_list_change_if_known(&self, transaction: &dyn Transaction) -> Result<()> {
-        match keys_news::get(transaction.as_query())? {
-            Some(held) => self.note_list_change(transaction, held),
-            None => Ok(()),
-        }
-    }
-
     fn note_list_change(&self, transaction: &dyn Transaction, held: News) -> Result<()> {
         let now = self.context.clock.now();
         // Revisions of an object that was lost are not used again.

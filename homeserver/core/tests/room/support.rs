@@ -147,6 +147,7 @@ impl TestRoom {
             include_str!("../../../../migrations/0004_deactivations.sql"),
             include_str!("../../../../migrations/0006_places.sql"),
             include_str!("../../../../migrations/0007_user_directory.sql"),
+            include_str!("../../../../migrations/0008_keys.sql"),
         ];
         let directory = Rc::new(NativeDirectory::with_migrations(migrations).unwrap());
         let search = include_str!("../../../../migrations/search/0001_texts.sql");

@@ -142,6 +142,7 @@ impl World {
             include_str!("../../../../migrations/0004_deactivations.sql"),
             include_str!("../../../../migrations/0006_places.sql"),
             include_str!("../../../../migrations/0007_user_directory.sql"),
+            include_str!("../../../../migrations/0008_keys.sql"),
         ];
         let directory = Rc::new(NativeDirectory::with_migrations(migrations).unwrap());
         let clock = Rc::new(FakeClock(Cell::new(1_000_000)));

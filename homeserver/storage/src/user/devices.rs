@@ -53,6 +53,20 @@ pub fn created_at(query: &dyn Query, device_id: &str) -> Result<Option<i64>, Dat
     row.map(|row| row.integer(0)).transpose()
 }
 
+/// Makes a device without a session.
+pub fn add(
+    transaction: &dyn Transaction,
+    device_id: &str,
+    display_name: Option<&str>,
+    now: i64,
+) -> Result<(), DatabaseError> {
+    transaction.execute(
+        "INSERT INTO devices (device_id, display_name, created_at) VALUES (?, ?, ?) ON CONFLICT (device_id) DO NOTHING",
+        &[device_id.into(), display_name.into(), now.into()],
+    )?;
+    Ok(())
+}
+
 /// Names a device.
 pub fn rename(transaction: &dyn Transaction, device_id: &str, display_name: &str) -> Result<(), DatabaseError> {
     transaction
