@@ -49,7 +49,8 @@ pub(crate) async fn guard(call: &Call<Claim>) -> Result<Guard> {
     if auth.as_ref().is_some_and(|auth| auth.password.is_some()) {
         call.peer.limit(&call.context, RateLimit::Login).await?;
     }
-    Ok(Guard { caller: call.auth.caller.clone(), auth })
+    let trusted = call.auth.appservice.as_ref().is_some_and(|appservice| appservice.manages_devices());
+    Ok(Guard { caller: call.auth.caller.clone(), auth, trusted })
 }
 
 fn read(body: AuthBody) -> Result<Auth> {

@@ -7,6 +7,8 @@
 
 mod account;
 mod account_data;
+mod appservice_devices;
+mod appservice_news;
 mod carry_over;
 mod create_room;
 mod deactivate;
@@ -265,6 +267,7 @@ impl UserSyncObject {
                 self.must_be_active(caller)?;
                 Ok(Acting { device: format!("appservice:{id}") })
             }
+            Caller::AppserviceDevice { device_id, .. } => self.acting_device(caller, device_id),
             Caller::Appservice(_) => Err(MatrixError::forbidden("The appservice has not registered this user.")),
         }
     }
@@ -297,6 +300,7 @@ impl UserSyncObject {
             self.hand_over_to_device().await,
             self.learn_sharers().await,
             self.spread_device_list().await,
+            self.tell_appservice().await,
             self.tell_keys().await,
         ];
         let (later, people) = self.work_for_people().await;

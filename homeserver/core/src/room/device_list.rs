@@ -5,14 +5,19 @@
 use futures_util::{StreamExt as _, stream};
 use hubbub_storage::{
     database::Query,
-    room::{followers, state},
+    room::{
+        followers::{self, APPSERVICE},
+        state,
+    },
 };
 use ruma::{OwnedUserId, UserId};
 
 use super::{RoomObject, bridged};
 use crate::{
     contract::{
-        Address, call,
+        Address, Class,
+        appservice::{AppserviceCommand, EncryptionNews},
+        call,
         device_lists::{DeviceListCommand, RoomSharers},
         user::UserCommand,
     },
@@ -58,7 +63,26 @@ impl RoomObject {
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
-        told.into_iter().collect()
+        told.into_iter().collect::<Result<()>>()?;
+        self.tell_device_list_to_appservices(user_id, revision).await
+    }
+
+    /// Tells the appservices that follow the room and registered for it
+    /// ([MSC3202](https://github.com/matrix-org/matrix-spec-proposals/pull/3202)).
+    async fn tell_device_list_to_appservices(&self, user_id: &UserId, revision: i64) -> Result<()> {
+        let appservices = self.appservices().await?;
+        let wanting =
+            appservices.iter().filter(|appservice| appservice.receives() && appservice.receives_device_lists());
+        for appservice in wanting {
+            if self.follower(self.database.as_query(), APPSERVICE, appservice.id())?.is_none() {
+                continue;
+            }
+            let news = EncryptionNews::DeviceList { user_id: user_id.to_owned(), revision };
+            let address = Address::new(Class::Appservice, appservice.id());
+            let command = AppserviceCommand::Encryption(Box::new(news));
+            let () = call(self.context.objects.as_ref(), address, &command).await?;
+        }
+        Ok(())
     }
 
     async fn tell_device_list_to(&self, other: String, user_id: &UserId, revision: i64) -> Result<()> {

@@ -28,7 +28,7 @@ const FAILURES_ALLOWED: i64 = 5;
 /// After so many milliseconds one failed login is forgiven.
 const FORGIVEN_AFTER_MS: i64 = 30_000;
 /// The most devices of one user.
-const MAX_DEVICES: i64 = 1_000;
+pub(super) const MAX_DEVICES: i64 = 1_000;
 /// The most bytes of a device id or a device's name.
 pub(super) const MAX_DEVICE_BYTES: usize = 512;
 

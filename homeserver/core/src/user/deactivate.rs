@@ -148,8 +148,8 @@ impl UserSyncObject {
     pub(super) fn must_be_active(&self, caller: &Caller) -> Result<()> {
         let deactivated = self.account()?.is_some_and(|account| account.deactivated_at.is_some());
         match caller {
-            Caller::Appservice(_) if deactivated => Err(deactivated_user()),
-            Caller::Appservice(_) | Caller::Session(_) => Ok(()),
+            Caller::Appservice(_) | Caller::AppserviceDevice { .. } if deactivated => Err(deactivated_user()),
+            Caller::Appservice(_) | Caller::AppserviceDevice { .. } | Caller::Session(_) => Ok(()),
         }
     }
 }

@@ -7,7 +7,10 @@
 //! changed; whoever is not, left. So leaving and coming back is a change, whatever the token's age.
 //! `deliver/sharing.rs` keeps the rooms and rows.
 
-use std::{cell::Cell, collections::BTreeSet};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+};
 
 use futures_util::{StreamExt as _, stream};
 use hubbub_storage::{
@@ -40,6 +43,12 @@ pub(super) struct Lists {
     newest: Cell<Option<i64>>,
     /// Grows when the rooms are to be told, so that a run that is under way notices.
     asked: Cell<u64>,
+    /// The number at which all rooms knew everything; `None`: that was not looked at yet.
+    spread: Cell<Option<u64>>,
+    /// The user's appservice, once it was looked for.
+    appservice: RefCell<Option<Option<String>>>,
+    /// Through which position the user's appservice was told what is left of keys.
+    counts_told: Cell<i64>,
     /// Whether the members of all rooms are known; they stay so.
     all_known: Cell<bool>,
 }
@@ -53,6 +62,26 @@ impl Lists {
     /// The rooms are to be told.
     pub(super) fn ask(&self) {
         self.asked.set(self.asked.get().wrapping_add(1));
+    }
+
+    /// Whether all rooms know everything.
+    pub(super) fn is_spread(&self) -> bool {
+        self.spread.get() == Some(self.asked.get())
+    }
+
+    /// All rooms know everything that was asked for up to this number.
+    pub(super) fn set_spread(&self, asked: u64) {
+        self.spread.set(Some(asked));
+    }
+
+    /// Through which position the user's appservice was told what is left of keys, since this object woke.
+    pub(super) fn counts_told(&self) -> i64 {
+        self.counts_told.get()
+    }
+
+    /// The user's appservice was told so far.
+    pub(super) fn set_counts_told(&self, pos: i64) {
+        self.counts_told.set(pos);
     }
 
     /// A number that changes whenever the rooms are to be told.
@@ -87,6 +116,18 @@ impl UserSyncObject {
                 encode(&self.device_lists_since(from.position)?)
             }
         }
+    }
+
+    /// The appservice whose own user this is.
+    pub(super) fn own_appservice(&self) -> Result<Option<String>> {
+        if let Some(known) = self.lists.appservice.borrow().as_ref() {
+            return Ok(known.clone());
+        }
+        let Some(account) = self.account()? else {
+            return Ok(None);
+        };
+        *self.lists.appservice.borrow_mut() = Some(account.appservice_id.clone());
+        Ok(account.appservice_id)
     }
 
     /// What changed after an inbox position.

@@ -29,16 +29,19 @@ impl UserSyncObject {
             AccountCommand::RenameDevice { caller, device_id, display_name } => {
                 encode(&self.rename_device(&caller, &device_id, display_name.as_deref()).await?)
             }
+            AccountCommand::PutDevice { caller, device_id, display_name } => {
+                encode(&self.put_device(&caller, &device_id, display_name.as_deref()).await?)
+            }
             AccountCommand::DeleteDevice { guard, device_id } => {
                 self.get_device(&guard.caller, &device_id)?;
                 let action = format!("delete device {device_id}");
-                let outcome = self.guarded(&guard, &action, || self.delete_devices(&[device_id]))?;
+                let outcome = self.delete_guarded(&guard, &action, &[device_id])?;
                 self.tell_keys_soon().await;
                 encode(&outcome)
             }
             AccountCommand::DeleteDevices { guard, device_ids } => {
                 let action = delete_devices_action(&device_ids)?;
-                let outcome = self.guarded(&guard, &action, || self.delete_devices(&device_ids))?;
+                let outcome = self.delete_guarded(&guard, &action, &device_ids)?;
                 self.tell_keys_soon().await;
                 encode(&outcome)
             }
@@ -66,7 +69,12 @@ impl UserSyncObject {
         device.map(shown).ok_or_else(|| MatrixError::not_found("You have no such device."))
     }
 
-    async fn rename_device(&self, caller: &Caller, device_id: &str, display_name: Option<&str>) -> Result<()> {
+    pub(super) async fn rename_device(
+        &self,
+        caller: &Caller,
+        device_id: &str,
+        display_name: Option<&str>,
+    ) -> Result<()> {
         let device = self.get_device(caller, device_id)?;
         let Some(display_name) = display_name else {
             return Ok(());
@@ -88,7 +96,7 @@ impl UserSyncObject {
         Ok(())
     }
 
-    fn delete_devices(&self, device_ids: &[String]) -> Result<()> {
+    pub(super) fn delete_devices(&self, device_ids: &[String]) -> Result<()> {
         let now = self.context.clock.now();
         transaction(self.database.as_ref(), |transaction| {
             key_jobs::add_gone(transaction, device_ids, now)?;
@@ -128,10 +136,10 @@ impl UserSyncObject {
 
     /// Whether an appservice asks for a user whom it registered itself.
     pub(super) fn is_own_appservice(&self, caller: &Caller) -> Result<bool> {
-        let Caller::Appservice(id) = caller else {
+        let Some(id) = caller.appservice() else {
             return Ok(false);
         };
-        Ok(self.account()?.is_some_and(|account| account.appservice_id.as_ref() == Some(id)))
+        Ok(self.account()?.is_some_and(|account| account.appservice_id.as_deref() == Some(id)))
     }
 }
 

@@ -113,7 +113,7 @@ impl UserSyncObject {
     fn calling_device(&self, caller: &Caller) -> Result<String> {
         let acting = self.check(caller)?;
         match caller {
-            Caller::Session(_) => Ok(acting.device),
+            Caller::Session(_) | Caller::AppserviceDevice { .. } => Ok(acting.device),
             Caller::Appservice(_) => {
                 Err(MatrixError::invalid_param("Keys belong to a device; log in, so that there is one."))
             }
@@ -124,7 +124,7 @@ impl UserSyncObject {
         self.check(caller)?;
         match caller {
             Caller::Session(_) => self.count_write(),
-            Caller::Appservice(_) => Ok(()),
+            Caller::Appservice(_) | Caller::AppserviceDevice { .. } => Ok(()),
         }
     }
 

@@ -54,6 +54,9 @@ impl UserSyncObject {
     }
 
     fn put_counts(&self, transaction: &dyn Transaction, counts: &[DeviceKeyCounts]) -> Result<()> {
+        if !counts.is_empty() {
+            self.arm_for_appservice(transaction)?;
+        }
         let mut changed_pos = None;
         for counts in counts {
             let device_id = counts.device_id.as_str();
@@ -90,10 +93,14 @@ impl UserSyncObject {
     /// Tells the rooms of a change that they do not know yet.
     pub(super) async fn spread_device_list(&self) -> Result<()> {
         let _held = self.in_flight.lock("device_list").await;
+        if self.lists.is_spread() {
+            return Ok(());
+        }
+        let asked = self.lists.asked();
         let Some(news) = keys_news::get(self.query())?.filter(|news| news.told < news.revision) else {
+            self.lists.set_spread(asked);
             return Ok(());
         };
-        let asked = self.lists.asked();
         let rooms = self.rooms_to_tell().await?;
         let told: Vec<Result<()>> = stream::iter(rooms)
             .map(|room_id| self.tell_device_list(room_id, news.revision))
@@ -107,7 +114,9 @@ impl UserSyncObject {
             self.idle.set(false);
             return Ok(());
         }
-        transaction(self.database.as_ref(), |transaction| Ok(keys_news::set_told(transaction, news.revision)?))
+        transaction(self.database.as_ref(), |transaction| keys_news::set_told(transaction, news.revision))?;
+        self.lists.set_spread(asked);
+        Ok(())
     }
 
     async fn rooms_to_tell(&self) -> Result<Vec<String>> {

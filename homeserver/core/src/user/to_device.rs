@@ -234,6 +234,7 @@ impl UserSyncObject {
                 to_device::put(transaction, device_id, &message)?;
             }
             to_device::set_last_taken(transaction, sender.as_str(), newest)?;
+            self.arm_for_appservice(transaction)?;
             let mut lost = 0;
             for (device_id, by) in grown {
                 lost += self.trim_queue(transaction, device_id, by)?;

@@ -68,6 +68,22 @@ pub fn get_counts(query: &dyn Query, device_id: &str) -> Result<Option<Counts>, 
         .transpose()
 }
 
+/// What is left of the keys of all devices, where it changed after an inbox position.
+pub fn list_counts(query: &dyn Query, after: i64) -> Result<Vec<(String, Counts)>, DatabaseError> {
+    query
+        .query(
+            "SELECT device_id, changed_pos, one_time_keys, fallback_keys FROM key_counts WHERE changed_pos > ?",
+            &[after.into()],
+        )?
+        .iter()
+        .map(|row| {
+            let counts =
+                Counts { changed_pos: row.integer(1)?, one_time_keys: row.text(2)?, fallback_keys: row.text(3)? };
+            Ok((row.text(0)?, counts))
+        })
+        .collect()
+}
+
 /// Writes what is left of a device's keys.
 pub fn put_counts(transaction: &dyn Transaction, device_id: &str, counts: &Counts) -> Result<(), DatabaseError> {
     transaction.execute(

@@ -150,6 +150,18 @@ pub fn list(query: &dyn Query, device_id: &str, after: i64, limit: u32) -> Resul
         .collect()
 }
 
+/// The oldest messages of all devices: (device, message). At most `limit`. For a user with few devices.
+pub fn list_of_all(query: &dyn Query, limit: u32) -> Result<Vec<(String, Message)>, DatabaseError> {
+    query
+        .query(
+            "SELECT pos, sender, event_type, content, device_id FROM to_device ORDER BY pos LIMIT ?",
+            &[limit.into()],
+        )?
+        .iter()
+        .map(|row| Ok((row.text(4)?, Message::from_row(row)?)))
+        .collect()
+}
+
 /// How many messages wait for a device, and how many bytes their contents have.
 pub fn size(query: &dyn Query, device_id: &str) -> Result<(i64, i64), DatabaseError> {
     let row = query.query_one(
@@ -178,6 +190,12 @@ pub fn has_any_through(query: &dyn Query, device_id: &str, through: i64) -> Resu
         &[device_id.into(), through.into()],
     )?;
     Ok(row.is_some())
+}
+
+/// Deletes the messages of all devices through a position.
+pub fn delete_all_through(transaction: &dyn Transaction, through: i64) -> Result<(), DatabaseError> {
+    transaction.execute("DELETE FROM to_device WHERE pos <= ?", &[through.into()])?;
+    Ok(())
 }
 
 /// Deletes the messages of a device through a position.
