@@ -22,6 +22,10 @@ pub(crate) struct StoredRegistration {
     pub(crate) receive_ephemeral: bool,
     #[serde(default)]
     pub(crate) unstable_ephemeral: bool,
+    #[serde(default)]
+    pub(crate) device_lists: bool,
+    #[serde(default)]
+    pub(crate) manages_devices: bool,
 }
 
 /// The address of an appservice and the token that proves to it who we are.

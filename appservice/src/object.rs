@@ -13,6 +13,7 @@ mod accept;
 mod backoff;
 mod bell;
 mod dispatch;
+mod encryption;
 mod http;
 mod ping;
 mod query;
@@ -217,6 +218,7 @@ impl Object for AppserviceObject {
                 AppserviceCommand::Query(query) => contract::encode(&self.query(&query).await?),
                 AppserviceCommand::Route { room_id, to } => contract::encode(&self.set_route(&room_id, Some(&to))?),
                 AppserviceCommand::Unroute { room_id } => contract::encode(&self.set_route(&room_id, None)?),
+                AppserviceCommand::Encryption(news) => contract::encode(&self.take_encryption_news(*news)?),
                 AppserviceCommand::Status => contract::encode(&self.status()?),
                 AppserviceCommand::Poke => contract::encode(&()),
             }

@@ -76,6 +76,10 @@ pub struct ParsedRegistration {
     /// Whether it asked by `de.sorunome.msc2409.push_ephemeral`: it reads the unstable key of
     /// transactions.
     pub unstable_ephemeral: bool,
+    /// Whether it asked by `org.matrix.msc3202` for device lists and key counts, and may act as a device.
+    pub device_lists: bool,
+    /// Whether it asked by `io.element.msc4190` to make and delete devices without a login.
+    pub manages_devices: bool,
     /// The user id of its bot.
     pub bot: OwnedUserId,
     /// The namespaces, compiled.
@@ -87,6 +91,10 @@ pub struct ParsedRegistration {
 struct UnstableFields {
     #[serde(default, rename = "de.sorunome.msc2409.push_ephemeral")]
     push_ephemeral: bool,
+    #[serde(default, rename = "org.matrix.msc3202")]
+    device_lists: bool,
+    #[serde(default, rename = "io.element.msc4190")]
+    manages_devices: bool,
 }
 
 /// Reads and checks a registration as JSON.
@@ -96,7 +104,7 @@ pub fn parse(json: &str, server_name: &ServerName) -> Result<ParsedRegistration,
     }
     let registration: Registration = read(json)?;
     let unstable: UnstableFields = read(json)?;
-    check(registration, unstable.push_ephemeral, server_name)
+    check(registration, &unstable, server_name)
 }
 
 fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, RegistrationError> {
@@ -118,7 +126,7 @@ fn reason(error: &serde_json::Error) -> String {
 
 fn check(
     mut registration: Registration,
-    unstable_ephemeral: bool,
+    unstable: &UnstableFields,
     server_name: &ServerName,
 ) -> Result<ParsedRegistration, RegistrationError> {
     let id = &registration.id;
@@ -139,11 +147,13 @@ fn check(
     {
         return Err(RegistrationError::Protocols);
     }
-    registration.receive_ephemeral |= unstable_ephemeral;
+    registration.receive_ephemeral |= unstable.push_ephemeral;
     Ok(ParsedRegistration {
         bot: bot_of(&registration.sender_localpart, server_name)?,
         namespaces: NamespaceSet::compile(&registration.namespaces)?,
-        unstable_ephemeral,
+        unstable_ephemeral: unstable.push_ephemeral,
+        device_lists: unstable.device_lists,
+        manages_devices: unstable.manages_devices,
         registration,
     })
 }

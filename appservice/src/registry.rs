@@ -84,6 +84,8 @@ impl Registry {
                         id,
                         receives: false,
                         receives_ephemeral: false,
+                        device_lists: false,
+                        manages_devices: false,
                         rate_limited: false,
                         namespaces,
                         acts_as: BTreeSet::new(),
@@ -218,6 +220,8 @@ struct Registered {
     bot: OwnedUserId,
     receives: bool,
     receives_ephemeral: bool,
+    device_lists: bool,
+    manages_devices: bool,
     rate_limited: bool,
     token: TokenHash,
     namespaces: NamespaceSet,
@@ -234,6 +238,8 @@ impl Registered {
             bot: bot_of(&stored.sender_localpart, server_name).ok()?,
             receives: stored.url.is_some(),
             receives_ephemeral: stored.receive_ephemeral,
+            device_lists: stored.device_lists,
+            manages_devices: stored.manages_devices,
             rate_limited: stored.rate_limited.unwrap_or(true),
             token: TokenHash::from_hex(&row.as_token_hash)?,
             namespaces: NamespaceSet::compile(&stored.namespaces).ok()?,
@@ -258,6 +264,14 @@ impl Appservice for Registered {
 
     fn receives_ephemeral(&self) -> bool {
         self.receives_ephemeral
+    }
+
+    fn receives_device_lists(&self) -> bool {
+        self.device_lists
+    }
+
+    fn manages_devices(&self) -> bool {
+        self.manages_devices
     }
 
     fn owns_token(&self, token: &str) -> bool {

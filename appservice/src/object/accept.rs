@@ -17,7 +17,7 @@ use serde_json::{
 };
 use std::collections::BTreeMap;
 
-use super::{AppserviceObject, TRANSACTION_BYTES, TRANSACTION_EVENTS};
+use super::{AppserviceObject, TRANSACTION_BYTES, TRANSACTION_EVENTS, encryption::Encryption};
 
 /// A queued batch: what a transaction is made of.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub(super) struct Payload {
     /// `m.typing` and `m.receipt`, with `room_id`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) ephemeral: Vec<Box<RawValue>>,
+    /// What encryption needs.
+    #[serde(default, skip_serializing_if = "Encryption::is_empty")]
+    pub(super) encryption: Encryption,
 }
 
 /// What becomes of a delivery.
@@ -95,7 +98,7 @@ impl AppserviceObject {
         if self.bridge.is_some() { room_id } else { store::HTTP_LANE }
     }
 
-    fn batches(&self, room_id: &str, payloads: Vec<Payload>) -> Result<Vec<QueuedBatch>> {
+    pub(super) fn batches(&self, room_id: &str, payloads: Vec<Payload>) -> Result<Vec<QueuedBatch>> {
         let last = store::last_id(self.database.as_query(), self.lane_of(room_id))?;
         let mut id = last.max(self.last_id.get());
         let mut batches = Vec::with_capacity(payloads.len());
@@ -104,7 +107,7 @@ impl AppserviceObject {
             batches.push(QueuedBatch {
                 id,
                 room_id: room_id.to_owned(),
-                events: i64::try_from(payload.events.len()).unwrap_or(i64::MAX),
+                events: i64::try_from(payload.events.len() + payload.encryption.to_device.len()).unwrap_or(i64::MAX),
                 payload: serde_json::to_string(&payload)?,
             });
         }

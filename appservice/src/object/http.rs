@@ -5,7 +5,7 @@
 //! the same id and the same events, also after a crash, so that an appservice that has seen it can
 //! tell.
 
-use std::rc::Rc;
+use std::{collections::BTreeMap, rc::Rc};
 
 use hubbub_core::context::Egress;
 use hubbub_storage::{
@@ -16,9 +16,12 @@ use ruma::{
     api::{OutgoingRequestExt as _, appservice::event::push_events},
     serde::Raw,
 };
-use serde_json::{Value as Json, value::RawValue};
+use serde_json::{
+    Value as Json,
+    value::{RawValue, to_raw_value},
+};
 
-use super::{AppserviceObject, TRANSACTION_BYTES, TRANSACTION_EVENTS, accept::Payload};
+use super::{AppserviceObject, TRANSACTION_BYTES, TRANSACTION_EVENTS, accept::Payload, encryption::Encryption};
 use crate::endpoint::{self, Endpoint, Lookup};
 
 /// How long an appservice may take to answer a transaction.
@@ -131,27 +134,35 @@ fn request(
 ) -> Result<http::Request<Vec<u8>>, String> {
     let mut events = Vec::new();
     let mut ephemeral = Vec::new();
+    let mut encryption = Encryption::default();
     for batch in batches {
         let payload: Payload = serde_json::from_str(&batch.payload).map_err(|error| error.to_string())?;
         events.extend(payload.events.into_iter().map(Raw::from_json));
         ephemeral.extend(payload.ephemeral);
+        encryption.add(payload.encryption);
     }
     let mut request = push_events::v1::Request::new(transaction_id.into(), events);
     request.ephemeral = ephemeral.iter().cloned().map(Raw::from_json).collect();
     let mut request = request
         .try_into_http_request::<Vec<u8>>(&endpoint.url, &endpoint.hs_token, ())
         .map_err(|_| "the request could not be built".to_owned())?;
+    let mut unstable = encryption.fields().map_err(|error| error.to_string())?;
+    // The same under the unstable key, for an appservice that registered so.
     if endpoint.unstable_ephemeral && !ephemeral.is_empty() {
-        add_unstable_ephemeral(request.body_mut(), &ephemeral)?;
+        let ephemeral = to_raw_value(&ephemeral).map_err(|error| error.to_string())?;
+        unstable.insert(UNSTABLE_EPHEMERAL.to_owned(), ephemeral);
+    }
+    if !unstable.is_empty() {
+        add_fields(request.body_mut(), unstable)?;
     }
     Ok(request)
 }
 
-/// Says the same under the unstable key, for an appservice that registered so.
-fn add_unstable_ephemeral(body: &mut Vec<u8>, ephemeral: &[Box<RawValue>]) -> Result<(), String> {
+/// Adds what ruma's type does not have.
+fn add_fields(body: &mut Vec<u8>, unstable: BTreeMap<String, Box<RawValue>>) -> Result<(), String> {
     let add = |body: &[u8]| {
-        let mut fields: std::collections::BTreeMap<String, Box<RawValue>> = serde_json::from_slice(body)?;
-        fields.insert(UNSTABLE_EPHEMERAL.to_owned(), serde_json::value::to_raw_value(ephemeral)?);
+        let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(body)?;
+        fields.extend(unstable);
         serde_json::to_vec(&fields)
     };
     *body = add(body).map_err(|error: serde_json::Error| error.to_string())?;

@@ -192,6 +192,8 @@ impl Registry {
             protocols: registration.protocols.clone().unwrap_or_default(),
             receive_ephemeral: registration.receive_ephemeral,
             unstable_ephemeral: parsed.unstable_ephemeral,
+            device_lists: parsed.device_lists,
+            manages_devices: parsed.manages_devices,
         };
         let secrets = &context.config.secrets;
         let hs_token_enc = tokens::encrypt(secrets, context.random.as_ref(), &registration.id, &registration.hs_token)

@@ -87,7 +87,7 @@ impl Credentials for Claim {
         let user_id = acting_user(call, &*appservice)?;
         Ok(Self {
             user_id,
-            caller: Caller::Appservice(appservice.id().to_owned()),
+            caller: acting_caller(call, &*appservice),
             timestamp: call.query_as("ts")?,
             appservice: Some(appservice),
         })
@@ -115,6 +115,7 @@ impl Authenticated {
         let device = match &self.claim.caller {
             Caller::Session(_) => self.device_id.clone().unwrap_or_default(),
             Caller::Appservice(id) => format!("appservice:{id}"),
+            Caller::AppserviceDevice { device_id, .. } => device_id.clone(),
         };
         Actor { user_id: self.claim.user_id.clone(), device, ignored: self.ignored.clone() }
     }
@@ -159,7 +160,11 @@ impl Credentials for Authenticated {
     async fn check(call: &Call) -> Result<Self> {
         let claim = Claim::check(call).await?;
         let Caller::Session(session) = &claim.caller else {
-            return Ok(Self { claim, device_id: None, profile: None, ignored: Vec::new() });
+            let device_id = match &claim.caller {
+                Caller::AppserviceDevice { device_id, .. } => Some(device_id.clone()),
+                Caller::Appservice(_) | Caller::Session(_) => None,
+            };
+            return Ok(Self { claim, device_id, profile: None, ignored: Vec::new() });
         };
         let command = UserCommand::Authenticate {
             session: session.clone(),
@@ -230,6 +235,19 @@ fn missing_token() -> MatrixError {
 pub(crate) async fn find_appservice<A>(call: &Call<A>, token: &str) -> Result<Option<Rc<dyn Appservice>>> {
     let appservices = call.context.appservices.list().await?;
     Ok(appservices.iter().find(|appservice| appservice.owns_token(token)).cloned())
+}
+
+/// The appservice, as the device that `?device_id=` names if it registered for that
+/// ([MSC3202](https://github.com/matrix-org/matrix-spec-proposals/pull/3202)).
+fn acting_caller(call: &Call, appservice: &dyn Appservice) -> Caller {
+    let id = appservice.id().to_owned();
+    let device = ["device_id", "org.matrix.msc3202.device_id"].into_iter().find_map(|name| call.query(name));
+    match device {
+        Some(device) if appservice.receives_device_lists() => {
+            Caller::AppserviceDevice { id, device_id: device.into_owned() }
+        }
+        _ => Caller::Appservice(id),
+    }
 }
 
 /// The user that an appservice acts as: `?user_id=`, by default its bot

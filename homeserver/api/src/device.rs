@@ -9,14 +9,14 @@ mod update_device;
 use hubbub_core::contract::account;
 use ruma::{MilliSecondsSinceUnixEpoch, UInt, api::client::device::Device};
 
-use crate::endpoint::{Endpoint, of, typed, typed_sparse};
+use crate::endpoint::{Endpoint, of, typed_sparse};
 
 /// The endpoints of this area.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![
         typed_sparse(get_devices::handle),
         typed_sparse(get_device::handle),
-        typed(update_device::handle),
+        of::<ruma::api::client::device::update_device::v3::Request>().raw(update_device::handle),
         of::<ruma::api::client::device::delete_device::v3::Request>().raw(delete_device::handle),
         of::<ruma::api::client::device::delete_devices::v3::Request>().raw(delete_devices::handle),
     ]

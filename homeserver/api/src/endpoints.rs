@@ -4,9 +4,10 @@
 //! specification.
 
 use crate::{
-    account, admin, alias, appservice, config, context, device, directory, discovery, endpoint::Endpoint, filter,
-    knock, media, membership, message, pages, presence, profile, push, read_marker, receipt, redact, relations,
-    reporting, room, search, session, space, state, sync, tag, thirdparty, typing, user_directory, voip,
+    account, admin, alias, appservice, backup, config, context, dehydrated_device, device, device_lists, directory,
+    discovery, endpoint::Endpoint, filter, keys, knock, media, membership, message, pages, presence, profile, push,
+    read_marker, receipt, redact, relations, reporting, room, search, session, space, state, sync, tag, thirdparty,
+    to_device, typing, user_directory, voip,
 };
 
 /// All endpoints.
@@ -16,12 +17,16 @@ pub(crate) fn all() -> Vec<Endpoint> {
         admin::endpoints(),
         alias::endpoints(),
         appservice::endpoints(),
+        backup::endpoints(),
         config::endpoints(),
         context::endpoints(),
+        dehydrated_device::endpoints(),
         device::endpoints(),
+        device_lists::endpoints(),
         directory::endpoints(),
         discovery::endpoints(),
         filter::endpoints(),
+        keys::endpoints(),
         knock::endpoints(),
         media::endpoints(),
         membership::endpoints(),
@@ -43,6 +48,7 @@ pub(crate) fn all() -> Vec<Endpoint> {
         sync::endpoints(),
         tag::endpoints(),
         thirdparty::endpoints(),
+        to_device::endpoints(),
         typing::endpoints(),
         user_directory::endpoints(),
         voip::endpoints(),

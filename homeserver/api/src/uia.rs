@@ -49,7 +49,8 @@ pub(crate) async fn guard(call: &Call<Claim>) -> Result<Guard> {
     if auth.as_ref().is_some_and(|auth| auth.password.is_some()) {
         call.peer.limit(&call.context, RateLimit::Login).await?;
     }
-    Ok(Guard { caller: call.auth.caller.clone(), auth })
+    let trusted = call.auth.appservice.as_ref().is_some_and(|appservice| appservice.manages_devices());
+    Ok(Guard { caller: call.auth.caller.clone(), auth, trusted })
 }
 
 fn read(body: AuthBody) -> Result<Auth> {
@@ -70,7 +71,15 @@ pub(crate) async fn carry_out<T: DeserializeOwned>(
     command: AccountCommand,
     answer: impl FnOnce(T) -> Result<Outcome>,
 ) -> Result<Outcome> {
-    let command = UserCommand::Account(command);
+    carry_out_of_user(call, UserCommand::Account(command), answer).await
+}
+
+/// The same for a guarded command of another part of the contract.
+pub(crate) async fn carry_out_of_user<T: DeserializeOwned>(
+    call: &Call<Claim>,
+    command: UserCommand,
+    answer: impl FnOnce(T) -> Result<Outcome>,
+) -> Result<Outcome> {
     match objects::call::<Guarded<T>>(&*call.context.objects, call.auth.address(), &command).await? {
         Guarded::Done(done) => answer(done),
         Guarded::Challenge(body) => Ok(challenge(body)),

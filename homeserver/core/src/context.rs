@@ -202,6 +202,16 @@ pub trait Appservice {
     fn receives(&self) -> bool;
     /// Whether it receives typing and receipts too.
     fn receives_ephemeral(&self) -> bool;
+    /// Whether it receives device lists and key counts, and may act as a device of its users
+    /// ([MSC3202](https://github.com/matrix-org/matrix-spec-proposals/pull/3202)).
+    fn receives_device_lists(&self) -> bool {
+        false
+    }
+    /// Whether it makes and deletes its users' devices without logging in
+    /// ([MSC4190](https://github.com/matrix-org/matrix-spec-proposals/pull/4190)).
+    fn manages_devices(&self) -> bool {
+        false
+    }
     /// Whether this token is its `as_token`; compared in constant time.
     fn owns_token(&self, token: &str) -> bool;
     /// Whether the user is its bot or lies in one of its `users` namespaces.

@@ -6,13 +6,18 @@
 
 pub mod account;
 pub mod appservice;
+pub mod backup;
 pub mod delivery;
+pub mod device_lists;
+pub mod keys;
+pub mod keys_news;
 pub mod notifications;
 pub mod people;
 pub mod place;
 pub mod relation;
 pub mod room;
 pub mod search;
+pub mod to_device;
 pub mod uia;
 pub mod user;
 
@@ -33,6 +38,8 @@ pub enum Class {
     Room,
     /// One a local user, named by the user id.
     User,
+    /// One a local human user, named by the user id.
+    UserKeys,
     /// One a registration, named by its id.
     Appservice,
     /// One a bridge login, named by its random id.
@@ -64,6 +71,11 @@ impl Address {
     /// The object of a local user.
     pub fn user(user_id: &ruma::UserId) -> Self {
         Self::new(Class::User, user_id.as_str())
+    }
+
+    /// The object of a local user's keys.
+    pub fn user_keys(user_id: &ruma::UserId) -> Self {
+        Self::new(Class::UserKeys, user_id.as_str())
     }
 }
 

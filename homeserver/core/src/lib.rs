@@ -9,6 +9,7 @@ pub mod contract;
 pub mod egress;
 pub mod error;
 pub mod filter;
+pub mod keys;
 pub mod media;
 pub mod object;
 pub mod room;

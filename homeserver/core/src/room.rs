@@ -8,10 +8,12 @@
 mod append;
 mod archive;
 mod bridged;
+pub(crate) use bridged::BRIDGE_INFO;
 mod bundles;
 pub mod create;
 mod cursors;
 mod deliver;
+mod device_list;
 mod ephemeral;
 mod erasure;
 pub mod event;
@@ -114,6 +116,10 @@ impl Object for RoomObject {
                 }
                 RoomCommand::SetTyping { user_id, timeout_ms } => encode(&self.set_typing(&user_id, timeout_ms)?),
                 RoomCommand::Presence { user_id, presence } => encode(&self.show_presence(&user_id, presence).await?),
+                RoomCommand::DeviceList { user_id, revision } => {
+                    encode(&self.tell_device_list(&user_id, revision).await?)
+                }
+                RoomCommand::Sharers { user_id } => encode(&self.sharers(&user_id)?),
                 RoomCommand::Forget { user_id } => encode(&self.forget(&user_id)?),
                 RoomCommand::Follow { user_id } => encode(&self.follow_from_now(&user_id).await?),
                 RoomCommand::Erase { user_id } => encode(&self.erase(&user_id)?),

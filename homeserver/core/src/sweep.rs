@@ -99,6 +99,7 @@ fn address(class: &str, name: &str) -> Option<Address> {
     let class = match class {
         "Room" => Class::Room,
         "User" => Class::User,
+        "UserKeys" => Class::UserKeys,
         "Appservice" => Class::Appservice,
         "Login" => Class::Login,
         "Portal" => Class::Portal,

@@ -7,15 +7,20 @@
 
 mod account;
 mod account_data;
+mod appservice_devices;
+mod appservice_news;
 mod carry_over;
 mod create_room;
 mod deactivate;
 mod deliver;
+mod device_lists;
 mod devices;
 mod filters;
 mod first_sync;
 mod grants;
 mod guard;
+mod keys;
+mod keys_news;
 mod limits;
 mod notifications;
 mod notify;
@@ -31,6 +36,7 @@ mod search;
 mod stored_event;
 mod sync;
 mod tags;
+mod to_device;
 pub mod token;
 pub mod uia;
 mod unread;
@@ -86,6 +92,10 @@ pub struct UserSyncObject {
     writes: limits::Writes,
     /// Presence on its way, in memory only.
     presence: presence::Pending,
+    /// How full the devices' queues are.
+    queues: to_device::Queues,
+    /// Device lists, in memory.
+    lists: device_lists::Lists,
 }
 
 /// Who uses the inbox.
@@ -115,6 +125,8 @@ impl Object for UserSyncObject {
             due: Cell::new(None),
             writes: limits::Writes::default(),
             presence: presence::Pending::default(),
+            queues: to_device::Queues::default(),
+            lists: device_lists::Lists::default(),
         })
     }
 
@@ -178,8 +190,12 @@ impl UserSyncObject {
                 encode(&self.set_profile(displayname, avatar_url).await?)
             }
             UserCommand::Place(command) => self.handle_place(*command).await,
+            UserCommand::Keys(command) => self.handle_keys(*command).await,
             UserCommand::GetProfile => encode(&self.profile()?),
             UserCommand::People(command) => self.handle_people(*command).await,
+            UserCommand::ToDevice(command) => encode(&self.handle_to_device(*command)?),
+            UserCommand::KeysNews(news) => encode(&self.take_keys_news(&news)?),
+            UserCommand::DeviceLists(command) => self.handle_device_lists(&command),
             UserCommand::Poke => {
                 self.idle.set(false);
                 self.work().await;
@@ -251,6 +267,7 @@ impl UserSyncObject {
                 self.must_be_active(caller)?;
                 Ok(Acting { device: format!("appservice:{id}") })
             }
+            Caller::AppserviceDevice { device_id, .. } => self.acting_device(caller, device_id),
             Caller::Appservice(_) => Err(MatrixError::forbidden("The appservice has not registered this user.")),
         }
     }
@@ -280,6 +297,11 @@ impl UserSyncObject {
             self.resume_upgrades().await,
             self.tell_rooms().await,
             self.leave_rooms().await,
+            self.hand_over_to_device().await,
+            self.learn_sharers().await,
+            self.spread_device_list().await,
+            self.tell_appservice().await,
+            self.tell_keys().await,
         ];
         let (later, people) = self.work_for_people().await;
         let Some(failed) = results.into_iter().chain([people]).find_map(Result::err) else {
@@ -309,7 +331,11 @@ impl UserSyncObject {
         let oldest_saga = sagas.iter().chain(&upgrades).map(|(_, since)| *since).min();
         let oldest_job = jobs.iter().map(|job| job.created_at).min();
         let oldest_parting = user::parting::list(query)?.iter().map(|job| job.created_at).min();
-        let oldest = [oldest_saga, oldest_job, oldest_parting, self.gathering_since()?];
+        let (_, oldest_message) = user::to_device::outgoing_waiting(query)?;
+        let list = self.device_list_waits_since(query)?;
+        let oldest_key_job = user::key_jobs::list(query)?.iter().map(|job| job.created_at).min();
+        let oldest =
+            [oldest_key_job, oldest_saga, oldest_job, oldest_parting, self.gathering_since()?, oldest_message, list];
         Ok(oldest.into_iter().flatten().min())
     }
 }

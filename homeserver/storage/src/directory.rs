@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod aliases;
 pub mod archive;
 pub mod deactivations;
+pub mod keys;
 pub mod media;
 pub mod memberships;
 pub mod owner_links;

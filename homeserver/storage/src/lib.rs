@@ -13,6 +13,7 @@ pub mod blobs;
 pub mod conformance;
 pub mod database;
 pub mod directory;
+pub mod keys;
 pub mod login;
 #[cfg(feature = "native")]
 pub mod native;

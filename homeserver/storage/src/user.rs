@@ -10,10 +10,14 @@
 pub mod account;
 pub mod account_data;
 pub mod credentials;
+pub mod device_lists;
 pub mod devices;
+mod encryption;
 pub mod first_sync;
 pub mod inbox;
 pub mod jobs;
+pub mod key_jobs;
+pub mod keys_news;
 pub mod mirror;
 pub mod parting;
 mod people;
@@ -25,12 +29,14 @@ pub mod search;
 pub mod sessions;
 pub mod state;
 pub mod timeline;
+pub mod to_device;
 pub mod upgrades;
 
 use crate::schema::Steps;
 
 /// The schema.
-pub const SCHEMA: Steps = &[FIRST, first_sync::STEP, credentials::STEP, people::STEP, upgrades::STEP];
+pub const SCHEMA: Steps =
+    &[FIRST, first_sync::STEP, credentials::STEP, people::STEP, upgrades::STEP, key_jobs::STEP, encryption::STEP];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE account (

@@ -8,4 +8,5 @@ pub mod reply;
 pub mod room;
 pub mod shell;
 pub mod storage_probe;
+pub mod user_keys;
 pub mod user_sync;

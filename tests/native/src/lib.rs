@@ -6,6 +6,7 @@
 //! `tests/` for how it reads.
 
 pub mod client;
+pub mod crypto;
 pub mod host;
 pub mod ports;
 pub mod reply;

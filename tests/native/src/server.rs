@@ -16,6 +16,7 @@ use hubbub_core::{
         user::{SyncAnswer, UserCommand},
     },
     error::Result,
+    keys::UserKeysObject,
     room::RoomObject,
     secrets::Secrets,
     user::UserSyncObject,
@@ -118,6 +119,7 @@ impl TestServer {
         let host = Host::new(Rc::clone(&scheduler));
         host.register(Class::Room, factory::<RoomObject>());
         host.register(Class::User, factory::<UserSyncObject>());
+        host.register(Class::UserKeys, factory::<UserKeysObject>());
         host.register(Class::Appservice, factory::<hubbub_appservice::object::AppserviceObject>());
         let directory =
             options.directory.take().unwrap_or_else(|| NativeDirectory::server().expect("the migrations apply"));

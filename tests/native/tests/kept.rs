@@ -87,6 +87,14 @@ fn prove(kept: &Kept) {
     let search = json!({"search_categories": {"room_events": {"search_term": "message 42"}}});
     let found = alice.post(["search"], &search).ok();
     assert_eq!(found["search_categories"]["room_events"]["count"], 1, "the index fills itself");
+    let body = json!({"device_keys": {
+        "user_id": alice.user_id, "device_id": alice.device_id, "algorithms": [], "signatures": {},
+        "keys": { format!("ed25519:{}", alice.device_id): "A".repeat(43) },
+    }});
+    let since = bob.sync(None).next_batch();
+    alice.post(["keys", "upload"], &body).ok();
+    let lists = &bob.sync(Some(&since)).0["device_lists"];
+    assert_eq!(lists["changed"], json!([alice.user_id]), "who is in a room from before shares keys");
     let stranger = server.account("stranger");
     let people = stranger.post(["user_directory", "search"], &json!({"search_term": "bob"})).ok();
     assert_eq!(people["results"][0]["user_id"], bob.user_id, "a public room opens the directory");

@@ -13,6 +13,7 @@ export class RoomObject extends Counter {}
 export class UserSyncObject extends Counter {}
 export class AppserviceObject extends Counter {}
 export class LoginObject extends Counter {}
+export class UserKeysObject extends Counter {}
 export class PortalObject extends Counter {}
 export class StorageProbe extends Counter {}
 

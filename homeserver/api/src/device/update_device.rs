@@ -1,23 +1,36 @@
 //! `PUT /_matrix/client/*/devices/{deviceId}` ([spec])
 //!
-//! Names one of the user's devices; another user's is not found, and none is made.
+//! Names one of the user's devices; another user's is not found, and none is made: but for an
+//! appservice that registered to make its users' devices ([MSC4190]), which gets 201 for a new one.
 //!
 //! [spec]: https://spec.matrix.org/v1.11/client-server-api/#put_matrixclientv3devicesdeviceid
+//! [MSC4190]: https://github.com/matrix-org/matrix-spec-proposals/pull/4190
 
+use http::StatusCode;
 use hubbub_core::{
     contract::{account::AccountCommand, user::UserCommand},
     error::Result,
 };
-use ruma::api::client::device::update_device::v3;
 
-use crate::{call::Call, credentials::Claim, objects};
+use crate::{
+    answer::Outcome,
+    call::{Call, optional_text},
+    credentials::Claim,
+    objects, respond,
+};
 
-pub(crate) async fn handle(call: Call<Claim>, request: v3::Request) -> Result<v3::Response> {
-    let command = UserCommand::Account(AccountCommand::RenameDevice {
-        caller: call.auth.caller.clone(),
-        device_id: request.device_id.to_string(),
-        display_name: request.display_name,
-    });
-    let () = objects::call_again(&*call.context.objects, call.auth.address(), &command).await?;
-    Ok(v3::Response::new())
+pub(crate) async fn handle(call: Call<Claim>) -> Result<Outcome> {
+    let display_name = optional_text(&call.object()?, "display_name")?;
+    let caller = call.auth.caller.clone();
+    let device_id = call.argument(0).to_owned();
+    let objects = &*call.context.objects;
+    if call.auth.appservice.as_ref().is_some_and(|appservice| appservice.manages_devices()) {
+        let command = UserCommand::Account(AccountCommand::PutDevice { caller, device_id, display_name });
+        let made: bool = objects::call_again(objects, call.auth.address(), &command).await?;
+        let status = if made { StatusCode::CREATED } else { StatusCode::OK };
+        return Ok(Outcome::Response(respond::json_bytes(status, b"{}".to_vec())));
+    }
+    let command = UserCommand::Account(AccountCommand::RenameDevice { caller, device_id, display_name });
+    let () = objects::call_again(objects, call.auth.address(), &command).await?;
+    respond::empty()
 }

@@ -10,9 +10,14 @@ use ruma::api::client::discovery::get_supported_versions::{Request, Response};
 
 use crate::{call::Call, credentials::Public};
 
-/// Mutual rooms, profile fields, and the state after the timeline.
-const FEATURES: [&str; 4] =
-    ["uk.half-shot.msc2666.query_mutual_rooms", "uk.tcpip.msc4133", "uk.tcpip.msc4133.stable", "org.matrix.msc4222"];
+/// Mutual rooms, profile fields, the state after the timeline, and dehydrated devices.
+const FEATURES: [&str; 5] = [
+    "uk.half-shot.msc2666.query_mutual_rooms",
+    "uk.tcpip.msc4133",
+    "uk.tcpip.msc4133.stable",
+    "org.matrix.msc4222",
+    "org.matrix.msc3814",
+];
 
 pub(crate) async fn handle(_: Call<Public>, _: Request) -> Result<Response> {
     let versions = (1..=11).map(|minor| format!("v1.{minor}")).collect();

@@ -21,7 +21,7 @@ pub(crate) async fn handle(call: Call<Claim>, _: v3::Request) -> Result<v3::Resp
             objects::call_again(&*call.context.objects, claim.address(), &command).await?
         }
         // An appservice's user has no inbox that would know.
-        Caller::Appservice(_) => {
+        Caller::Appservice(_) | Caller::AppserviceDevice { .. } => {
             let directory = &*call.context.directory;
             memberships::joined_rooms(directory, claim.user_id.as_str())
                 .await?

@@ -30,6 +30,16 @@ pub enum AccountCommand {
         /// The new name.
         display_name: Option<String>,
     },
+    /// Names a device, or makes it for an appservice's own user who needs no login for it
+    /// ([MSC4190](https://github.com/matrix-org/matrix-spec-proposals/pull/4190)). → `bool`: whether it was made
+    PutDevice {
+        /// On whose behalf.
+        caller: Caller,
+        /// Which.
+        device_id: String,
+        /// The name.
+        display_name: Option<String>,
+    },
     /// Deletes a device and ends its sessions at once; 404 when the user has none of this id. →
     /// [`super::uia::Guarded`]`<()>`
     DeleteDevice {

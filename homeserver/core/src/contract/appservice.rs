@@ -2,8 +2,9 @@
 
 use ruma::{OwnedRoomAliasId, OwnedUserId};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use super::delivery::RoomDelivery;
+use super::{delivery::RoomDelivery, keys_news::DeviceKeyCounts};
 
 /// What an AppserviceObject can be asked.
 #[derive(Debug, Serialize, Deserialize)]
@@ -31,10 +32,61 @@ pub enum AppserviceCommand {
         /// The room.
         room_id: String,
     },
+    /// What encryption needs. Repeating it changes nothing. → `()`
+    Encryption(Box<EncryptionNews>),
     /// How long the queue is. → [`QueueStatus`]
     Status,
     /// Does outstanding work; from Cron. → `()`
     Poke,
+}
+
+/// What an appservice that encrypts is told beside events
+/// ([MSC2409](https://github.com/matrix-org/matrix-spec-proposals/pull/2409),
+/// [MSC3202](https://github.com/matrix-org/matrix-spec-proposals/pull/3202)).
+#[derive(Debug, Serialize, Deserialize)]
+pub enum EncryptionNews {
+    /// To-device messages of one of its users, in their order.
+    ToDevice {
+        /// The user.
+        user_id: OwnedUserId,
+        /// The epoch of the user's inbox.
+        epoch: i64,
+        /// The messages.
+        messages: Vec<ToDeviceMessage>,
+    },
+    /// What is left of the keys of its user's devices.
+    KeyCounts {
+        /// The user.
+        user_id: OwnedUserId,
+        /// The epoch of the user's inbox.
+        epoch: i64,
+        /// The position in it of the newest count.
+        pos: i64,
+        /// The counts.
+        counts: Vec<DeviceKeyCounts>,
+    },
+    /// The keys of somebody changed with whom its users share a room.
+    DeviceList {
+        /// Who.
+        user_id: OwnedUserId,
+        /// Grows with each change.
+        revision: i64,
+    },
+}
+
+/// A to-device message for an appservice's user.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ToDeviceMessage {
+    /// Its position in the user's inbox.
+    pub pos: i64,
+    /// The device.
+    pub device_id: String,
+    /// Who sent it.
+    pub sender: String,
+    /// The type.
+    pub event_type: String,
+    /// The content.
+    pub content: Box<RawValue>,
 }
 
 /// The state of an appservice's queue.

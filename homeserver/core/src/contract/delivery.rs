@@ -51,6 +51,10 @@ pub struct Snapshot {
     pub history: Vec<DeliveredEvent>,
     /// The latest receipts of all members.
     pub receipts: Vec<Receipt>,
+    /// Who is joined now, at `through` or later: with them the follower shares keys. `None`: keys are
+    /// not shared through this room, since it is bridged.
+    #[serde(default)]
+    pub members: Option<Vec<OwnedUserId>>,
 }
 
 /// Facts about the room that go with each delivery.

@@ -72,6 +72,19 @@ pub enum RoomCommand {
         /// The presence.
         presence: Option<Presence>,
     },
+    /// Tells the other local people who are joined, and appservices, that a member's keys changed;
+    /// nothing in a bridged room. Repeating it changes nothing. → `()`
+    DeviceList {
+        /// The user.
+        user_id: OwnedUserId,
+        /// Grows with each change.
+        revision: i64,
+    },
+    /// With whom a member shares keys here. → [`super::device_lists::RoomSharers`]
+    Sharers {
+        /// The member.
+        user_id: OwnedUserId,
+    },
     /// Marks the room forgotten for a user who left; refuses members (400 `M_UNKNOWN`). → `()`
     Forget {
         /// The user.

@@ -16,6 +16,9 @@ pub struct Guard {
     pub caller: Caller,
     /// `auth`; `None`: the client asks which flows there are.
     pub auth: Option<Auth>,
+    /// Whether it is an appservice that may do this to its own users without more.
+    #[serde(default)]
+    pub trusted: bool,
 }
 
 /// `auth` of a request.

@@ -30,6 +30,24 @@ pub enum Caller {
     Session(SessionProof),
     /// An appservice whose token and namespaces were checked; its id.
     Appservice(String),
+    /// The same as one of its user's devices
+    /// ([MSC3202](https://github.com/matrix-org/matrix-spec-proposals/pull/3202)).
+    AppserviceDevice {
+        /// Its id.
+        id: String,
+        /// The device.
+        device_id: String,
+    },
+}
+
+impl Caller {
+    /// The appservice, if it is one.
+    pub fn appservice(&self) -> Option<&str> {
+        match self {
+            Self::Session(_) => None,
+            Self::Appservice(id) | Self::AppserviceDevice { id, .. } => Some(id),
+        }
+    }
 }
 
 /// What a UserSyncObject can be asked.
@@ -181,6 +199,14 @@ pub enum UserCommand {
     People(Box<PeopleCommand>),
     /// Rooms as places: upgrades.
     Place(Box<super::place::UserPlaceCommand>),
+    /// The user's keys: what needs the session, its device or the password.
+    Keys(Box<super::keys::OwnKeysCommand>),
+    /// News of the user's keys. → the version that is held afterwards (`i64`)
+    KeysNews(super::keys_news::KeysNews),
+    /// Device lists.
+    DeviceLists(super::device_lists::DeviceListCommand),
+    /// To-device messages.
+    ToDevice(Box<super::to_device::ToDeviceCommand>),
     /// Does outstanding work; from Cron. → `()`
     Poke,
 }

@@ -8,7 +8,7 @@ use crate::error::Result;
 
 /// The state events by which a room says that it is bridged
 /// ([MSC2346](https://github.com/matrix-org/matrix-spec-proposals/pull/2346)).
-const BRIDGE_INFO: [&str; 2] = ["m.bridge", "uk.half-shot.bridge"];
+pub(crate) const BRIDGE_INFO: [&str; 2] = ["m.bridge", "uk.half-shot.bridge"];
 
 /// Why a bridged room does not take an event of this type; `None` in other rooms, and for types
 /// that are refused for their power level alone.

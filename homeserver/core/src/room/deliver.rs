@@ -328,6 +328,7 @@ impl RoomObject {
             state: self.events_of(query, &rows)?.iter().map(deliver).collect::<Result<_>>()?,
             history: history.iter().map(deliver).collect::<Result<_>>()?,
             receipts: self.receipts_for(query, Some(reader.user_id), (0, opened.row.position), true)?,
+            members: super::device_list::sharers(query)?,
         })
     }
 

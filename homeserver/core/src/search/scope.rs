@@ -48,7 +48,7 @@ impl Scope {
                 let command = UserCommand::Search(UserSearchCommand::Scope { caller: request.caller.clone() });
                 call::<SearchScope>(context.objects.as_ref(), Address::user(user_id), &command).await?
             }
-            Caller::Appservice(id) => without_inbox(context, user_id, id).await?,
+            Caller::Appservice(id) | Caller::AppserviceDevice { id, .. } => without_inbox(context, user_id, id).await?,
         };
         let filter = &request.criteria.filter;
         let group = page.and_then(|page| page.group.as_ref()).filter(|(by, _)| *by == GroupBy::Room);

@@ -4,7 +4,7 @@
 use hubbub_storage::{
     database::{Transaction, transaction},
     schema,
-    user::{self, account::Account, inbox, sessions},
+    user::{self, account::Account, inbox, key_jobs, sessions},
 };
 
 use super::{
@@ -29,7 +29,7 @@ const FAILURES_ALLOWED: i64 = 5;
 /// After so many milliseconds one failed login is forgiven.
 const FORGIVEN_AFTER_MS: i64 = 30_000;
 /// The most devices of one user.
-const MAX_DEVICES: i64 = 1_000;
+pub(super) const MAX_DEVICES: i64 = 1_000;
 /// The most bytes of a device id or a device's name.
 pub(super) const MAX_DEVICE_BYTES: usize = 512;
 
@@ -77,7 +77,11 @@ impl UserSyncObject {
             UserCommand::Login { with, device } => encode(&self.login(&with, &device)?),
             UserCommand::SetPassword { password } => encode(&self.set_password(&password).await?),
             UserCommand::Authenticate { session, writes } => encode(&self.authenticate(&session, writes)?),
-            UserCommand::Logout { session, all } => encode(&self.logout(&session, all)?),
+            UserCommand::Logout { session, all } => {
+                self.logout(&session, all)?;
+                self.tell_keys_soon().await;
+                encode(&())
+            }
             _ => Err(MatrixError::internal("a command that is handled elsewhere")),
         }
     }
@@ -217,13 +221,18 @@ impl UserSyncObject {
 
     fn logout(&self, session: &SessionProof, all: bool) -> Result<()> {
         let device_id = self.session_device(session)?;
+        let now = self.context.clock.now();
         transaction(self.database.as_ref(), |transaction| {
             if all {
-                sessions::delete_all(transaction, None)
+                key_jobs::add_all_gone(transaction, None, now)?;
+                sessions::delete_all(transaction, None)?;
             } else {
-                sessions::delete_devices(transaction, std::slice::from_ref(&device_id))
+                key_jobs::add_gone(transaction, std::slice::from_ref(&device_id), now)?;
+                sessions::delete_devices(transaction, std::slice::from_ref(&device_id))?;
             }
+            transaction.set_alarm(now + ALARM_DELAY_MS)
         })?;
+        self.queues.forget();
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use hubbub_storage::{
     user::{
         self,
         account::Account,
-        credentials,
+        credentials, key_jobs,
         parting::{self, PartingJob},
         sessions,
     },
@@ -51,6 +51,7 @@ impl UserSyncObject {
         };
         if matches!(outcome, Guarded::Done(())) {
             self.context.failpoints.pass("user.deactivated").await;
+            self.tell_keys_soon().await;
             // Whoever looks for the user from now on finds nobody; if D1 is out of reach, later.
             if let Err(error) = self.mirror().await {
                 tracing::warn!(user.id = %self.user_id, "D1 does not know of a deactivation yet: {error}");
@@ -75,6 +76,7 @@ impl UserSyncObject {
             sessions::delete_all(transaction, None)?;
             credentials::delete_all(transaction)?;
             user::account::put(transaction, &ended)?;
+            key_jobs::add_account_gone(transaction, now)?;
             parting::add_all(transaction, erase, now)?;
             for room_id in rooms_without_inbox {
                 parting::add(transaction, room_id, erase, now)?;
@@ -83,6 +85,7 @@ impl UserSyncObject {
             transaction.set_alarm(now + ALARM_DELAY_MS)
         })?;
         *self.rules.borrow_mut() = None;
+        self.queues.forget();
         Ok(())
     }
 
@@ -145,8 +148,8 @@ impl UserSyncObject {
     pub(super) fn must_be_active(&self, caller: &Caller) -> Result<()> {
         let deactivated = self.account()?.is_some_and(|account| account.deactivated_at.is_some());
         match caller {
-            Caller::Appservice(_) if deactivated => Err(deactivated_user()),
-            Caller::Appservice(_) | Caller::Session(_) => Ok(()),
+            Caller::Appservice(_) | Caller::AppserviceDevice { .. } if deactivated => Err(deactivated_user()),
+            Caller::Appservice(_) | Caller::AppserviceDevice { .. } | Caller::Session(_) => Ok(()),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! oldest kept event and the inbox's position; a batch shares all but the first and the third.
 
 mod events;
+mod sharing;
 mod snapshot;
 
 use std::collections::BTreeMap;
@@ -101,6 +102,7 @@ impl Taking<'_> {
         self.take_typing()?;
         self.take_facts(&self.delivery.room)?;
         self.take_company()?;
+        self.take_sharing()?;
         if self.room.membership == "join" && self.room.membership_pos == self.inbox_pos {
             let object = self.object;
             self.changed |= object.carry_over_on_join(self.transaction, &self.delivery.room_id, self.inbox_pos)?;

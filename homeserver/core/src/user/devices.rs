@@ -6,7 +6,7 @@
 
 use hubbub_storage::{
     database::transaction,
-    user::{self, account::Account, devices, sessions},
+    user::{self, account::Account, devices, key_jobs, sessions},
 };
 
 use super::{UserSyncObject, account::MAX_DEVICE_BYTES, token};
@@ -18,6 +18,7 @@ use crate::{
         user::Caller,
     },
     error::{MatrixError, Result},
+    object::ALARM_DELAY_MS,
 };
 
 impl UserSyncObject {
@@ -26,19 +27,28 @@ impl UserSyncObject {
             AccountCommand::ListDevices { caller } => encode(&self.list_devices(&caller)?),
             AccountCommand::GetDevice { caller, device_id } => encode(&self.get_device(&caller, &device_id)?),
             AccountCommand::RenameDevice { caller, device_id, display_name } => {
-                encode(&self.rename_device(&caller, &device_id, display_name.as_deref())?)
+                encode(&self.rename_device(&caller, &device_id, display_name.as_deref()).await?)
+            }
+            AccountCommand::PutDevice { caller, device_id, display_name } => {
+                encode(&self.put_device(&caller, &device_id, display_name.as_deref()).await?)
             }
             AccountCommand::DeleteDevice { guard, device_id } => {
                 self.get_device(&guard.caller, &device_id)?;
                 let action = format!("delete device {device_id}");
-                encode(&self.guarded(&guard, &action, || self.delete_devices(&[device_id]))?)
+                let outcome = self.delete_guarded(&guard, &action, &[device_id])?;
+                self.tell_keys_soon().await;
+                encode(&outcome)
             }
             AccountCommand::DeleteDevices { guard, device_ids } => {
                 let action = delete_devices_action(&device_ids)?;
-                encode(&self.guarded(&guard, &action, || self.delete_devices(&device_ids))?)
+                let outcome = self.delete_guarded(&guard, &action, &device_ids)?;
+                self.tell_keys_soon().await;
+                encode(&outcome)
             }
             AccountCommand::ChangePassword { guard, new_password, logout_devices } => {
-                encode(&self.change_password(&guard, &new_password, logout_devices)?)
+                let outcome = self.change_password(&guard, &new_password, logout_devices)?;
+                self.tell_keys_soon().await;
+                encode(&outcome)
             }
             AccountCommand::Deactivate { guard, erase } => encode(&self.deactivate(&guard, erase).await?),
             AccountCommand::Refresh { secret } => encode(&self.refresh(&secret)?),
@@ -59,7 +69,12 @@ impl UserSyncObject {
         device.map(shown).ok_or_else(|| MatrixError::not_found("You have no such device."))
     }
 
-    fn rename_device(&self, caller: &Caller, device_id: &str, display_name: Option<&str>) -> Result<()> {
+    pub(super) async fn rename_device(
+        &self,
+        caller: &Caller,
+        device_id: &str,
+        display_name: Option<&str>,
+    ) -> Result<()> {
         let device = self.get_device(caller, device_id)?;
         let Some(display_name) = display_name else {
             return Ok(());
@@ -70,13 +85,25 @@ impl UserSyncObject {
             )));
         }
         if device.display_name.as_deref() != Some(display_name) {
-            transaction(self.database.as_ref(), |transaction| devices::rename(transaction, device_id, display_name))?;
+            let now = self.context.clock.now();
+            transaction(self.database.as_ref(), |transaction| {
+                devices::rename(transaction, device_id, display_name)?;
+                key_jobs::add_renamed(transaction, device_id, now)?;
+                transaction.set_alarm(now + ALARM_DELAY_MS)
+            })?;
+            self.tell_keys_soon().await;
         }
         Ok(())
     }
 
-    fn delete_devices(&self, device_ids: &[String]) -> Result<()> {
-        transaction(self.database.as_ref(), |transaction| sessions::delete_devices(transaction, device_ids))?;
+    pub(super) fn delete_devices(&self, device_ids: &[String]) -> Result<()> {
+        let now = self.context.clock.now();
+        transaction(self.database.as_ref(), |transaction| {
+            key_jobs::add_gone(transaction, device_ids, now)?;
+            sessions::delete_devices(transaction, device_ids)?;
+            transaction.set_alarm(now + ALARM_DELAY_MS)
+        })?;
+        self.queues.forget();
         Ok(())
     }
 
@@ -97,7 +124,11 @@ impl UserSyncObject {
         transaction(self.database.as_ref(), |transaction| {
             user::account::put(transaction, &account)?;
             if logout_devices {
+                let now = self.context.clock.now();
+                key_jobs::add_all_gone(transaction, Some(&device), now)?;
                 sessions::delete_all(transaction, Some(&device))?;
+                self.queues.forget();
+                transaction.set_alarm(now + ALARM_DELAY_MS)?;
             }
             Ok(())
         })
@@ -105,10 +136,10 @@ impl UserSyncObject {
 
     /// Whether an appservice asks for a user whom it registered itself.
     pub(super) fn is_own_appservice(&self, caller: &Caller) -> Result<bool> {
-        let Caller::Appservice(id) = caller else {
+        let Some(id) = caller.appservice() else {
             return Ok(false);
         };
-        Ok(self.account()?.is_some_and(|account| account.appservice_id.as_ref() == Some(id)))
+        Ok(self.account()?.is_some_and(|account| account.appservice_id.as_deref() == Some(id)))
     }
 }
 

@@ -7,6 +7,7 @@ use super::UserSyncObject;
 use crate::{
     contract::{
         people::{PeopleCommand, TagOperation},
+        to_device::ToDeviceCommand,
         user::{Caller, PushRuleOperation, UserCommand},
     },
     error::{MatrixError, Result},
@@ -83,6 +84,10 @@ fn writer(command: &UserCommand) -> Option<&Caller> {
             | PeopleCommand::SetPresence { caller, .. }
             | PeopleCommand::SetProfileField { caller, .. } => Some(caller),
             _ => None,
+        },
+        UserCommand::ToDevice(command) => match command.as_ref() {
+            ToDeviceCommand::Send { caller, .. } => Some(caller),
+            ToDeviceCommand::Take { .. } => None,
         },
         _ => None,
     }

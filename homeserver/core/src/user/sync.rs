@@ -2,15 +2,17 @@
 //! ([spec](https://spec.matrix.org/v1.11/client-server-api/#get_matrixclientv3sync)).
 //!
 //! A token is (inbox epoch, inbox position) and never expires: a row changed since if its position
-//! is higher. [`room`] makes the entry of one room, [`timeline`] and [`state`] its largest parts;
+//! is higher. While more to-device messages wait than one answer holds, a third part says how far they came. [`room`] makes the entry of one room, [`timeline`] and [`state`] its largest parts;
 //! [`relations`] bundles aggregations.
 
 mod body;
+mod device_lists;
 mod presence;
 mod relations;
 mod room;
 mod state;
 mod timeline;
+mod to_device;
 
 use std::collections::BTreeMap;
 
@@ -58,6 +60,8 @@ struct View<'a> {
     filter: FilterDefinition,
     /// `None`: an initial sync.
     since: Option<i64>,
+    /// Through which position the device has its to-device messages.
+    to_device_since: i64,
     full_state: bool,
     state_after: StateAfter,
     /// The device, for its transaction ids.
@@ -79,6 +83,7 @@ impl UserSyncObject {
     /// and only for a client that loads members eagerly.
     pub(super) async fn sync_completely(&self, request: &SyncRequest) -> Result<SyncAnswer> {
         self.seen_by_sync(request)?;
+        self.acknowledge_to_device(request)?;
         let mut others = OtherMembers::new();
         loop {
             let (answer, wanted) = self.assemble(request, &others)?;
@@ -119,11 +124,12 @@ impl UserSyncObject {
         let inbox = inbox::get(query)?;
         let since = request.since.as_deref().map(|token| since(token, inbox)).transpose()?;
         let filter = self.filter_of_sync(request.filter.as_deref())?;
-        let next_batch = format!("s{}_{}", inbox.epoch, inbox.position);
+        let next_batch = next_batch_of(inbox, None);
         let waiter = waiter(&device, request.filter.as_deref());
         // Nothing happened: no need to look.
-        if since == Some(inbox.position) && !request.full_state {
-            let body = Body { next_batch, account_data: None, presence: None, rooms: Rooms::default() };
+        let nothing_new = Since { position: inbox.position, to_device: inbox.position };
+        if since == Some(nothing_new) && !request.full_state {
+            let body = Body { keys: self.key_counts(&device, inbox.position)?.0, ..Body::empty(next_batch) };
             let body = serde_json::value::to_raw_value(&body)?;
             return Ok((SyncAnswer { body, empty: true, waiter }, Vec::new()));
         }
@@ -131,7 +137,8 @@ impl UserSyncObject {
             object: self,
             query,
             filter,
-            since,
+            since: since.map(|since| since.position),
+            to_device_since: since.map_or(0, |since| since.to_device),
             full_state: request.full_state,
             state_after: request.state_after,
             ignored: ignored_users(query)?,
@@ -140,15 +147,20 @@ impl UserSyncObject {
             wanted: std::cell::RefCell::default(),
             device,
         };
+        let (to_device, more_after) = view.to_device()?;
+        let (keys, keys_changed) = self.key_counts(&view.device, view.since.unwrap_or(-1))?;
         let body = Body {
-            next_batch,
+            next_batch: next_batch_of(inbox, more_after),
             account_data: view.global_account_data()?,
             presence: view.presence()?,
+            to_device,
+            device_lists: view.device_lists()?,
+            keys,
             rooms: view.rooms()?,
         };
         let answer = SyncAnswer {
             body: serde_json::value::to_raw_value(&body)?,
-            empty: body.is_empty() && view.since.is_some(),
+            empty: body.is_empty() && !keys_changed && view.since.is_some(),
             waiter,
         };
         Ok((answer, view.wanted.into_inner()))
@@ -161,7 +173,7 @@ impl UserSyncObject {
             return Ok(token.parse::<RoomToken>()?.to_string());
         }
         let query = self.query();
-        let inbox_pos = since(token, inbox::get(query)?)?;
+        let inbox_pos = since(token, inbox::get(query)?)?.position;
         let place = places::find_place_after(query, room_id.as_str(), inbox_pos)?;
         let (Some(room), Some(order_key)) = (inbox::get_room(query, room_id.as_str())?, place) else {
             // The inbox knows nothing of the room (a peeking reader, an appservice's user): now.
@@ -175,18 +187,37 @@ impl UserSyncObject {
     }
 }
 
-/// The inbox position that a sync token stands for. A token of another user or another inbox reads
-/// as the beginning: it reveals nothing, and clients do send such tokens.
-fn since(token: &str, inbox: Inbox) -> Result<i64> {
-    let parsed = token
-        .strip_prefix('s')
-        .and_then(|rest| rest.split_once('_'))
-        .and_then(|(epoch, position)| Some((canonical_integer(epoch)?, canonical_integer(position)?)));
-    let Some((epoch, position)) = parsed else {
-        return Err(MatrixError::invalid_param("This is not a sync token."));
+/// What a sync token stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Since {
+    /// The inbox position.
+    pub(super) position: i64,
+    /// Through which position the device has its to-device messages: usually the same.
+    pub(super) to_device: i64,
+}
+
+/// The token of an answer; `more_after`: where the next one goes on with to-device messages.
+fn next_batch_of(inbox: Inbox, more_after: Option<i64>) -> String {
+    let Inbox { epoch, position } = inbox;
+    match more_after {
+        Some(more_after) => format!("s{epoch}_{position}_{more_after}"),
+        None => format!("s{epoch}_{position}"),
+    }
+}
+
+/// What a sync token stands for. A token of another user or another inbox reads as the beginning: it
+/// reveals nothing, and clients do send such tokens.
+pub(super) fn since(token: &str, inbox: Inbox) -> Result<Since> {
+    let malformed = || MatrixError::invalid_param("This is not a sync token.");
+    let parts = token.strip_prefix('s').ok_or_else(malformed)?.split('_');
+    let parts: Option<Vec<i64>> = parts.map(canonical_integer).collect();
+    let (epoch, position, to_device) = match parts.as_deref() {
+        Some([epoch, position]) => (*epoch, *position, *position),
+        Some([epoch, position, to_device]) if to_device <= position => (*epoch, *position, *to_device),
+        _ => return Err(malformed()),
     };
     let own = epoch == inbox.epoch && (0..=inbox.position).contains(&position);
-    Ok(if own { position } else { 0 })
+    Ok(if own { Since { position, to_device } } else { Since { position: 0, to_device: 0 } })
 }
 
 /// Who polls: a new poll closes the one that it follows, not those of other devices or filters.

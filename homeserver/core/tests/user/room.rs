@@ -211,6 +211,7 @@ impl TestRoom {
                 state: self.current(below).into_values().collect(),
                 history: self.events[below.saturating_sub(50)..below].to_vec(),
                 receipts: self.receipts.iter().map(|(_, receipt)| receipt.clone()).collect(),
+                members: None,
             }
         });
         let waiting: Vec<DeliveredEvent> = self

@@ -8,15 +8,16 @@ use super::{
 use crate::{
     appservice,
     database::{Database, Value},
-    login, portal, room,
+    keys, login, portal, room,
     schema::{Steps, migrate, version},
     user,
 };
 
 /// The schema of each class.
-pub const SCHEMAS: [(&str, Steps); 5] = [
+pub const SCHEMAS: [(&str, Steps); 6] = [
     ("room", room::SCHEMA),
     ("user", user::SCHEMA),
+    ("keys", keys::SCHEMA),
     ("appservice", appservice::SCHEMA),
     ("login", login::STEPS),
     ("portal", portal::STEPS),

@@ -5,9 +5,10 @@ use crate::database::DatabaseError;
 
 /// The classes whose objects D1 lists, as contracts spell them, with the statement that lists the
 /// names after one.
-const LISTS: [(&str, &str); 5] = [
+const LISTS: [(&str, &str); 6] = [
     ("Room", "SELECT room_id FROM rooms WHERE room_id > ? ORDER BY room_id LIMIT ?"),
     ("User", "SELECT user_id FROM accounts WHERE user_id > ? ORDER BY user_id LIMIT ?"),
+    ("UserKeys", "SELECT DISTINCT user_id FROM device_keys WHERE user_id > ? ORDER BY user_id LIMIT ?"),
     ("Appservice", "SELECT id FROM appservices WHERE id > ? ORDER BY id LIMIT ?"),
     ("Login", "SELECT login_id FROM bridge_logins WHERE login_id > ? ORDER BY login_id LIMIT ?"),
     ("Portal", "SELECT portal_id FROM portals WHERE portal_id > ? ORDER BY portal_id LIMIT ?"),

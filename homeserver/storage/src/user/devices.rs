@@ -47,6 +47,26 @@ pub fn get(query: &dyn Query, device_id: &str) -> Result<Option<Device>, Databas
         .transpose()
 }
 
+/// When the device of this id was made; `None` when there is none.
+pub fn created_at(query: &dyn Query, device_id: &str) -> Result<Option<i64>, DatabaseError> {
+    let row = query.query_one("SELECT created_at FROM devices WHERE device_id = ?", &[device_id.into()])?;
+    row.map(|row| row.integer(0)).transpose()
+}
+
+/// Makes a device without a session.
+pub fn add(
+    transaction: &dyn Transaction,
+    device_id: &str,
+    display_name: Option<&str>,
+    now: i64,
+) -> Result<(), DatabaseError> {
+    transaction.execute(
+        "INSERT INTO devices (device_id, display_name, created_at) VALUES (?, ?, ?) ON CONFLICT (device_id) DO NOTHING",
+        &[device_id.into(), display_name.into(), now.into()],
+    )?;
+    Ok(())
+}
+
 /// Names a device.
 pub fn rename(transaction: &dyn Transaction, device_id: &str, display_name: &str) -> Result<(), DatabaseError> {
     transaction

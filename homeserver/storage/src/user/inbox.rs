@@ -33,6 +33,15 @@ pub fn advance(transaction: &dyn Transaction) -> Result<i64, DatabaseError> {
         .integer(0)
 }
 
+/// Moves the inbox on by several positions and returns the last of them.
+pub fn advance_by(transaction: &dyn Transaction, count: u32) -> Result<i64, DatabaseError> {
+    transaction
+        .execute("UPDATE inbox SET position = position + ? RETURNING position", &[count.into()])?
+        .first()
+        .ok_or_else(|| DatabaseError::new("there is no inbox"))?
+        .integer(0)
+}
+
 /// A room as the inbox knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomRow {

@@ -129,6 +129,8 @@ pub fn delete_devices(transaction: &dyn Transaction, device_ids: &[String]) -> R
     for statement in [
         "DELETE FROM sessions WHERE device_id IN (SELECT value FROM json_each(?))",
         "DELETE FROM grants WHERE device_id IN (SELECT value FROM json_each(?))",
+        "DELETE FROM to_device WHERE device_id IN (SELECT value FROM json_each(?))",
+        "DELETE FROM key_counts WHERE device_id IN (SELECT value FROM json_each(?))",
         "DELETE FROM devices WHERE device_id IN (SELECT value FROM json_each(?))",
     ] {
         transaction.execute(statement, &[ids.as_str().into()])?;
@@ -143,6 +145,8 @@ pub fn delete_all(transaction: &dyn Transaction, except: Option<&str>) -> Result
     for statement in [
         "DELETE FROM sessions WHERE device_id <> ?",
         "DELETE FROM grants WHERE device_id <> ?",
+        "DELETE FROM to_device WHERE device_id <> ?",
+        "DELETE FROM key_counts WHERE device_id <> ?",
         "DELETE FROM devices WHERE device_id <> ?",
     ] {
         transaction.execute(statement, &[except.into()])?;

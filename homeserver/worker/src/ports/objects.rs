@@ -28,6 +28,7 @@ pub const OBJECT_URL: &str = "http://object/";
 pub struct PlatformObjects {
     rooms: ObjectNamespace,
     users: ObjectNamespace,
+    user_keys: ObjectNamespace,
     appservices: ObjectNamespace,
     logins: ObjectNamespace,
     portals: ObjectNamespace,
@@ -51,6 +52,7 @@ impl PlatformObjects {
         Ok(Self {
             rooms: env.durable_object("ROOMS")?,
             users: env.durable_object("USERS")?,
+            user_keys: env.durable_object("USER_KEYS")?,
             appservices: env.durable_object("APPSERVICES")?,
             logins: env.durable_object("LOGINS")?,
             portals: env.durable_object("PORTALS")?,
@@ -64,6 +66,7 @@ impl PlatformObjects {
         match class {
             Class::Room => &self.rooms,
             Class::User => &self.users,
+            Class::UserKeys => &self.user_keys,
             Class::Appservice => &self.appservices,
             Class::Login => &self.logins,
             Class::Portal => &self.portals,

@@ -209,7 +209,7 @@ impl Taking<'_> {
 }
 
 /// `content.membership` of an event.
-fn membership_of(event: &RawValue) -> Option<String> {
+pub(super) fn membership_of(event: &RawValue) -> Option<String> {
     #[derive(Deserialize)]
     struct Event {
         content: Content,

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use ruma::OneTimeKeyAlgorithm;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::{error::Result, user::unread::Counts};
+use crate::{contract::device_lists::DeviceLists, error::Result, user::unread::Counts};
 
 /// The whole body.
 #[derive(Serialize)]
@@ -15,15 +16,47 @@ pub(super) struct Body {
     pub account_data: Option<Events>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub presence: Option<Events>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_device: Option<Events>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_lists: Option<DeviceLists>,
+    #[serde(flatten)]
+    pub keys: KeyCounts,
     #[serde(skip_serializing_if = "Rooms::is_empty")]
     pub rooms: Rooms,
 }
 
 impl Body {
-    /// Whether there is nothing but `next_batch`.
-    pub fn is_empty(&self) -> bool {
-        self.account_data.is_none() && self.presence.is_none() && self.rooms.is_empty()
+    /// Nothing new.
+    pub fn empty(next_batch: String) -> Self {
+        Self {
+            next_batch,
+            account_data: None,
+            presence: None,
+            to_device: None,
+            device_lists: None,
+            keys: KeyCounts::default(),
+            rooms: Rooms::default(),
+        }
     }
+
+    /// Whether there is nothing but `next_batch` and what is always there.
+    pub fn is_empty(&self) -> bool {
+        self.account_data.is_none()
+            && self.presence.is_none()
+            && self.to_device.is_none()
+            && self.device_lists.is_none()
+            && self.rooms.is_empty()
+    }
+}
+
+/// What is left of the device's keys: always there, so that a client notices when there are none.
+#[derive(Default, Serialize)]
+pub(super) struct KeyCounts {
+    #[serde(rename = "device_one_time_keys_count")]
+    pub one_time_keys: BTreeMap<OneTimeKeyAlgorithm, u64>,
+    #[serde(rename = "device_unused_fallback_key_types")]
+    pub fallback_keys: Vec<OneTimeKeyAlgorithm>,
 }
 
 /// `rooms`; a section that has nothing is left out.
