@@ -18,7 +18,7 @@ use hubbub_storage::{
 use ruma::serde::{Base64, base64::Standard};
 use serde_json::{Map, Value as Json};
 
-use super::{UserKeysObject, signatures};
+use super::{UserKeysObject, signatures, upload::keep_own_signatures};
 use crate::{
     contract::keys::{CrossSigningKeys, CrossSigningOutcome},
     error::{MatrixError, Result},
@@ -102,7 +102,7 @@ impl UserKeysObject {
         }
         let mut object = object.clone();
         object.remove("unsigned");
-        self.keep_own_signatures(&mut object);
+        keep_own_signatures(&self.user_id, &mut object);
         Ok(object)
     }
 
