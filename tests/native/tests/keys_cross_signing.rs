@@ -99,6 +99,21 @@ fn replacing_keys_or_adding_to_them_needs_the_password_for_these_very_keys() {
 }
 
 #[test]
+fn a_new_master_key_that_vouches_for_the_same_keys_leaves_them() {
+    let server = TestServer::new();
+    let (alice, bob) = (server.register("alice"), server.account("bob"));
+    let first = identify(&alice);
+    let second = Identity { master: SigningKey::new(None), ..first };
+    let session = challenged(upload(&alice, &second.body()));
+
+    upload(&alice, &with(second.body(), password("alice", &session))).ok();
+
+    let shown = query(&bob, &alice);
+    assert_eq!(shown["self_signing_keys"][&alice.user_id], second.self_signing_key());
+    assert_eq!(query(&alice, &alice)["user_signing_keys"][&alice.user_id], second.user_signing_key());
+}
+
+#[test]
 fn a_bogus_stage_or_only_a_session_never_replaces_an_identity() {
     let server = TestServer::new();
     let alice = server.register("alice");
