@@ -11,7 +11,9 @@ pub fn ours(id: &str, world: &World) -> Option<Json> {
     Some(match id {
         "uploadKeys" => json!({
             "device_keys": device_keys(&alice.user_id, &alice.device_id, &SigningKey::new(Some(&alice.device_id))),
-            "one_time_keys": {"signed_curve25519:AAAAHQ": {"key": "zKbLg+NrIjpnagy+pIY6uPL4ZwEG2v+8F9lmgsnlZzs"}},
+            "one_time_keys": {"signed_curve25519:AAAAHQ": {
+                "key": "zKbLg+NrIjpnagy+pIY6uPL4ZwEG2v+8F9lmgsnlZzs", "signatures": {&alice.user_id: {"ed25519:X": "x"}},
+            }},
         }),
         "queryKeys" => json!({"timeout": 10_000, "device_keys": {&alice.user_id: []}}),
         "claimKeys" => {
