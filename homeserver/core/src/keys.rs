@@ -9,7 +9,7 @@
 mod backup;
 mod claim;
 mod cross_signing;
-mod dehydrated;
+pub(crate) mod dehydrated;
 mod news;
 mod show;
 mod signatures;
@@ -76,8 +76,8 @@ impl UserKeysObject {
     async fn carry_out(&self, command: KeysCommand) -> Result<Vec<u8>> {
         self.recover().await?;
         match command {
-            KeysCommand::Upload { device_id, display_name, keys } => {
-                let counts = self.upload(&device_id, display_name, &keys)?;
+            KeysCommand::Upload { device_id, display_name, keys, generation } => {
+                let counts = self.upload(&device_id, display_name, &keys, generation)?;
                 self.context.failpoints.pass("keys.uploaded").await;
                 // The caller's next `/sync` shows the new counts; if that fails, the alarm repeats it.
                 self.tell_soon().await;
@@ -100,14 +100,16 @@ impl UserKeysObject {
                 self.tell_soon().await;
                 encode(&failures)
             }
-            KeysCommand::DeleteDevices { device_ids } => encode(&self.delete_devices(&device_ids)?),
+            KeysCommand::DeleteDevices { device_ids, generation } => {
+                encode(&self.delete_devices(&device_ids, generation)?)
+            }
             KeysCommand::RenameDevice { device_id, display_name } => {
                 encode(&self.rename_device(&device_id, display_name)?)
             }
             KeysCommand::Close => encode(&self.close()?),
             KeysCommand::Backup(command) => self.handle_backup(command),
-            KeysCommand::PutDehydrated(device) => {
-                self.put_dehydrated(&device)?;
+            KeysCommand::PutDehydrated { device, generation } => {
+                self.put_dehydrated(&device, generation)?;
                 self.tell_soon().await;
                 encode(&())
             }
@@ -180,6 +182,15 @@ impl Change {
     fn counts(&mut self, device_id: &str) {
         let version = self.next_version();
         self.state.counts.insert(device_id.to_owned(), version);
+    }
+
+    /// 500 for what was sent before a device went and arrives after: its sender is told to repeat it,
+    /// and by then knows.
+    fn must_be_of(&self, generation: i64) -> Result<()> {
+        if generation < self.state.generation {
+            return Err(MatrixError::internal("an upload that was overtaken by the deletion of a device"));
+        }
+        Ok(())
     }
 
     fn next_version(&mut self) -> i64 {

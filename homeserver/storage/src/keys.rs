@@ -31,6 +31,7 @@ const FIRST: &[&str] = &[
         unmirrored TEXT NOT NULL,
         waiting_since INTEGER,
         closed INTEGER NOT NULL,
+        generation INTEGER NOT NULL,
         next_position INTEGER NOT NULL,
         next_backup INTEGER NOT NULL
     ) STRICT",
@@ -114,6 +115,9 @@ pub struct State {
     pub waiting_since: Option<i64>,
     /// Whether the account was deactivated: nothing is taken any more.
     pub closed: bool,
+    /// The generation of the user's devices that was heard of: an upload of an earlier one comes too
+    /// late.
+    pub generation: i64,
     /// The position of the next one-time key.
     pub next_position: i64,
     /// The version of the next backup.
@@ -135,7 +139,7 @@ impl State {
 /// The row; the first one when nothing was written yet.
 pub fn get(query: &dyn Query) -> Result<State, DatabaseError> {
     let row = query.query_one(
-        "SELECT version, told, list_version, counts, unmirrored, waiting_since, closed, next_position, next_backup FROM state",
+        "SELECT version, told, list_version, counts, unmirrored, waiting_since, closed, next_position, next_backup, generation FROM state",
         &[],
     )?;
     let Some(row) = row else {
@@ -151,13 +155,14 @@ pub fn get(query: &dyn Query) -> Result<State, DatabaseError> {
         closed: row.flag(6)?,
         next_position: row.integer(7)?,
         next_backup: row.integer(8)?,
+        generation: row.integer(9)?,
     })
 }
 
 /// Stores the row.
 pub fn put(transaction: &dyn Transaction, state: &State) -> Result<(), DatabaseError> {
     transaction.execute(
-        "INSERT INTO state (only, version, told, list_version, counts, unmirrored, waiting_since, closed, next_position, next_backup) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (only) DO UPDATE SET version = excluded.version, told = excluded.told, list_version = excluded.list_version, counts = excluded.counts, unmirrored = excluded.unmirrored, waiting_since = excluded.waiting_since, closed = excluded.closed, next_position = excluded.next_position, next_backup = excluded.next_backup",
+        "INSERT INTO state (only, version, told, list_version, counts, unmirrored, waiting_since, closed, next_position, next_backup, generation) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (only) DO UPDATE SET version = excluded.version, told = excluded.told, list_version = excluded.list_version, counts = excluded.counts, unmirrored = excluded.unmirrored, waiting_since = excluded.waiting_since, closed = excluded.closed, next_position = excluded.next_position, next_backup = excluded.next_backup, generation = excluded.generation",
         &[
             state.version.into(),
             state.told.into(),
@@ -168,6 +173,7 @@ pub fn put(transaction: &dyn Transaction, state: &State) -> Result<(), DatabaseE
             state.closed.into(),
             state.next_position.into(),
             state.next_backup.into(),
+            state.generation.into(),
         ],
     )?;
     Ok(())

@@ -17,11 +17,13 @@ pub mod coverage;
 mod homeserver;
 pub mod pages;
 pub mod runner;
+mod signing;
 mod sync;
 mod user;
 
 pub use answer::Answer;
 pub use call::Call;
 pub use homeserver::{Homeserver, random_name};
+pub use signing::SigningKey;
 pub use sync::{SyncAnswer, SyncCall, events, shows_member};
 pub use user::User;

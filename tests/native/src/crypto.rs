@@ -58,7 +58,8 @@ pub struct Identity {
     pub self_signing: SigningKey,
     /// Vouches for users.
     pub user_signing: SigningKey,
-    user_id: String,
+    /// Whose they are.
+    pub user_id: String,
 }
 
 impl Identity {

@@ -5,7 +5,8 @@ use hubbub_native::{TestServer, client::request};
 use serde_json::json;
 
 /// Each unstable feature with the test that proves it, as `file::function` of these tests.
-const PROOFS: [(&str, &str); 4] = [
+const PROOFS: [(&str, &str); 5] = [
+    ("org.matrix.msc3814", "dehydrated_device::msc3814_a_dehydrated_device_is_kept_and_others_see_it_like_any_device"),
     ("org.matrix.msc4222", "people::state_after_is_the_state_at_the_end_of_the_timeline"),
     ("uk.half-shot.msc2666.query_mutual_rooms", "people::mutual_rooms_are_those_that_both_are_joined_to"),
     ("uk.tcpip.msc4133", "people::a_profile_field_is_set_read_by_everybody_and_removed"),

@@ -42,6 +42,7 @@ fn lived_in() -> Kept {
         alice.send_text(&room_id, &format!("message {number}"));
     }
     bob.send_with(&room_id, "kept-transaction", "from bob").ok();
+    alice.post(["keys", "upload"], &json!({"one_time_keys": {"signed_curve25519:kept": {"key": "kept"}}})).ok();
     server.advance(60_000);
     let objects = server.host().written();
     Kept {

@@ -367,6 +367,22 @@ fn a_device_that_is_made_anew_under_the_same_id_keeps_the_keys_that_it_uploads()
     drop(alice);
 }
 
+#[test]
+fn a_claim_and_a_query_cost_one_call_of_each_user_asked_for() {
+    let server = TestServer::new();
+    let (alice, bob) = (server.account("alice"), server.account("bob"));
+    upload(&alice, &json!({"device_keys": own_device_keys(&alice), "one_time_keys": one_time_keys(0..3)}));
+    let classes = || server.take_calls().into_iter().map(|address| address.class).collect::<Vec<_>>();
+    classes();
+
+    claim(&bob, &alice);
+    assert_eq!(classes(), [Class::User, Class::UserKeys]);
+    bob.post(["keys", "query"], &json!({"device_keys": {&alice.user_id: [], &bob.user_id: []}})).ok();
+    assert_eq!(classes(), [Class::User, Class::UserKeys, Class::UserKeys]);
+    upload_keys(&alice, 3..6);
+    assert_eq!(classes(), [Class::User], "the user's object passes it on");
+}
+
 /// The device ids of which D1 has keys.
 fn mirrored(server: &TestServer) -> Vec<String> {
     let directory = std::rc::Rc::clone(&server.context().directory);

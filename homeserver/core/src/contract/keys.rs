@@ -53,6 +53,8 @@ pub enum KeysCommand {
         display_name: Option<String>,
         /// The keys.
         keys: UploadKeys,
+        /// The generation in which the device was seen to exist.
+        generation: i64,
     },
     /// The keys that others may see. → [`UserKeys`]
     Query {
@@ -94,6 +96,8 @@ pub enum KeysCommand {
     DeleteDevices {
         /// Their ids.
         device_ids: Vec<String>,
+        /// The generation in which they are gone: what is of an earlier one comes too late.
+        generation: i64,
     },
     /// A device has another name; only from the user's UserSyncObject. → `()`
     RenameDevice {
@@ -107,7 +111,12 @@ pub enum KeysCommand {
     /// Key backups.
     Backup(BackupCommand),
     /// Stores a dehydrated device; only from the user's UserSyncObject. → `()`
-    PutDehydrated(DehydratedDevice),
+    PutDehydrated {
+        /// The device.
+        device: DehydratedDevice,
+        /// The generation in which it was seen to exist.
+        generation: i64,
+    },
     /// → [`Dehydrated`]; 404 when there is none
     GetDehydrated,
     /// Does outstanding work; from Cron. → `()`

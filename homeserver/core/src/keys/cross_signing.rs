@@ -18,7 +18,7 @@ use hubbub_storage::{
 use ruma::serde::{Base64, base64::Standard};
 use serde_json::{Map, Value as Json};
 
-use super::{UserKeysObject, signatures};
+use super::{UserKeysObject, signatures, upload::keep_own_signatures};
 use crate::{
     contract::keys::{CrossSigningKeys, CrossSigningOutcome},
     error::{MatrixError, Result},
@@ -47,7 +47,13 @@ impl UserKeysObject {
             uploaded.insert(usage.as_str(), self.check_cross_signing_key(usage, key)?);
         }
         let stored = self.stored_cross_signing()?;
-        uploaded.retain(|usage, key| stored.get(*usage).is_none_or(|stored| !signatures::is_same_content(stored, key)));
+        let is_stored = |usage: &str, key: &Object| {
+            stored.get(usage).is_some_and(|stored| signatures::is_same_content(stored, key))
+        };
+        // A new master key vouches for others anew, also for those that stay the same.
+        if uploaded.get(MASTER).is_none_or(|master| is_stored(MASTER, master)) {
+            uploaded.retain(|usage, key| !is_stored(usage, key));
+        }
         if uploaded.is_empty() {
             return Ok(CrossSigningOutcome::Stored);
         }
@@ -102,7 +108,7 @@ impl UserKeysObject {
         }
         let mut object = object.clone();
         object.remove("unsigned");
-        self.keep_own_signatures(&mut object);
+        keep_own_signatures(&self.user_id, &mut object);
         Ok(object)
     }
 

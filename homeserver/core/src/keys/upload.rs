@@ -14,7 +14,7 @@ use hubbub_storage::{
         one_time::{self, ClaimableKey},
     },
 };
-use ruma::{encryption::DeviceKeys, serde::Raw};
+use ruma::{UserId, encryption::DeviceKeys, serde::Raw};
 use serde_json::{Map, Value as Json, value::RawValue};
 
 use super::{Change, UserKeysObject};
@@ -40,63 +40,21 @@ const COMMON_ALGORITHM: &str = "signed_curve25519";
 type Checked = Vec<(String, ClaimableKey)>;
 
 impl UserKeysObject {
-    pub(super) fn upload(&self, device_id: &str, display_name: Option<String>, keys: &UploadKeys) -> Result<KeyCounts> {
-        let upload = self.check_upload(device_id, display_name, keys)?;
-        if !upload.is_empty() {
-            self.change(|transaction, change| store(transaction, change, &upload))?;
-        }
-        self.key_counts(device_id)
-    }
-
-    /// Checks an upload's form. 400 `M_BAD_JSON` or `M_INVALID_PARAM`, 413 `M_TOO_LARGE`.
-    pub(super) fn check_upload<'a>(
+    pub(super) fn upload(
         &self,
-        device_id: &'a str,
+        device_id: &str,
         display_name: Option<String>,
         keys: &UploadKeys,
-    ) -> Result<Upload<'a>> {
-        let device = match &keys.device_keys {
-            None => None,
-            Some(keys) => {
-                let keys = self.check_device_keys(device_id, keys)?;
-                Some(Device { device_id: device_id.to_owned(), keys: serde_json::to_string(&keys)?, display_name })
-            }
-        };
-        if keys.one_time_keys.len() > MAX_ONE_TIME_KEYS || keys.fallback_keys.len() > MAX_FALLBACK_KEYS {
-            return Err(too_many_keys());
+        generation: i64,
+    ) -> Result<KeyCounts> {
+        let upload = check(&self.user_id, device_id, display_name, keys)?;
+        if !upload.is_empty() {
+            self.change(|transaction, change| {
+                change.must_be_of(generation)?;
+                store(transaction, change, &upload)
+            })?;
         }
-        let one_time_keys = check_keys(&keys.one_time_keys)?;
-        let fallback_keys = check_keys(&keys.fallback_keys)?;
-        let algorithms: BTreeSet<_> = fallback_keys.iter().map(|(algorithm, _)| algorithm).collect();
-        if algorithms.len() < fallback_keys.len() {
-            return Err(MatrixError::invalid_param("There can be one fallback key of each algorithm."));
-        }
-        Ok(Upload { device_id, device, one_time_keys, fallback_keys })
-    }
-
-    /// The object without `unsigned`, which is the server's to add.
-    fn check_device_keys(&self, device_id: &str, keys: &RawValue) -> Result<Map<String, Json>> {
-        if keys.get().len() > MAX_DEVICE_KEYS_BYTES {
-            return Err(MatrixError::too_large("These device keys are too large."));
-        }
-        let raw: Raw<DeviceKeys> = Raw::from_json(keys.to_owned());
-        let parsed = raw.deserialize().map_err(|error| {
-            MatrixError::bad_json(format_args!("device_keys is not of the form that it must have: {error}"))
-        })?;
-        if parsed.user_id != self.user_id || parsed.device_id != device_id {
-            return Err(MatrixError::invalid_param("device_keys is for another user or device than yours."));
-        }
-        let mut object: Map<String, Json> = serde_json::from_str(keys.get()).map_err(MatrixError::bad_json)?;
-        object.remove("unsigned");
-        self.keep_own_signatures(&mut object);
-        Ok(object)
-    }
-
-    /// Others' signatures come by themselves and are verified, or not at all.
-    pub(super) fn keep_own_signatures(&self, object: &mut Map<String, Json>) {
-        if let Some(all) = object.get_mut("signatures").and_then(Json::as_object_mut) {
-            all.retain(|signer, _| signer == self.user_id.as_str());
-        }
+        self.key_counts(device_id)
     }
 
     /// How many one-time keys of a device nobody claimed.
@@ -124,11 +82,12 @@ impl UserKeysObject {
         })
     }
 
-    pub(super) fn delete_devices(&self, device_ids: &[String]) -> Result<()> {
+    pub(super) fn delete_devices(&self, device_ids: &[String], generation: i64) -> Result<()> {
         if !self.exists() || keys::get(self.query())?.closed {
             return Ok(());
         }
         self.change(|transaction, change| {
+            change.state.generation = change.state.generation.max(generation);
             for device_id in device_ids {
                 let had_keys = devices::get(transaction.as_query(), device_id)?.is_some();
                 devices::delete(transaction, device_id)?;
@@ -162,7 +121,7 @@ impl UserKeysObject {
 }
 
 /// An upload whose form is right.
-pub(super) struct Upload<'a> {
+pub(crate) struct Upload<'a> {
     device_id: &'a str,
     device: Option<Device>,
     one_time_keys: Checked,
@@ -172,6 +131,57 @@ pub(super) struct Upload<'a> {
 impl Upload<'_> {
     fn is_empty(&self) -> bool {
         self.device.is_none() && self.one_time_keys.is_empty() && self.fallback_keys.is_empty()
+    }
+}
+
+/// Checks an upload's form. 400 `M_BAD_JSON` or `M_INVALID_PARAM`, 413 `M_TOO_LARGE`.
+pub(super) fn check<'a>(
+    user_id: &UserId,
+    device_id: &'a str,
+    display_name: Option<String>,
+    keys: &UploadKeys,
+) -> Result<Upload<'a>> {
+    let device = match &keys.device_keys {
+        None => None,
+        Some(keys) => {
+            let keys = check_device_keys(user_id, device_id, keys)?;
+            Some(Device { device_id: device_id.to_owned(), keys: serde_json::to_string(&keys)?, display_name })
+        }
+    };
+    if keys.one_time_keys.len() > MAX_ONE_TIME_KEYS || keys.fallback_keys.len() > MAX_FALLBACK_KEYS {
+        return Err(too_many_keys());
+    }
+    let one_time_keys = check_keys(&keys.one_time_keys)?;
+    let fallback_keys = check_keys(&keys.fallback_keys)?;
+    let algorithms: BTreeSet<_> = fallback_keys.iter().map(|(algorithm, _)| algorithm).collect();
+    if algorithms.len() < fallback_keys.len() {
+        return Err(MatrixError::invalid_param("There can be one fallback key of each algorithm."));
+    }
+    Ok(Upload { device_id, device, one_time_keys, fallback_keys })
+}
+
+/// The object without `unsigned`, which is the server's to add.
+fn check_device_keys(user_id: &UserId, device_id: &str, keys: &RawValue) -> Result<Map<String, Json>> {
+    if keys.get().len() > MAX_DEVICE_KEYS_BYTES {
+        return Err(MatrixError::too_large("These device keys are too large."));
+    }
+    let raw: Raw<DeviceKeys> = Raw::from_json(keys.to_owned());
+    let parsed = raw.deserialize().map_err(|error| {
+        MatrixError::bad_json(format_args!("device_keys is not of the form that it must have: {error}"))
+    })?;
+    if parsed.user_id != user_id || parsed.device_id != device_id {
+        return Err(MatrixError::invalid_param("device_keys is for another user or device than yours."));
+    }
+    let mut object: Map<String, Json> = serde_json::from_str(keys.get()).map_err(MatrixError::bad_json)?;
+    object.remove("unsigned");
+    keep_own_signatures(user_id, &mut object);
+    Ok(object)
+}
+
+/// Others' signatures come by themselves and are verified, or not at all.
+pub(super) fn keep_own_signatures(user_id: &UserId, object: &mut Map<String, Json>) {
+    if let Some(all) = object.get_mut("signatures").and_then(Json::as_object_mut) {
+        all.retain(|signer, _| signer == user_id.as_str());
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! That a device is gone is noted in the transaction that deletes it and told until the
 //! UserKeysObject has heard it. Uploads wait for that, and it waits for uploads: so no upload of a
-//! deleted device comes after its end, and none of its successor under the same id is lost to it.
+//! deleted device comes after its end (nor one that a crash has outrun: it is of an earlier generation), and none of its successor under the same id is lost to it.
 
 use hubbub_storage::{
     database::transaction,
@@ -14,7 +14,7 @@ use hubbub_storage::{
     },
 };
 
-use super::{UserSyncObject, guard::Permission, token, uia};
+use super::{UserSyncObject, account::MAX_DEVICE_BYTES, guard::Permission, token, uia};
 use crate::{
     contract::{
         Address, call, encode,
@@ -25,6 +25,7 @@ use crate::{
         user::Caller,
     },
     error::{MatrixError, Result},
+    keys::dehydrated,
     object::ALARM_DELAY_MS,
 };
 
@@ -45,7 +46,9 @@ impl UserSyncObject {
         // After the wait: the device may have been deleted meanwhile.
         let device_id = self.calling_device(caller)?;
         let device = devices::get(self.query(), &device_id)?.ok_or_else(MatrixError::unknown_token)?;
-        self.ask_keys(&KeysCommand::Upload { device_id, display_name: device.display_name, keys }).await
+        let generation = key_jobs::generation(self.query())?;
+        let display_name = device.display_name;
+        self.ask_keys(&KeysCommand::Upload { device_id, display_name, keys, generation }).await
     }
 
     async fn set_cross_signing(&self, guard: &Guard, keys: CrossSigningKeys) -> Result<Guarded<()>> {
@@ -72,6 +75,17 @@ impl UserSyncObject {
     /// are kept of a device that does not exist.
     async fn put_dehydrated(&self, caller: &Caller, device: DehydratedDevice) -> Result<()> {
         self.count_keys_write(caller)?;
+        // Before a device is made for it.
+        dehydrated::check(&self.user_id, &device)?;
+        let too_long = |text: &str| text.len() > MAX_DEVICE_BYTES;
+        if device.device_id.is_empty()
+            || too_long(&device.device_id)
+            || device.display_name.as_deref().is_some_and(too_long)
+        {
+            return Err(MatrixError::invalid_param(format_args!(
+                "A device id or name may have at most {MAX_DEVICE_BYTES} bytes, and an id cannot be empty."
+            )));
+        }
         let _held = self.in_flight.lock("keys").await;
         self.check(caller)?;
         let now = self.context.clock.now();
@@ -90,7 +104,8 @@ impl UserSyncObject {
             transaction.set_alarm(now + ALARM_DELAY_MS)
         })?;
         self.finish_key_jobs().await?;
-        self.ask_keys(&KeysCommand::PutDehydrated(device)).await
+        let generation = key_jobs::generation(self.query())?;
+        self.ask_keys(&KeysCommand::PutDehydrated { device, generation }).await
     }
 
     async fn delete_dehydrated(&self, caller: &Caller) -> Result<String> {
@@ -147,7 +162,7 @@ impl UserSyncObject {
     }
 
     async fn finish_key_jobs(&self) -> Result<()> {
-        let jobs = key_jobs::list(self.query())?;
+        let (jobs, generation) = (key_jobs::list(self.query())?, key_jobs::generation(self.query())?);
         let Some(first) = jobs.first() else {
             return Ok(());
         };
@@ -156,7 +171,7 @@ impl UserSyncObject {
         } else {
             let gone: Vec<_> = jobs.iter().filter(|job| job.gone).map(|job| job.device_id.clone()).collect();
             if !gone.is_empty() {
-                self.ask_keys::<()>(&KeysCommand::DeleteDevices { device_ids: gone }).await?;
+                self.ask_keys::<()>(&KeysCommand::DeleteDevices { device_ids: gone, generation }).await?;
             }
             for KeyJob { device_id, .. } in jobs.iter().filter(|job| !job.gone) {
                 let display_name = devices::get(self.query(), device_id)?.and_then(|device| device.display_name);

@@ -10,10 +10,11 @@ pub const STEP: &[&str] = &[
     gone INTEGER NOT NULL,
     created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID",
-    "CREATE TABLE dehydrated (
-    only INTEGER PRIMARY KEY CHECK (only = 1),
-    device_id TEXT NOT NULL
-) STRICT",
+    "CREATE TABLE key_state (
+        only INTEGER PRIMARY KEY CHECK (only = 1),
+        generation INTEGER NOT NULL,
+        dehydrated TEXT
+    ) STRICT",
 ];
 
 /// What stands for the whole account, which was deactivated. No device id is empty.
@@ -48,7 +49,7 @@ pub fn add_gone(transaction: &dyn Transaction, device_ids: &[String], now: i64) 
         "INSERT INTO key_jobs (device_id, gone, created_at) SELECT device_id, 1, ? FROM devices WHERE device_id IN (SELECT value FROM json_each(?)) ON CONFLICT (device_id) DO UPDATE SET gone = 1",
         &[now.into(), ids.into()],
     )?;
-    Ok(())
+    next_generation(transaction)
 }
 
 /// The same for all devices but one, if `except` names it.
@@ -57,7 +58,7 @@ pub fn add_all_gone(transaction: &dyn Transaction, except: Option<&str>, now: i6
         "INSERT INTO key_jobs (device_id, gone, created_at) SELECT device_id, 1, ? FROM devices WHERE device_id <> ? ON CONFLICT (device_id) DO UPDATE SET gone = 1",
         &[now.into(), except.unwrap_or_default().into()],
     )?;
-    Ok(())
+    next_generation(transaction)
 }
 
 /// The whole account is gone.
@@ -90,17 +91,28 @@ pub fn end(transaction: &dyn Transaction, job: &KeyJob) -> Result<(), DatabaseEr
 
 /// The dehydrated device.
 pub fn dehydrated(query: &dyn Query) -> Result<Option<String>, DatabaseError> {
-    query.query_one("SELECT device_id FROM dehydrated", &[])?.map(|row| row.text(0)).transpose()
+    let row = query.query_one("SELECT dehydrated FROM key_state", &[])?;
+    Ok(row.map(|row| row.optional_text(0)).transpose()?.flatten())
 }
 
 /// Which device is the dehydrated one; `None`: none is.
 pub fn set_dehydrated(transaction: &dyn Transaction, device_id: Option<&str>) -> Result<(), DatabaseError> {
-    match device_id {
-        Some(device_id) => transaction.execute(
-            "INSERT INTO dehydrated (only, device_id) VALUES (1, ?) ON CONFLICT (only) DO UPDATE SET device_id = excluded.device_id",
-            &[device_id.into()],
-        )?,
-        None => transaction.execute("DELETE FROM dehydrated", &[])?,
-    };
+    transaction.execute(
+        "INSERT INTO key_state (only, generation, dehydrated) VALUES (1, 0, ?) ON CONFLICT (only) DO UPDATE SET dehydrated = excluded.dehydrated",
+        &[device_id.into()],
+    )?;
+    Ok(())
+}
+
+/// Grows whenever a device goes, so that an upload that was sent before and arrives after is known.
+pub fn generation(query: &dyn Query) -> Result<i64, DatabaseError> {
+    query.query_one("SELECT generation FROM key_state", &[])?.map_or(Ok(0), |row| row.integer(0))
+}
+
+fn next_generation(transaction: &dyn Transaction) -> Result<(), DatabaseError> {
+    transaction.execute(
+        "INSERT INTO key_state (only, generation, dehydrated) VALUES (1, 1, NULL) ON CONFLICT (only) DO UPDATE SET generation = key_state.generation + 1",
+        &[],
+    )?;
     Ok(())
 }

@@ -6,6 +6,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 mod bodies;
+mod keys;
 mod specification;
 mod world;
 

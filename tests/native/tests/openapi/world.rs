@@ -10,7 +10,7 @@ use hubbub_native::{
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value as Json, json};
 
-use super::{bodies::body_of, specification::Operation};
+use super::{bodies::body_of, keys, specification::Operation};
 
 const APPSERVICE: &str = "
 id: bridge
@@ -102,7 +102,7 @@ impl World {
             | "queryUserByID" => {
                 self.server.register_appservice(APPSERVICE).ok();
             }
-            _ => {}
+            _ => keys::prepare(operation, self),
         }
     }
 
@@ -164,6 +164,7 @@ impl World {
             (_, "keyName") => "displayname".to_owned(),
             (_, "kind") => "override".to_owned(),
             (_, "ruleId") => "nocake".to_owned(),
+            (_, "version") => "1".to_owned(),
             (_, "tag") => "u.work".to_owned(),
             (_, "dir") => "b".to_owned(),
             (_, "ts") => self.server.now().to_string(),

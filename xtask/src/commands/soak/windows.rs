@@ -113,7 +113,10 @@ mod tests {
     use crate::workspace::root;
 
     /// Failpoints that no message passes: native tests crash there, with seeds.
-    const ELSEWHERE: [&str; 13] = [
+    const ELSEWHERE: [&str; 17] = [
+        "keys.mirrored",
+        "keys.told",
+        "keys.uploaded",
         "media.begun",
         "media.released",
         "media.stored",
@@ -123,6 +126,7 @@ mod tests {
         "user.deactivated",
         "user.first_sync_intended",
         "user.inbox_told",
+        "user.keys_told",
         "user.profile_fields_mirrored",
         "user.room_left",
         "user.upgrade_intended",
