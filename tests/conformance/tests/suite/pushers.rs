@@ -1,6 +1,6 @@
 //! Pushers and what ends them.
 
-use hubbub_conformance::{Homeserver, User};
+use hubbub_conformance::{Homeserver, User, random_name};
 use serde_json::{Value, json};
 
 async fn set_pusher(user: &User) {
@@ -12,7 +12,7 @@ async fn set_pusher(user: &User) {
         "device_display_name": "complement",
         "lang": "en",
         "profile_tag": "tag",
-        "pushkey": "a_push_key",
+        "pushkey": random_name("key"),
     });
     user.post(["pushers", "set"]).json(pusher).await.ok();
 }
