@@ -149,6 +149,7 @@ impl World {
             (_, "fileName") => "dot.png".to_owned(),
             (_, "width" | "height") => "64".to_owned(),
             (_, "url") => "https://example.org/".to_owned(),
+            ("getKeysChanges", "from" | "to") => self.alice.sync(None).next_batch(),
             ("getMutualRooms", _) => self.bob.user_id.clone(),
             ("queryUserByID", "userid") => "@_chirp_ana:hub.example".to_owned(),
             (_, "userId") => self.alice.user_id.clone(),
