@@ -58,7 +58,7 @@ fn a_stuck_object_of_any_class_is_poked() {
     let swept = poke(&world);
 
     assert_eq!(swept, Swept { stuck: 6, in_turn: 0, silent: 0 });
-    assert_eq!(poked(&world).len(), 5);
+    assert_eq!(poked(&world).len(), 6);
 }
 
 #[test]

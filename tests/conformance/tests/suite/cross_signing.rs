@@ -12,7 +12,7 @@ async fn upload(user: &User, body: &Value) -> Answer {
     user.post(["keys", "device_signing", "upload"]).json(body.clone()).await
 }
 
-/// Suite: TestMSC3967
+/// The suite has it beyond the stable part: TestMSC3967
 #[tokio::test]
 async fn msc3967_only_the_first_upload_of_cross_signing_keys_needs_no_authentication() {
     let alice = Homeserver::from_env().register("alice").await;
