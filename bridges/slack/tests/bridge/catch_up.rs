@@ -263,6 +263,19 @@ fn silent_death_of_the_token_is_noticed_within_a_day() {
 }
 
 #[test]
+fn a_new_token_reads_at_once_what_was_said_meanwhile() {
+    let (world, login_id, portal) = World::bridged();
+    world.login::<()>(&login_id, LoginCommand::Disconnect).unwrap();
+    world.settle();
+    pass(&world, 30 * HOUR);
+    world.slack.says(CHANNEL, "U0ANNA", "meanwhile");
+    world.finish(&login_id, crate::slack::TOKEN).unwrap();
+    world.settle();
+    assert_eq!(bodies(&world, portal.room_id.as_str()), ["meanwhile"]);
+    assert!(told(&world).is_empty(), "that it was not told is no news");
+}
+
+#[test]
 fn a_crash_at_any_failpoint_of_a_catch_up_loses_and_doubles_nothing() {
     for failpoint in FAILPOINTS {
         for earlier in [0, 1, 3] {
