@@ -280,6 +280,9 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
+/// The texts, and people with their reactions.
+type Shown = (Vec<String>, Vec<(String, String)>);
+
 /// A world in which things are changed on both sides.
 struct Changing {
     world: std::rc::Rc<World>,
@@ -361,7 +364,7 @@ impl Changing {
     }
 
     /// What both sides show: texts, and people with their reactions.
-    fn both(&self) -> [(Vec<String>, Vec<(String, String)>); 2] {
+    fn both(&self) -> [Shown; 2] {
         let history = self.world.slack.history.borrow().get("C0GENERAL").cloned().unwrap_or_default();
         let mut texts: Vec<String> = history.iter().map(|one| one["text"].as_str().unwrap().to_owned()).collect();
         let mut reactions = Vec::new();
