@@ -191,6 +191,7 @@ impl<N: Network> LoginObject<N> {
     async fn connect(&self, identity: &Identity, signing_secret: Secret, token: Secret) -> Result<Finished> {
         let secrets = LoginSecrets { signing_secret, token: Some(token) };
         let sealed = seal(&self.context, &self.login_id, &secrets)?;
+        let now = self.now();
         self.write(|row| {
             row.state = LoginState::Connected.as_str().to_owned();
             row.team = Some(identity.team.clone());
@@ -206,6 +207,13 @@ impl<N: Network> LoginObject<N> {
         })?;
         self.resumed.set(false);
         self.upkeep.hurry();
+        // What was said meanwhile is read at once, in every channel.
+        self.put_care(|care| {
+            care.connected_at = now;
+            care.checked_at = now;
+            care.tended_at = 0;
+        })?;
+        self.poked.set(true);
         self.context.failpoints.pass(failpoints::LOGIN_AFTER_FINISH).await;
         // The double puppet may act for the owner once D1 lists the login; if D1 refuses now, the
         // work tries again.

@@ -141,7 +141,9 @@ impl<N: Network> LoginObject<N> {
 
     /// Messages that the network has and did not tell, and nothing told since: its hooks do not come.
     fn notice_silence(&self, tended: &Tended) -> Result<()> {
-        let Some(missed) = tended.missed else { return Ok(()) };
+        let connected_at = self.care()?.connected_at;
+        // What was said before the login was connected nobody could tell.
+        let Some(missed) = tended.missed.filter(|missed| *missed > connected_at) else { return Ok(()) };
         let newest = care::newest_bucket(self.database.as_query())?;
         let heard_until = newest.map_or(0, |bucket| bucket.saturating_add(1).saturating_mul(1_000 * BUCKET_SECONDS));
         if heard_until > missed {

@@ -37,7 +37,7 @@ const MOST_PAGES: usize = 20;
 const MOST_KNOWN: i64 = 1_000;
 
 /// What changed so shortly before the history was asked may not be in it yet.
-const FRESH_MS: i64 = 10_000;
+const FRESH_MS: i64 = 30_000;
 
 /// A message that is as young as this may still be on its way here.
 const UNTOLD_MS: i64 = 120_000;
@@ -46,6 +46,17 @@ const UNTOLD_MS: i64 = 120_000;
 struct Read<'a> {
     message: RemoteMessage,
     raw: &'a RawValue,
+}
+
+/// Messages that follow each other.
+struct Span<'a> {
+    read: &'a [Read<'a>],
+    /// The first message of the thread that they are in.
+    thread: Option<&'a str>,
+    /// Whether nothing follows them.
+    newest: bool,
+    /// When the network was asked for them.
+    asked_at: i64,
 }
 
 /// Why a catch-up stops before its end; the next one goes on.
@@ -88,7 +99,7 @@ impl<N: Network> PortalObject<N> {
         let place = from.as_deref().and_then(|from| self.network.place(from));
         let after = place.is_some_and(|place| oldest.is_none_or(|oldest| oldest.place > place));
         let gap = first.next.is_some() && after;
-        self.take_read(&read, None, asked_at, tended)?;
+        self.take_read(&Span { read: &read, thread: None, newest: true, asked_at }, tended)?;
         self.take_gone(&first)?;
         self.context.failpoints.pass(failpoints::PORTAL_AFTER_CATCH_UP).await;
         if let (true, Some(from)) = (gap, &from) {
@@ -121,7 +132,7 @@ impl<N: Network> PortalObject<N> {
         for _ in 0..MOST_PAGES {
             let asked_at = self.now();
             let page = self.page(None, Some(from), cursor.as_deref(), PAGE).await?;
-            self.take_read(&self.read(&page), None, asked_at, tended)?;
+            self.take_read(&Span { read: &self.read(&page), thread: None, newest: false, asked_at }, tended)?;
             cursor = page.next;
             if cursor.is_none() {
                 return Ok(());
@@ -152,7 +163,8 @@ impl<N: Network> PortalObject<N> {
                 let page = self.page(Some(root), None, cursor.as_deref(), PAGE).await?;
                 let mut replies = self.read(&page);
                 replies.retain(|reply| reply.message.id != root);
-                self.take_read(&replies, Some(root), asked_at, tended)?;
+                let newest = page.next.is_none();
+                self.take_read(&Span { read: &replies, thread: Some(root), newest, asked_at }, tended)?;
                 cursor = page.next;
                 if cursor.is_none() {
                     break;
@@ -227,8 +239,9 @@ impl<N: Network> PortalObject<N> {
     }
 
     /// Queues what a page says that is not known.
-    fn take_read(&self, read: &[Read<'_>], thread: Option<&str>, asked_at: i64, tended: &mut Tended) -> Result<()> {
-        let changes = self.changes_in(read, thread, asked_at)?;
+    fn take_read(&self, span: &Span<'_>, tended: &mut Tended) -> Result<()> {
+        let changes = self.changes_in(span)?;
+        let Span { read, asked_at, .. } = *span;
         let mut places = Vec::new();
         let mut echoed = false;
         let mut missed: Vec<i64> = Vec::new();
@@ -267,7 +280,8 @@ impl<N: Network> PortalObject<N> {
     }
 
     /// What is different from what is known: messages that are gone, reactions that came or went.
-    fn changes_in(&self, read: &[Read<'_>], thread: Option<&str>, asked_at: i64) -> Result<Vec<(Place, Found)>> {
+    fn changes_in(&self, span: &Span<'_>) -> Result<Vec<(Place, Found)>> {
+        let Span { read, thread, newest, asked_at } = *span;
         // Our own calls may be in the history or not.
         if !self.outbound.borrow().is_empty() {
             return Ok(Vec::new());
@@ -277,8 +291,10 @@ impl<N: Network> PortalObject<N> {
         let place = |what: String| Place { place: format!("{now}~{what}"), generation: 0 };
         let mut found = Vec::new();
         let places: Vec<&str> = read.iter().map(|read| read.message.place.place.as_str()).collect();
+        // Not what stands before the first of them: a network may hide what is old.
         if let (Some(first), Some(last)) = (places.iter().min(), places.iter().max()) {
-            let known = changes::list_between(self.database.as_query(), first, last, MOST_KNOWN)?;
+            let until = if newest { settled.as_str().max(last) } else { last };
+            let known = changes::list_between(self.database.as_query(), first, until, MOST_KNOWN)?;
             for message in known {
                 let gone = message.part == 0
                     && message.edited < DELETED

@@ -88,6 +88,7 @@ fn edits_deletions_and_reactions_that_were_missed_are_made_up_for() {
         world.settle();
         ts_of(&event)
     };
+    says("U0CARL", "first");
     let (one, two, three) = (says("U0ANNA", "one"), says("U0BEN", "two"), says(OWNER, "three"));
     world.deliver(&login_id, &world.slack.reacts(CHANNEL, &three, "U0BEN", "eyes", true).unwrap());
     let mine = world.matrix_says(room, ALICE, "mine");
@@ -98,10 +99,12 @@ fn edits_deletions_and_reactions_that_were_missed_are_made_up_for() {
     world.matrix_sends(room, ALICE, "m.reaction", reaction);
     world.settle();
     world.slack.echoes.take();
+    let last = says("U0BEN", "last");
     pass(&world, 60_000);
 
     world.slack.edits(CHANNEL, &one, "one, edited");
     world.slack.deletes(CHANNEL, &two);
+    world.slack.deletes(CHANNEL, &last);
     world.slack.reacts(CHANNEL, &one, "U0ANNA", "tada", true);
     world.slack.reacts(CHANNEL, &three, "U0BEN", "eyes", false);
     for _ in 0..2 {
@@ -109,7 +112,7 @@ fn edits_deletions_and_reactions_that_were_missed_are_made_up_for() {
         world.crash();
     }
 
-    assert_eq!(bodies(&world, room), ["one, edited", "three", "mine"]);
+    assert_eq!(bodies(&world, room), ["first", "one, edited", "three", "mine"]);
     let reactions: Vec<_> = world.homeserver.reactions(room).into_iter().map(|(_, key)| key).collect();
     assert_eq!(reactions, ["👍", "🎉"]);
     let calls = world.slack.calls.borrow();
@@ -260,6 +263,19 @@ fn silent_death_of_the_token_is_noticed_within_a_day() {
 
     assert_eq!(world.status(&login_id).state.as_str(), "bad_credentials");
     assert_eq!(told(&world).len(), 1);
+}
+
+#[test]
+fn a_new_token_reads_at_once_what_was_said_meanwhile() {
+    let (world, login_id, portal) = World::bridged();
+    world.login::<()>(&login_id, LoginCommand::Disconnect).unwrap();
+    world.settle();
+    pass(&world, 30 * HOUR);
+    world.slack.says(CHANNEL, "U0ANNA", "meanwhile");
+    world.finish(&login_id, crate::slack::TOKEN).unwrap();
+    world.settle();
+    assert_eq!(bodies(&world, portal.room_id.as_str()), ["meanwhile"]);
+    assert!(told(&world).is_empty(), "that it was not told is no news");
 }
 
 #[test]

@@ -251,3 +251,203 @@ fn a_message_costs_few_rows() {
     assert!(one_in.0 <= 3 && one_in.1 <= 6, "in: {one_in:?}");
     assert!(one_out.0 <= 3 && one_out.1 <= 6, "out: {one_out:?}");
 }
+
+/// What somebody does in a run of changes.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    SlackSays,
+    MatrixSays,
+    SlackEdits(usize),
+    MatrixEdits(usize),
+    SlackDeletes(usize),
+    MatrixRedacts(usize),
+    SlackReacts(usize, bool),
+    MatrixReacts(usize),
+    MatrixTakesReactionBack(usize),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        3 => Just(Act::SlackSays),
+        3 => Just(Act::MatrixSays),
+        2 => (0..9_usize).prop_map(Act::SlackEdits),
+        2 => (0..9_usize).prop_map(Act::MatrixEdits),
+        1 => (0..9_usize).prop_map(Act::SlackDeletes),
+        1 => (0..9_usize).prop_map(Act::MatrixRedacts),
+        3 => (0..9_usize, any::<bool>()).prop_map(|(at, ben)| Act::SlackReacts(at, ben)),
+        2 => (0..9_usize).prop_map(Act::MatrixReacts),
+        1 => (0..9_usize).prop_map(Act::MatrixTakesReactionBack),
+    ]
+}
+
+/// The texts, and people with their reactions.
+type Shown = (Vec<String>, Vec<(String, String)>);
+
+/// A world in which things are changed on both sides.
+struct Changing {
+    world: std::rc::Rc<World>,
+    login_id: String,
+    room: String,
+    /// Of Slack's messages the timestamps, of Matrix's the events.
+    said: Vec<String>,
+    written: Vec<String>,
+    reactions: Vec<String>,
+    count: usize,
+}
+
+impl Changing {
+    fn tell(&self, event: &serde_json::Value) {
+        // A lost hook is made up for by the catch-up at the end.
+        if self.count % 7 != 3 {
+            self.world.deliver(&self.login_id, event);
+        }
+    }
+
+    fn perform(&mut self, act: Act) {
+        use serde_json::json;
+        self.count += 1;
+        let world = std::rc::Rc::clone(&self.world);
+        let text = format!("x{}", self.count);
+        match act {
+            Act::SlackSays => {
+                let event = world.slack.says("C0GENERAL", "U0ANNA", &text);
+                self.said.push(event["ts"].as_str().unwrap().to_owned());
+                self.tell(&event);
+            }
+            Act::MatrixSays => self.written.push(world.matrix_says(&self.room, ALICE, &text)),
+            Act::SlackEdits(at) if at < self.said.len() => {
+                self.tell(&world.slack.edits("C0GENERAL", &self.said[at], &text));
+            }
+            Act::MatrixEdits(at) if at < self.written.len() => {
+                let content = json!({
+                    "msgtype": "m.text", "body": format!("* {text}"),
+                    "m.new_content": { "msgtype": "m.text", "body": text },
+                    "m.relates_to": { "rel_type": "m.replace", "event_id": self.written[at] },
+                });
+                world.matrix_sends(&self.room, ALICE, "m.room.message", content);
+            }
+            Act::SlackDeletes(at) if at < self.said.len() => {
+                let ts = self.said.remove(at);
+                self.tell(&world.slack.deletes("C0GENERAL", &ts));
+            }
+            Act::MatrixRedacts(at) if at < self.written.len() => {
+                let redacts = self.written.remove(at);
+                world.matrix_sends(&self.room, ALICE, "m.room.redaction", json!({ "redacts": redacts }));
+            }
+            Act::SlackReacts(at, ben) if at < self.said.len() => {
+                let user = if ben { "U0BEN" } else { "U0ANNA" };
+                let there = world.slack.reactions("C0GENERAL", &self.said[at]);
+                let added = !there.iter().any(|(name, users)| name == "eyes" && users.iter().any(|one| one == user));
+                let event = world.slack.reacts("C0GENERAL", &self.said[at], user, "eyes", added).unwrap();
+                self.tell(&event);
+            }
+            Act::MatrixReacts(at) if at < self.written.len() => {
+                let reaction = json!({
+                    "m.relates_to": { "rel_type": "m.annotation", "event_id": self.written[at], "key": "👍" },
+                });
+                let there = world
+                    .homeserver
+                    .room(&self.room)
+                    .events
+                    .into_iter()
+                    .any(|event| event.kind == "m.reaction" && !event.redacted && event.content == reaction);
+                if !there {
+                    self.reactions.push(world.matrix_sends(&self.room, ALICE, "m.reaction", reaction));
+                }
+            }
+            Act::MatrixTakesReactionBack(at) if at < self.reactions.len() => {
+                let redacts = self.reactions.remove(at);
+                world.matrix_sends(&self.room, ALICE, "m.room.redaction", json!({ "redacts": redacts }));
+            }
+            _ => {}
+        }
+    }
+
+    /// What both sides show: texts, and people with their reactions.
+    fn both(&self) -> [Shown; 2] {
+        let history = self.world.slack.history.borrow().get("C0GENERAL").cloned().unwrap_or_default();
+        let mut texts: Vec<String> = history.iter().map(|one| one["text"].as_str().unwrap().to_owned()).collect();
+        let mut reactions = Vec::new();
+        for message in &history {
+            for (name, users) in self.world.slack.reactions("C0GENERAL", message["ts"].as_str().unwrap()) {
+                let key = if name == "eyes" { "👀" } else { "👍" };
+                let user = |user: &String| match user.as_str() {
+                    "U0OWNER" => ALICE.to_owned(),
+                    ghost => format!("@_slack_t0team_{}:hub.test", ghost.to_lowercase()),
+                };
+                reactions.extend(users.iter().map(|one| (user(one), key.to_owned())));
+            }
+        }
+        let shown = self.world.homeserver.shown(&self.room);
+        let mut bodies: Vec<String> =
+            shown.into_iter().filter(|(sender, _)| sender != crate::homeserver::BOT).map(|(_, body)| body).collect();
+        let of_what_is_there = |event: &crate::homeserver::Event| {
+            let target = event.content["m.relates_to"]["event_id"].as_str().unwrap();
+            !self.world.homeserver.event(&self.room, target).redacted
+        };
+        let events = self.world.homeserver.room(&self.room).events.into_iter();
+        let there = events.filter(|event| event.kind == "m.reaction" && !event.redacted);
+        let mut shown: Vec<_> = there
+            .filter(of_what_is_there)
+            .map(|event| (event.sender, event.content["m.relates_to"]["key"].as_str().unwrap().to_owned()))
+            .collect();
+        texts.sort();
+        bodies.sort();
+        reactions.sort();
+        shown.sort();
+        [(texts, reactions), (bodies, shown)]
+    }
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 100, ..Config::default() })]
+
+    /// However messages are changed on both sides, whatever is lost and wherever the bridge dies, both sides
+    /// agree in the end.
+    #[test]
+    fn both_sides_agree_after_any_mix_of_changes_faults_and_deaths(
+        acts in proptest::collection::vec(act(), 4..30),
+        faults in proptest::collection::vec(fault(), 0..12),
+        deaths in proptest::collection::vec((0..FAILPOINTS.len(), 0..6_u32), 0..4),
+        echo_metadata in any::<bool>(),
+    ) {
+        let (world, login_id, portal) = World::bridged();
+        world.login::<()>(&login_id, LoginCommand::SetPace { per_second: 50 }).unwrap();
+        world.settle();
+        world.slack.echo_metadata.set(echo_metadata);
+        world.slack.change_faults.borrow_mut().extend(faults.iter().copied());
+        world.slack.faults.borrow_mut().extend(faults.into_iter().rev());
+        let room = portal.room_id.to_string();
+        // Of what stands before all that a history shows nobody can tell whether it is gone.
+        world.slack_says(&login_id, "C0GENERAL", "U0ANNA", "the first");
+        world.settle();
+        let mut changing =
+            Changing { world, login_id, room, said: vec![], written: vec![], reactions: vec![], count: 0 };
+        let mut deaths = deaths.into_iter();
+        for (number, act) in acts.into_iter().enumerate() {
+            let world = std::rc::Rc::clone(&changing.world);
+            if number % 4 == 1 && let Some((failpoint, earlier)) = deaths.next() {
+                world.die_at(FAILPOINTS[failpoint], earlier);
+            }
+            changing.perform(act);
+            if number % 3 == 2 {
+                world.settle_through_crashes();
+            } else if world.try_a_while().is_err() {
+                world.survive();
+            }
+            world.deliver_echoes(&changing.login_id);
+            world.now.set(world.now.get() + 3_000);
+            world.slack.set_clock(world.now.get());
+        }
+        let world = std::rc::Rc::clone(&changing.world);
+        world.survive();
+        world.settle_through_crashes();
+        world.deliver_echoes(&changing.login_id);
+        world.settle_through_crashes();
+        world.cron(7_200_000);
+        world.cron(7_200_000);
+
+        let [slack, matrix] = changing.both();
+        prop_assert_eq!(&slack, &matrix);
+    }
+}

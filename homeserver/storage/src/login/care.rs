@@ -5,6 +5,7 @@ use crate::database::{DatabaseError, Query, Transaction};
 /// The step that adds this.
 pub(super) const STEP: &[&str] = &["CREATE TABLE care (
     only INTEGER PRIMARY KEY CHECK (only = 1),
+    connected_at INTEGER NOT NULL,
     checked_at INTEGER NOT NULL,
     tended_at INTEGER NOT NULL,
     silent INTEGER NOT NULL,
@@ -14,6 +15,8 @@ pub(super) const STEP: &[&str] = &["CREATE TABLE care (
 /// When a login was looked after. All times in milliseconds since the epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Care {
+    /// When the login was last connected.
+    pub connected_at: i64,
     /// When the network last said that the token works.
     pub checked_at: i64,
     /// When the channels' turns were last counted.
@@ -26,13 +29,14 @@ pub struct Care {
 
 /// When the login was looked after.
 pub fn get(query: &dyn Query) -> Result<Care, DatabaseError> {
-    let row = query.query_one("SELECT checked_at, tended_at, silent, told_silent FROM care", &[])?;
+    let row = query.query_one("SELECT connected_at, checked_at, tended_at, silent, told_silent FROM care", &[])?;
     let care = row.map(|row| {
         Ok::<_, DatabaseError>(Care {
-            checked_at: row.integer(0)?,
-            tended_at: row.integer(1)?,
-            silent: row.flag(2)?,
-            told_silent: row.flag(3)?,
+            connected_at: row.integer(0)?,
+            checked_at: row.integer(1)?,
+            tended_at: row.integer(2)?,
+            silent: row.flag(3)?,
+            told_silent: row.flag(4)?,
         })
     });
     Ok(care.transpose()?.unwrap_or_default())
@@ -41,8 +45,15 @@ pub fn get(query: &dyn Query) -> Result<Care, DatabaseError> {
 /// Writes it: one row.
 pub fn put(transaction: &dyn Transaction, care: &Care) -> Result<(), DatabaseError> {
     transaction.execute(
-        "INSERT OR REPLACE INTO care (only, checked_at, tended_at, silent, told_silent) VALUES (1, ?, ?, ?, ?)",
-        &[care.checked_at.into(), care.tended_at.into(), care.silent.into(), care.told_silent.into()],
+        "INSERT OR REPLACE INTO care (only, connected_at, checked_at, tended_at, silent, told_silent)
+         VALUES (1, ?, ?, ?, ?, ?)",
+        &[
+            care.connected_at.into(),
+            care.checked_at.into(),
+            care.tended_at.into(),
+            care.silent.into(),
+            care.told_silent.into(),
+        ],
     )?;
     Ok(())
 }

@@ -64,7 +64,7 @@ async fn edits_deletions_reactions_and_replies_of_the_owner_reach_slack() {
     let room = &portal.room_id;
     let send = async |kind: &str, content: Value| {
         let transaction = format!("t{}", content.to_string().len());
-        let sent = slack.owner.put(["rooms", room, "send", kind, &transaction], &content).await.ok();
+        let sent = slack.owner.put(["rooms", room, "send", kind, &transaction], content).await.ok();
         sent["event_id"].as_str().expect("an event id").to_owned()
     };
     let ts = slack.say("general", "ana", "like me").await;
@@ -93,8 +93,8 @@ async fn edits_deletions_reactions_and_replies_of_the_owner_reach_slack() {
     });
     send("m.room.message", reply).await;
     assert_eq!(slack.post("C0GENERAL", "answered").await["thread_ts"], ts.as_str());
-    slack.owner.put(["rooms", room, "redact", &reaction, "r1"], &json!({})).await.ok();
-    slack.owner.put(["rooms", room, "redact", &mine, "r2"], &json!({})).await.ok();
+    slack.owner.put(["rooms", room, "redact", &reaction, "r1"], json!({})).await.ok();
+    slack.owner.put(["rooms", room, "redact", &mine, "r2"], json!({})).await.ok();
     eventually("the ends of both at Slack", async || {
         let gone = message_at(&slack, &my_ts).await.is_none();
         let liked = message_at(&slack, &ts).await?["reactions"].is_array();
