@@ -113,7 +113,7 @@ mod tests {
     use crate::workspace::root;
 
     /// Failpoints that no message passes: native tests crash there, with seeds.
-    const ELSEWHERE: [&str; 17] = [
+    const ELSEWHERE: [&str; 21] = [
         "keys.mirrored",
         "keys.told",
         "keys.uploaded",
@@ -121,14 +121,18 @@ mod tests {
         "media.released",
         "media.stored",
         "media.superfluous",
+        "portal.after_catch_up_commit",
         "room.after_listing",
         "user.after_push",
+        "user.appservice_told",
         "user.deactivated",
+        "user.device_list_told",
         "user.first_sync_intended",
         "user.inbox_told",
         "user.keys_told",
         "user.profile_fields_mirrored",
         "user.room_left",
+        "user.to_device_handed_over",
         "user.upgrade_intended",
         "user.upgrade_step",
     ];
