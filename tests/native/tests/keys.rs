@@ -301,7 +301,8 @@ fn the_keys_of_a_deleted_device_cannot_be_seen_or_claimed() {
         "type": "m.login.password", "identifier": {"type": "m.id.user", "user": "alice"},
         "password": "alice's password",
     });
-    let endings: [(&str, &dyn Fn(&Client)); 5] = [
+    type Ending<'a> = (&'a str, &'a dyn Fn(&Client));
+    let endings: [Ending<'_>; 5] = [
         ("logout", &|device| drop(device.post(["logout"], &json!({})).ok())),
         ("DELETE", &|device| {
             let uri = path(["devices", &device.device_id]);
