@@ -1,0 +1,2 @@
+//! The Discord bridge.
+pub mod gateway;
