@@ -66,7 +66,7 @@ fn next_address(text: &str) -> Option<(&str, &str, &str)> {
 }
 
 /// The length of the address at the start, 0 if there is none.
-fn address_length(text: &str) -> usize {
+pub fn address_length(text: &str) -> usize {
     let Some(host) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else { return 0 };
     let scheme = text.len() - host.len();
     let end = text
