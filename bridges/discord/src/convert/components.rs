@@ -51,12 +51,11 @@ fn block(component: &Value, depth: usize) -> Vec<Block> {
         Some(14) => vec![Block::Rule],
         Some(17) => vec![Block::Quote(inside("components"))],
         _ => {
-            let mut blocks: Vec<Block> =
-                ["label", "title", "description", "placeholder", "content", "value"]
-                    .iter()
-                    .filter_map(|key| json::text(component, key))
-                    .map(json::paragraph)
-                    .collect();
+            let mut blocks: Vec<Block> = ["label", "title", "description", "placeholder", "content", "value"]
+                .iter()
+                .filter_map(|key| json::text(component, key))
+                .map(json::paragraph)
+                .collect();
             blocks.extend(inside("components"));
             blocks.extend(component.get("component").map(|one| block(one, depth + 1)).unwrap_or_default());
             blocks

@@ -38,7 +38,8 @@ pub(super) fn read(embed: &Value, message: &Value) -> Vec<Block> {
     for (key, mark) in [("image", "🖼"), ("video", "🎞"), ("thumbnail", "🖼")] {
         let picture = json::inner(embed, key, "url").filter(|url| lasts(url) && !says(message, url));
         if let Some(picture) = picture.filter(|_| key != "thumbnail" || blocks.is_empty()) {
-            let name = picture.split('?').next().and_then(|path| path.rsplit('/').next()).filter(|name| !name.is_empty());
+            let name =
+                picture.split('?').next().and_then(|path| path.rsplit('/').next()).filter(|name| !name.is_empty());
             blocks.push(Block::Paragraph(vec![
                 Span::plain(format!("{mark} ")),
                 Span::link(picture, name.unwrap_or(picture)),

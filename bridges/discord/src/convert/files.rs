@@ -69,7 +69,11 @@ fn attachment(file: &Value, voice: bool) -> Option<RemoteFile> {
         size: json::number(file, "size"),
         url: json::text(file, "url")?.to_owned(),
         pixels: json::number(file, "width").zip(json::number(file, "height")),
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 10^10, checked above")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 0 and 10^10, checked above"
+        )]
         duration: seconds.map(|seconds| (seconds * 1_000.0) as u64),
         caption: json::text(file, "description").map(str::to_owned),
         spoiler: filename.starts_with("SPOILER_") || json::flag(file, SPOILER),

@@ -88,7 +88,9 @@ fn block_at_start(text: &str, depth: usize) -> Option<(Block, &str)> {
 fn quote(text: &str, depth: usize) -> (Block, &str) {
     let mut inside = String::new();
     let mut rest = text;
-    while let Some(line) = rest.strip_prefix("> ").or_else(|| rest.strip_prefix('>').filter(|line| line.starts_with('\n'))) {
+    while let Some(line) =
+        rest.strip_prefix("> ").or_else(|| rest.strip_prefix('>').filter(|line| line.starts_with('\n')))
+    {
         let end = line.find('\n').map_or(line.len(), |end| end + 1);
         inside.push_str(line.get(..end).unwrap_or(line));
         rest = line.get(end..).unwrap_or_default();
@@ -162,7 +164,9 @@ fn fence(text: &str) -> Option<(Block, &str)> {
         return None;
     }
     // The first line names the language if nothing else stands on it.
-    let is_name = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-._#".contains(&byte));
+    let is_name = |name: &str| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-._#".contains(&byte))
+    };
     let (language, code) = match code.split_once('\n') {
         Some((name, code)) if is_name(name) && !code.trim().is_empty() => (Some(name.to_owned()), code),
         _ => (None, code.strip_prefix('\n').unwrap_or(code)),

@@ -70,7 +70,8 @@ pub fn to_discord(content: &Value, addresses: &dyn Addresses) -> Vec<Post> {
 fn post(document: &Document, content: &Value) -> Post {
     let mut post = Post { content: to_markdown(document), ..Post::default() };
     let explicit = content.get("m.mentions").is_some();
-    let pings_someone = content.pointer("/m.mentions/user_ids").and_then(Value::as_array).is_some_and(|ids| !ids.is_empty());
+    let pings_someone =
+        content.pointer("/m.mentions/user_ids").and_then(Value::as_array).is_some_and(|ids| !ids.is_empty());
     each_span(&document.blocks, &mut |span| match &span.inline {
         Inline::User(id, _) if !explicit || pings_someone => {
             let id = Snowflake::read(id).filter(|id| !post.users.contains(id));
@@ -85,7 +86,9 @@ fn post(document: &Document, content: &Value) -> Post {
 fn text(content: &Value, addresses: &dyn Addresses) -> Document {
     let is_html = json::text(content, "format") == Some("org.matrix.custom.html");
     let html = json::text(content, "formatted_body").filter(|_| is_html);
-    if let Some(document) = html.and_then(|html| from_html(html, addresses)).filter(|document| !document.blocks.is_empty()) {
+    if let Some(document) =
+        html.and_then(|html| from_html(html, addresses)).filter(|document| !document.blocks.is_empty())
+    {
         return document;
     }
     let body = json::text(content, "body").unwrap_or_default();

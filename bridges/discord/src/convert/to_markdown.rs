@@ -52,9 +52,7 @@ fn block(block: &Block, quoted: bool) -> String {
             let line = spans(text).replace('\n', " ");
             format!("{} {line}", "#".repeat(usize::from(*level)))
         }
-        Block::Heading { spans: text, .. } => {
-            spans(&restyle(text.clone(), &Style { bold: true, ..Style::default() }))
-        }
+        Block::Heading { spans: text, .. } => spans(&restyle(text.clone(), &Style { bold: true, ..Style::default() })),
         // Discord has quotes of one level only.
         Block::Quote(inner) if quoted => blocks(inner, true),
         Block::Quote(inner) => prefixed(&blocks(inner, true), "> ", "> "),
@@ -128,13 +126,8 @@ fn marks(span: &Span) -> Vec<Mark> {
     let style = &span.style;
     let link = style.link.as_deref().filter(|url| needs_label(span, url)).map(|url| Mark::Link(address(url)));
     let code = style.code;
-    let around = [
-        (style.spoiler, "||"),
-        (style.underline, "__"),
-        (style.strike, "~~"),
-        (style.bold, "**"),
-        (style.italic, "*"),
-    ];
+    let around =
+        [(style.spoiler, "||"), (style.underline, "__"), (style.strike, "~~"), (style.bold, "**"), (style.italic, "*")];
     let marks = around.into_iter().filter_map(|(set, mark)| set.then_some(Mark::Around(mark)));
     marks.chain(link).chain(code.then(|| Mark::Around(ticks(span)))).collect()
 }
@@ -166,52 +159,78 @@ fn ticks(span: &Span) -> &'static str {
 }
 
 fn spans(spans: &[Span]) -> String {
-    let mut text = String::new();
-    let mut open: Vec<Mark> = Vec::new();
-    for span in spans {
+    let mut line = Line::default();
+    for (index, span) in spans.iter().enumerate() {
         let wanted = marks(span);
-        let shown = shown(span, &text);
-        let kept = open.iter().zip(&wanted).take_while(|(open, wanted)| open == wanted).count();
-        // Marks stand beside words: whitespace at the edge goes outside of them.
-        while open.len() > kept {
-            let trail = text.len() - text.trim_end_matches([' ', '\n']).len();
-            let space = text.split_off(text.len() - trail);
-            if let Some(mark) = open.pop() {
-                push_mark(&mut text, &mark.close());
-            }
-            text.push_str(&space);
+        let mut shown = shown(span, &line.text);
+        // A bare address ends at whitespace only.
+        if span.style.link.as_deref() == Some(&*shown) && goes_on(spans.get(index.saturating_add(1))) {
+            shown = format!("<{shown}>");
         }
-        let words = shown.trim_start_matches([' ', '\n']);
+        let kept = line.open.iter().zip(&wanted).take_while(|(open, wanted)| open == wanted).count();
+        line.close_down_to(kept);
+        // Marks stand beside words: whitespace at the edge goes outside of them, but not out of code.
+        let words = if span.style.code { &shown } else { shown.trim_start_matches([' ', '\n']) };
+        line.text.push_str(shown.get(..shown.len() - words.len()).unwrap_or_default());
         if words.is_empty() {
-            text.push_str(&shown);
             continue;
         }
-        text.push_str(shown.get(..shown.len() - words.len()).unwrap_or_default());
-        for mark in wanted.into_iter().skip(kept) {
-            push_mark(&mut text, mark.open());
-            open.push(mark);
-        }
-        text.push_str(words);
+        wanted.into_iter().skip(kept).for_each(|mark| line.begin(mark));
+        line.text.push_str(words);
     }
-    while let Some(mark) = open.pop() {
-        let trail = text.len() - text.trim_end_matches([' ', '\n']).len();
-        let space = text.split_off(text.len() - trail);
-        push_mark(&mut text, &mark.close());
-        text.push_str(&space);
-    }
-    text
+    line.close_down_to(0);
+    line.text
 }
 
-/// Marks that would melt into one another are kept apart by a space without width.
-fn push_mark(text: &mut String, mark: &str) {
-    let edge = mark.chars().next();
-    let melts = matches!(edge, Some('*' | '_' | '~' | '|' | '`')) && text.chars().next_back() == edge;
-    // `**` right before `*` opens both at once, which is what is meant.
-    let opens_both = melts && text.ends_with("**") && mark == "*" && !text.ends_with("***");
-    if melts && !opens_both && !escaped_at_end(text) {
-        text.push('\u{200b}');
+/// Whether a span continues the word before it.
+fn goes_on(next: Option<&Span>) -> bool {
+    match next.map(|next| &next.inline) {
+        Some(Inline::Text(text)) => !text.starts_with(char::is_whitespace),
+        Some(_) => true,
+        None => false,
     }
-    text.push_str(mark);
+}
+
+/// A run of text with its open marks.
+#[derive(Default)]
+struct Line {
+    text: String,
+    open: Vec<Mark>,
+    /// Where the last mark ends, and whether it opened something.
+    last: Option<(usize, bool)>,
+}
+
+impl Line {
+    fn begin(&mut self, mark: Mark) {
+        self.mark(mark.open(), true);
+        self.open.push(mark);
+    }
+
+    fn close_down_to(&mut self, kept: usize) {
+        while self.open.len() > kept {
+            let Some(mark) = self.open.pop() else { return };
+            let trail = match mark {
+                Mark::Around("`" | "``") => 0,
+                _ => self.text.len() - self.text.trim_end_matches([' ', '\n']).len(),
+            };
+            let space = self.text.split_off(self.text.len() - trail);
+            self.mark(&mark.close(), false);
+            self.text.push_str(&space);
+        }
+    }
+
+    /// Marks that would melt into one another are kept apart by a space without width. `***` opens or
+    /// closes bold and italic at once.
+    fn mark(&mut self, mark: &str, opens: bool) {
+        let edge = mark.chars().next();
+        let melts = matches!(edge, Some('*' | '_' | '~' | '|' | '`')) && self.text.chars().next_back() == edge;
+        let both = self.last == Some((self.text.len(), opens)) && edge == Some('*');
+        if melts && !both && !escaped_at_end(&self.text) {
+            self.text.push('\u{200b}');
+        }
+        self.text.push_str(mark);
+        self.last = Some((self.text.len(), opens));
+    }
 }
 
 fn escaped_at_end(text: &str) -> bool {
@@ -225,11 +244,7 @@ fn shown(span: &Span, before: &str) -> String {
     if span.style.code {
         let text = literal(&span.inline);
         // Two ticks hold single ones; a tick at the edge needs a space.
-        return if text.contains('`') {
-            format!(" {} ", text.replace("``", "`\u{200b}`"))
-        } else {
-            text
-        };
+        return if text.contains('`') { format!(" {} ", text.replace("``", "`\u{200b}`")) } else { text };
     }
     match (&span.inline, span.style.link.as_deref()) {
         (Inline::Text(text), Some(url)) if text == url && is_web(url) => url.to_owned(),

@@ -22,9 +22,17 @@ fn read(text: &str, depth: usize) -> Vec<Span> {
 enum Piece {
     Spans(Vec<Span>),
     /// A run of one mark character.
-    Run { mark: char, count: usize, before: Option<char>, after: Option<char> },
+    Run {
+        mark: char,
+        count: usize,
+        before: Option<char>,
+        after: Option<char>,
+    },
     /// What pairing made of a run.
-    Toggle { kind: Kind, on: bool },
+    Toggle {
+        kind: Kind,
+        on: bool,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -142,14 +150,14 @@ fn masked_link(text: &str, depth: usize) -> Taken<'_> {
         }
     };
     let url = target.split_whitespace().next()?;
-    if !(url.starts_with("https://") || url.starts_with("http://") || url.starts_with("discord://")) || label.trim().is_empty() {
+    if !(url.starts_with("https://") || url.starts_with("http://") || url.starts_with("discord://"))
+        || label.trim().is_empty()
+    {
         return None;
     }
     let style = Style { link: Some(url.to_owned()), ..Style::default() };
-    let inner = read(label, depth + 1).into_iter().map(|span| Span {
-        style: Style { link: None, ..span.style },
-        ..span
-    });
+    let inner =
+        read(label, depth + 1).into_iter().map(|span| Span { style: Style { link: None, ..span.style }, ..span });
     Some((restyle(inner.collect(), &style), after))
 }
 
@@ -227,8 +235,8 @@ fn pair(pieces: Vec<Piece>) -> Vec<Piece> {
         }
         while left > 0 {
             let length = left.min(2);
-            let opens = Kind::of(mark, length)
-                .filter(|_| length == 2 || !(space(after) || (mark == '_' && word(before))));
+            let opens =
+                Kind::of(mark, length).filter(|_| length == 2 || !(space(after) || (mark == '_' && word(before))));
             if let Some(kind) = opens {
                 open.push((kind, length, paired.len()));
             }

@@ -41,7 +41,10 @@ fn span(content: &str) -> Option<Span> {
         let (name, emoji) = emoji.split_once(':')?;
         let valid = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         let id = emoji_id(&id(emoji)?, content.starts_with('a'));
-        return valid.then_some(Span { inline: Inline::Emoji { name: name.to_owned(), id: Some(id) }, style: Style::default() });
+        return valid.then_some(Span {
+            inline: Inline::Emoji { name: name.to_owned(), id: Some(id) },
+            style: Style::default(),
+        });
     }
     if let Some(time) = content.strip_prefix("t:") {
         let (seconds, style) = time.split_once(':').map_or((time, None), |(seconds, style)| (seconds, Some(style)));
