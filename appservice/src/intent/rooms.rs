@@ -118,6 +118,12 @@ impl Intent {
         serde_json::from_str(response.event_or_content.get()).map(Some).map_err(IntentError::not_understood)
     }
 
+    /// An event in client format; `None` when there is none, or the user may not see it.
+    pub async fn get_event(&self, room_id: &RoomId, event_id: &str) -> Result<Option<Json>> {
+        let path = ["v3", "rooms", room_id.as_str(), "event", event_id];
+        found(self.send_json(Method::GET, &path, &[], None).await)
+    }
+
     /// Redacts an event. Repeating the transaction id returns the first redaction.
     pub async fn redact(
         &self,

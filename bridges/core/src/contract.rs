@@ -328,7 +328,7 @@ pub struct Access {
 }
 
 /// Somebody at the network, as a message names them.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RemotePerson {
     /// The network's id.
     pub id: String,
@@ -381,6 +381,11 @@ pub enum PortalCommand {
         /// The channel's id.
         channel: String,
     },
+    /// Looks whether the owner read at the network; from Cron, by way of the login. → [`Tended`]
+    Tend {
+        /// Whether to read the channel's last messages again, too.
+        catch_up: bool,
+    },
     /// Ends the portal: nothing goes in or out any more, the room stays. → `()`
     Close,
     /// How the portal is; 404 when there is none. → [`PortalStatus`]
@@ -400,6 +405,15 @@ pub struct PortalIntent {
     pub channel: String,
     /// What it is.
     pub kind: ChannelKind,
+}
+
+/// The answer to [`PortalCommand::Tend`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tended {
+    /// When the newest message was sent of which the network had told nothing, in milliseconds since the epoch.
+    pub missed: Option<i64>,
+    /// How many such messages there were.
+    pub found: u64,
 }
 
 /// The answer to [`PortalCommand::Status`].

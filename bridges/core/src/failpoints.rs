@@ -35,6 +35,8 @@ pub const PORTAL_AFTER_SEND: &str = "portal.after_send";
 pub const PORTAL_AFTER_OUTBOUND: &str = "portal.after_outbound_commit";
 /// It is written down why an event cannot be sent, the room does not show it yet.
 pub const PORTAL_AFTER_REFUSAL: &str = "portal.after_refusal_commit";
+/// What a history says is queued, what lies before it is not.
+pub const PORTAL_AFTER_CATCH_UP: &str = "portal.after_catch_up_commit";
 /// D1 has rows of the map, the portal still means to send them.
 pub const PORTAL_AFTER_MIRROR: &str = "portal.after_mirror";
 
@@ -57,5 +59,6 @@ pub const FAILPOINTS: &[&str] = &[
     PORTAL_AFTER_SEND,
     PORTAL_AFTER_OUTBOUND,
     PORTAL_AFTER_REFUSAL,
+    PORTAL_AFTER_CATCH_UP,
     PORTAL_AFTER_MIRROR,
 ];

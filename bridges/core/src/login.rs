@@ -3,7 +3,8 @@
 //! It holds the secrets, the inbound log, the registry of portals and ghosts, and the rates of the
 //! account. A remote event is acknowledged only in the transaction that stores it (`hook`); from
 //! there the portals are fed (`handover`). `connect` is how a login starts, resumes and ends,
-//! `channels` how a channel becomes a portal, `people` where ghosts get their names, `pictures` their avatars.
+//! `channels` how a channel becomes a portal, `people` where ghosts get their names, `pictures` their avatars;
+//! `tend` is what Cron's pokes are for.
 
 mod channels;
 mod connect;
@@ -12,6 +13,7 @@ mod hook;
 mod people;
 mod pictures;
 mod rooms;
+mod tend;
 mod upkeep;
 
 use std::{
@@ -65,6 +67,12 @@ pub struct LoginObject<N> {
     upkeep: Lane,
     locks: InFlight,
     resumed: Cell<bool>,
+    /// Whether Cron poked, and what is due has not been looked at since.
+    poked: Cell<bool>,
+    tending: Lane,
+    /// Whether the network has things that it does not tell, and whether the owner knows.
+    silent: Cell<bool>,
+    told_silent: Cell<bool>,
     /// Pictures that ghosts have yet to get.
     pictures: RefCell<VecDeque<OwedPicture>>,
     report: Report,
@@ -92,6 +100,10 @@ impl<N: Network> Object for LoginObject<N> {
             upkeep: Lane::default(),
             locks: InFlight::default(),
             resumed: Cell::new(true),
+            poked: Cell::new(false),
+            tending: Lane::default(),
+            silent: Cell::new(false),
+            told_silent: Cell::new(false),
             pictures: RefCell::default(),
             report: Report::default(),
         };
@@ -129,6 +141,7 @@ impl<N: Network> Object for LoginObject<N> {
                 LoginCommand::TokenRefused { reason, generation } => encode(&self.token_refused(&reason, generation)?),
                 LoginCommand::Poke => {
                     self.report.poked();
+                    self.poked.set(true);
                     encode(&self.wake_if_needed()?)
                 }
             }
@@ -156,6 +169,8 @@ enum Duty {
     HandOver(String, Rc<Lane>),
     /// What it owes to others.
     Upkeep,
+    /// What Cron's poke is for.
+    Tend,
 }
 
 impl<N: Network> LoginObject<N> {
@@ -167,6 +182,9 @@ impl<N: Network> LoginObject<N> {
         if self.upkeep.is_free(now) && self.owes() {
             duties.push(Duty::Upkeep);
         }
+        if self.poked.get() && self.tending.is_free(now) {
+            duties.push(Duty::Tend);
+        }
         duties
     }
 
@@ -174,6 +192,7 @@ impl<N: Network> LoginObject<N> {
         match duty {
             Duty::HandOver(channel, lane) => Box::pin(self.hand_over(channel, lane)),
             Duty::Upkeep => Box::pin(self.keep_up()),
+            Duty::Tend => Box::pin(self.tend()),
         }
     }
 
@@ -181,7 +200,8 @@ impl<N: Network> LoginObject<N> {
     fn next_wake(&self) -> Option<i64> {
         let now = self.now();
         let lanes = self.waiting_lanes().into_iter().map(|(_, lane)| lane.next(now));
-        lanes.chain(self.owes().then(|| self.upkeep.next(now))).min()
+        let poked = self.poked.get().then(|| self.tending.next(now));
+        lanes.chain(self.owes().then(|| self.upkeep.next(now))).chain(poked).min()
     }
 
     /// Arms the alarm if there is something to do: a command that commits nothing starts no work.
@@ -206,6 +226,7 @@ impl<N: Network> LoginObject<N> {
             self.remember_waiting(event);
         }
         self.load_pictures()?;
+        self.load_care()?;
         for portal in store::list_portals(query)? {
             self.portals.borrow_mut().insert(portal.channel.clone(), portal);
         }

@@ -1,17 +1,23 @@
 //! What a network has to say to be bridged: it converts, the engine decides.
 //!
 //! Remote ids are opaque here: the engine compares and stores them, and asks [`Network::place`]
-//! where a message stands. A connector implements [`Network`] and nothing else.
+//! where a message stands. A connector implements [`Network`] and nothing else. What happens at a
+//! network is a [`RemoteEvent`].
+
+mod event;
 
 use std::{future::Future, rc::Rc};
 
 use hubbub_core::context::Context;
-use hubbub_storage::portal::Place;
 use ruma::{OwnedRoomId, UserId};
 use serde_json::{Value as Json, value::RawValue};
 
+pub use self::event::{
+    RemoteDeletion, RemoteEdit, RemoteEvent, RemoteMessage, RemoteReaction, RemoteReactions, RemoteUnreaction,
+    ShownReaction,
+};
 use crate::{
-    contract::{ChannelKind, Ghost, Hook, RemotePerson},
+    contract::{ChannelKind, Ghost, Hook},
     web::HookHeaders,
 };
 
@@ -26,6 +32,9 @@ pub trait Network: Sized + 'static {
     const BOT: &'static str;
     /// How many messages a second may be sent into one channel, unless a login says otherwise.
     const PACE: u32;
+
+    /// Whether an answer to a message is a reply in that message's thread, since the network knows no other.
+    const REPLIES_THREAD: bool;
 
     /// The headers that sign its hooks.
     const HOOK_HEADERS: HookHeaders;
@@ -63,7 +72,7 @@ pub trait Network: Sized + 'static {
     /// How somebody is shown; `None` when the network knows no name.
     fn person(&self, token: &str, person: &str) -> impl Future<Output = Result<Option<RemoteProfile>, RemoteError>>;
 
-    /// A page of a channel's messages, in any order.
+    /// A page of the messages of a channel or a thread, in any order.
     fn history(
         &self,
         token: &str,
@@ -72,6 +81,29 @@ pub trait Network: Sized + 'static {
 
     /// Sends one post and returns its remote id. Never repeats anything by itself.
     fn send(&self, token: &str, channel: &str, post: &Post) -> impl Future<Output = Result<String, RemoteError>>;
+
+    /// Replaces a post of the account and returns the count of the edit ([`RemoteMessage::edited`]): the echo's is no
+    /// greater. Repeating it is harmless.
+    fn edit(
+        &self,
+        token: &str,
+        channel: &str,
+        remote_id: &str,
+        post: &Post,
+    ) -> impl Future<Output = Result<i64, RemoteError>>;
+
+    /// Deletes a message; fine when it is gone. Repeating it is harmless.
+    fn delete(&self, token: &str, channel: &str, remote_id: &str) -> impl Future<Output = Result<(), RemoteError>>;
+
+    /// Adds the account's reaction, or takes it away; fine when that is so already.
+    fn react(
+        &self,
+        token: &str,
+        channel: &str,
+        remote_id: &str,
+        key: &str,
+        added: bool,
+    ) -> impl Future<Output = Result<(), RemoteError>>;
 
     /// How often the account may call a method, as (calls a minute, calls at once); `None`:
     /// without a budget.
@@ -83,6 +115,8 @@ pub trait Network: Sized + 'static {
     const PERSON_METHOD: &'static str;
     /// The method that reads history.
     const HISTORY_METHOD: &'static str;
+    /// The method that reads the history of a thread.
+    const THREAD_METHOD: &'static str;
 
     /// The localpart of somebody's ghost; must start with `_<ID>_`.
     fn ghost_localpart(&self, team: &str, person: &str) -> String;
@@ -99,11 +133,23 @@ pub trait Network: Sized + 'static {
     /// An id that stands before all messages sent after `at` (milliseconds since the epoch).
     fn id_at(&self, at: i64) -> String;
 
-    /// Whom and what a message names.
+    /// Whom and what a message, or an edit, names.
     fn names_in(&self, event: &RawValue) -> NamesIn;
 
-    /// The message as contents of `m.room.message`, at least one.
+    /// The message, or of an edit the message as it is now, as contents of `m.room.message`: at least one.
     fn to_matrix(&self, event: &RawValue, names: &KnownNames) -> Vec<Json>;
+
+    /// How Matrix shows a reaction with this key.
+    fn shown_reaction(&self, key: &str) -> ShownReaction;
+
+    /// The key of a reaction of Matrix's, as the network compares it; `None` when the network has no such emoji.
+    fn reaction_key(&self, key: &str) -> Option<String>;
+
+    /// The newest reply to a message of a history that is the first of a thread.
+    fn newest_reply(&self, message: &RawValue) -> Option<String>;
+
+    /// The reactions that a message of a history has; `None` when the network does not tell who reacted.
+    fn reactions_in(&self, message: &RawValue) -> Option<Vec<RemoteReactions>>;
 
     /// The posts that an `m.room.message` content becomes; none when it says nothing.
     fn to_remote(&self, content: &Json, known: &KnownAddresses<'_>) -> Vec<Json>;
@@ -248,6 +294,8 @@ pub struct RemoteChannel {
 pub struct HistoryRequest<'a> {
     /// The channel.
     pub channel: &'a str,
+    /// The first message of the thread that is wanted instead of the channel; it may come with the others.
+    pub thread: Option<&'a str>,
     /// Only messages after this id.
     pub after: Option<&'a str>,
     /// The next page of an earlier answer.
@@ -272,6 +320,10 @@ pub struct Post {
     pub content: Json,
     /// What the network is to keep beside it, and to give back in echo and history.
     pub transaction: TransactionMark,
+    /// The message that it answers.
+    pub reply_to: Option<String>,
+    /// The first message of the thread that it goes to.
+    pub thread_root: Option<String>,
 }
 
 /// Which part of which Matrix event a post is.
@@ -281,34 +333,6 @@ pub struct TransactionMark {
     pub event_id: String,
     /// The part.
     pub part: u32,
-}
-
-/// A remote event as the engine sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RemoteEvent {
-    /// Something was said.
-    Message(RemoteMessage),
-    /// Something that this version does not bridge (an edit, a deletion); its name for the counter.
-    Ignored(String),
-    /// It lacks what it must have.
-    Malformed,
-}
-
-/// A remote message, but for its text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RemoteMessage {
-    /// Its id.
-    pub id: String,
-    /// Where it stands.
-    pub place: Place,
-    /// When it was sent, in milliseconds since the epoch.
-    pub sent_at: i64,
-    /// Who said it.
-    pub sender: RemotePerson,
-    /// Whether a program posted it: it may be the echo of our own post.
-    pub by_program: bool,
-    /// What we left beside our own post.
-    pub transaction: Option<TransactionMark>,
 }
 
 /// Whom and what a message names.

@@ -2,16 +2,25 @@
 //!
 //! Two durable lanes lead through it. `inbound` always applies the smallest remote timestamp among
 //! what is queued; `outbound` has at most one call in flight and reconciles what has an unknown
-//! outcome. `show` puts a message into the room, `make` is the saga that makes the room, `take` what
+//! outcome. `show` puts a message into the room, `change` and `react` what is done to it later, `alter` does the same
+//! at the network, `make` is the saga that makes the room, `take` what
 //! both sides hand in, `mirror` D1's copy of the map.
 
+mod alter;
+mod catch_up;
+mod change;
 mod inbound;
 mod make;
 mod mirror;
 mod names;
 mod notice;
 mod outbound;
+mod parked;
+mod plan;
+mod queued;
+mod react;
 mod reconcile;
+mod relation;
 mod show;
 mod take;
 
@@ -36,9 +45,9 @@ use hubbub_storage::{
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde::de::DeserializeOwned;
 
-use self::{make::Step, names::NameCache, outbound::Outbound};
+use self::{make::Step, names::NameCache, outbound::Outbound, parked::Parked};
 use crate::{
-    contract::{Access, ChannelKind, LoginCommand, PortalCommand, PortalStatus},
+    contract::{Access, ChannelKind, LoginCommand, PortalCommand, PortalStatus, Tended},
     lane::{Alarm, Lane, run_lanes},
     matrix::Matrix,
     network::{Network, RemoteChannel},
@@ -56,6 +65,8 @@ pub struct PortalObject<N> {
     row: RefCell<Option<PortalRow>>,
     /// The places of the inbound lane that no run holds.
     inbound: RefCell<BTreeSet<Place>>,
+    parked: Parked,
+    catching: Lane,
     /// The places of the outbound lane.
     outbound: RefCell<VecDeque<i64>>,
     sending: Outbound,
@@ -84,6 +95,8 @@ impl<N: Network> Object for PortalObject<N> {
             context,
             row: RefCell::default(),
             inbound: RefCell::default(),
+            parked: Parked::default(),
+            catching: Lane::default(),
             outbound: RefCell::default(),
             sending: Outbound::default(),
             joined: RefCell::default(),
@@ -113,6 +126,7 @@ impl<N: Network> Object for PortalObject<N> {
                 PortalCommand::Remote { events } => encode(&self.take_remote(&events).await?),
                 PortalCommand::Matrix { events } => encode(&self.take_matrix(&events).await?),
                 PortalCommand::Resume { channel } => encode(&self.resume(channel)?),
+                PortalCommand::Tend { catch_up } => encode(&self.tend(catch_up).await?),
                 PortalCommand::Close => encode(&self.close().await?),
                 PortalCommand::Status => encode(&self.status()?),
                 PortalCommand::Poke => {
@@ -165,7 +179,10 @@ impl<N: Network> PortalObject<N> {
         let active = Step::of(&row) == Step::Active;
         match duty {
             Duty::Make => !active,
-            Duty::Inbound => active && !self.inbound.borrow().is_empty(),
+            Duty::Inbound => {
+                let parked = self.parked.next().is_some_and(|until| until <= self.now());
+                active && (parked || !self.inbound.borrow().is_empty())
+            }
             Duty::Outbound => active && !self.sending.is_paused() && !self.outbound.borrow().is_empty(),
             Duty::Mirror => active && self.owes_mirror(&row),
         }
@@ -198,7 +215,9 @@ impl<N: Network> PortalObject<N> {
     /// When to go on with what could not be done now.
     fn next_wake(&self) -> Option<i64> {
         let now = self.now();
-        Duty::ALL.into_iter().filter(|duty| self.owes(*duty)).map(|duty| self.lane(duty).next(now)).min()
+        let duties = Duty::ALL.into_iter().filter(|duty| self.owes(*duty)).map(|duty| self.lane(duty).next(now));
+        let parked = self.parked.next().filter(|until| self.is_active() && *until > now);
+        duties.chain(parked).min()
     }
 
     /// Arms the alarm if there is something to do: a command that commits nothing starts no work.
@@ -214,7 +233,12 @@ impl<N: Network> PortalObject<N> {
         let Some(row) = store::get(query)? else {
             return Ok(());
         };
-        self.inbound.borrow_mut().extend(store::list_inbound(query)?);
+        for (place, parked_until) in store::list_inbound(query)? {
+            if let Some(until) = parked_until {
+                self.parked.restore(place.clone(), until);
+            }
+            self.inbound.borrow_mut().insert(place);
+        }
         self.outbound.borrow_mut().extend(store::list_outbound(query, row.sent_through)?);
         self.joined.borrow_mut().extend(store::list_joined(query)?);
         self.has_mirror.set(!store::list_mirror(query)?.is_empty());
@@ -326,12 +350,18 @@ impl<N: Network> PortalObject<N> {
         self.wake_if_needed()
     }
 
+    async fn tend(&self, catch_up: bool) -> Result<Tended> {
+        if catch_up { self.catch_up().await } else { Ok(Tended::default()) }
+    }
+
     fn status(&self) -> Result<PortalStatus> {
         let row = self.row()?;
+        let inbound = self.inbound.borrow();
+        let inbound = inbound.len().saturating_add(self.parked.count_beside(&inbound));
         Ok(PortalStatus {
             step: row.step.clone(),
             room_id: row.room_id.and_then(|room| OwnedRoomId::try_from(room).ok()),
-            inbound: u64::try_from(self.inbound.borrow().len()).unwrap_or(u64::MAX),
+            inbound: u64::try_from(inbound).unwrap_or(u64::MAX),
             outbound: u64::try_from(self.outbound.borrow().len()).unwrap_or(u64::MAX),
             uncertain: self.is_in_doubt(),
         })

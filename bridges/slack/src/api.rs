@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use hubbub_bridge::network::{RemoteError, RemoteProfile};
+use hubbub_bridge::network::{HistoryRequest, RemoteError, RemoteProfile};
 use hubbub_core::context::{Context, Egress, HttpError};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
@@ -17,7 +17,7 @@ use slack_morphism::{
     },
 };
 
-use crate::errors::classify;
+use crate::{errors::classify, remote_id::Timestamp};
 
 /// How long a call may take.
 const TIMEOUT_MS: u32 = 20_000;
@@ -192,10 +192,47 @@ impl Api<'_> {
         self.get("conversations.history", &query_of(&request)?).await
     }
 
+    /// `conversations.replies`: a thread, its first message included, oldest first, with the metadata that we left.
+    pub(crate) async fn replies(
+        &self,
+        request: &HistoryRequest<'_>,
+        thread: &str,
+    ) -> Result<HistoryAnswer, RemoteError> {
+        let mut query = vec![
+            ("channel".to_owned(), request.channel.to_owned()),
+            ("ts".to_owned(), thread.to_owned()),
+            ("limit".to_owned(), request.limit.to_string()),
+            ("include_all_metadata".to_owned(), "true".to_owned()),
+        ];
+        query.extend(request.after.map(|after| ("oldest".to_owned(), after.to_owned())));
+        query.extend(request.cursor.map(|cursor| ("cursor".to_owned(), cursor.to_owned())));
+        self.get("conversations.replies", &query).await
+    }
+
     /// `chat.postMessage`; returns the message's timestamp.
     pub(crate) async fn post_message(&self, body: &serde_json::Value) -> Result<String, RemoteError> {
         let posted: Posted = self.post("chat.postMessage", body).await?;
         Ok(posted.ts)
+    }
+
+    /// `chat.update`; returns when Slack says that it was edited.
+    pub(crate) async fn update(&self, body: &serde_json::Value) -> Result<Option<Timestamp>, RemoteError> {
+        let answer: serde_json::Value = self.post("chat.update", body).await?;
+        let edited = answer.pointer("/message/edited/ts").and_then(serde_json::Value::as_str);
+        Ok(edited.and_then(Timestamp::read))
+    }
+
+    /// A method that answers nothing; `fine` are the codes that say that it was so already.
+    pub(crate) async fn done(
+        &self,
+        method: &'static str,
+        body: &serde_json::Value,
+        fine: &[&str],
+    ) -> Result<(), RemoteError> {
+        match self.post::<serde::de::IgnoredAny>(method, body).await {
+            Err(RemoteError::Refused(code)) if fine.contains(&code.as_str()) => Ok(()),
+            outcome => outcome.map(|_| ()),
+        }
     }
 
     async fn get<T: DeserializeOwned>(

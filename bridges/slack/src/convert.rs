@@ -29,7 +29,7 @@ mod rich_text_list;
 mod to_mrkdwn;
 mod to_rich_text;
 
-pub use emoji::replace_shortcodes;
+pub use emoji::{reaction_key, reaction_name, replace_shortcodes, shown_reaction};
 pub use incoming::{Deletion, Edit, EditKind, Incoming, Message, Sender, from_slack};
 pub use outgoing::{POST_TEXT_LIMIT, to_slack};
 pub use references::{References, references};

@@ -51,6 +51,13 @@ pub(crate) fn explain(code: &str) -> String {
         "ekm_access_denied" => "your organisation's administrators have suspended writing.",
         "user_is_restricted" | "user_is_ultra_restricted" => "guests may not do this.",
         "cannot_reply_to_message" | "thread_not_found" => "there is no such thread.",
+        "edit_window_closed" => "the workspace lets nobody edit so old a message.",
+        "cant_update_message" => "only its author may edit it there.",
+        "cant_delete_message" | "compliance_exports_prevent_deletion" => "the workspace does not let you delete it.",
+        "message_not_found" => "the message is not there any more.",
+        "invalid_name" => "there is no such emoji in the workspace.",
+        "too_many_emoji" | "too_many_reactions" => "there are too many reactions already.",
+        "not_reactable" => "nobody may react to it.",
         "message_limit_exceeded" => "the workspace has used up its messages.",
         "invalid_blocks" | "invalid_blocks_format" | "invalid_arguments" => {
             "Slack does not understand how it is written."

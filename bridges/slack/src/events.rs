@@ -5,18 +5,24 @@
 
 use hubbub_bridge::{
     contract::{ChannelKind, RemotePerson},
-    network::{HookBody, HookEvent, HookKind, RemoteEvent, RemoteMessage, RemoteProfile, TransactionMark},
+    network::{
+        HookBody, HookEvent, HookKind, RemoteDeletion, RemoteEdit, RemoteEvent, RemoteMessage, RemoteProfile,
+        RemoteReaction, RemoteReactions, RemoteUnreaction, TransactionMark,
+    },
 };
 use serde::Deserialize;
 use serde_json::{Value as Json, value::RawValue};
 
-use crate::remote_id::{Timestamp, place_of};
+use crate::{
+    convert,
+    remote_id::{Timestamp, place_of, place_of_change},
+};
 
 /// The type of the metadata that we leave beside our own posts.
 pub(crate) const MARK: &str = "hubbub_txn";
 
-/// Subtypes that change a message instead of being one.
-const CHANGES: &[&str] = &["message_changed", "message_deleted", "message_replied"];
+/// The subtype that says what the counts of a thread's root say already.
+const REPLIED: &str = "message_replied";
 
 /// Subtypes with which somebody speaks: they make the portal of a direct chat.
 const SPEECH: &[&str] = &["me_message", "bot_message", "file_share", "thread_broadcast"];
@@ -60,6 +66,8 @@ struct Inner {
     channel: Json,
     #[serde(default)]
     channel_type: Option<String>,
+    #[serde(default)]
+    item: Json,
     #[serde(default)]
     user: Json,
     #[serde(default)]
@@ -114,7 +122,7 @@ fn kind_of(inner: Inner) -> HookKind {
     match (inner.kind.as_str(), channel) {
         ("message", Some(channel)) => {
             let subtype = inner.subtype.as_deref();
-            if subtype.is_some_and(|subtype| CHANGES.contains(&subtype)) {
+            if subtype == Some(REPLIED) {
                 return HookKind::NotBridged;
             }
             HookKind::ForChannel {
@@ -123,7 +131,13 @@ fn kind_of(inner: Inner) -> HookKind {
                 opens: subtype.is_none_or(|subtype| SPEECH.contains(&subtype)),
             }
         }
-        ("reaction_added" | "reaction_removed", _) => HookKind::NotBridged,
+        ("reaction_added" | "reaction_removed", _) => match inner.item.get("channel").and_then(Json::as_str) {
+            Some(channel) => {
+                HookKind::ForChannel { kind: channel_kind(None, channel), channel: channel.to_owned(), opens: false }
+            }
+            // A reaction to a file, which has no channel.
+            None => HookKind::NotBridged,
+        },
         ("tokens_revoked", _) => {
             let users = inner.tokens.get("oauth").and_then(Json::as_array);
             let accounts: Vec<String> =
@@ -191,6 +205,8 @@ struct Head {
     #[serde(default)]
     ts: Option<String>,
     #[serde(default)]
+    thread_ts: Option<String>,
+    #[serde(default)]
     user: Option<String>,
     #[serde(default)]
     bot_id: Option<String>,
@@ -202,32 +218,169 @@ struct Head {
     bot_profile: Json,
     #[serde(default)]
     metadata: Json,
+    #[serde(default)]
+    edited: Option<Edited>,
 }
 
-/// Reads a message, live or from a history.
-pub(crate) fn read_event(event: &RawValue) -> RemoteEvent {
-    let Ok(head) = serde_json::from_str::<Head>(event.get()) else {
-        return RemoteEvent::Malformed;
-    };
-    if let Some(subtype) = head.subtype.as_deref()
-        && CHANGES.contains(&subtype)
-    {
-        return RemoteEvent::Ignored(subtype.to_owned());
+#[derive(Deserialize)]
+struct Edited {
+    ts: String,
+}
+
+/// What says what an event changes.
+#[derive(Deserialize)]
+struct Change<'a> {
+    #[serde(default, rename = "type")]
+    kind: String,
+    #[serde(default)]
+    subtype: Option<String>,
+    #[serde(default)]
+    event_ts: Option<String>,
+    #[serde(default)]
+    ts: Option<String>,
+    #[serde(default)]
+    deleted_ts: Option<String>,
+    #[serde(default)]
+    user: Option<String>,
+    #[serde(default)]
+    reaction: Option<String>,
+    #[serde(default)]
+    item: Json,
+    #[serde(borrow, default)]
+    message: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    previous_message: Option<&'a RawValue>,
+}
+
+impl Change<'_> {
+    /// When it happened.
+    fn at(&self) -> Option<Timestamp> {
+        Timestamp::read(self.event_ts.as_deref().or(self.ts.as_deref())?)
     }
-    let Some(id) = head.ts.clone() else {
+}
+
+/// Reads an event of a channel, or a message of a history.
+pub(crate) fn read_event(event: &RawValue) -> RemoteEvent {
+    let Ok(change) = serde_json::from_str::<Change<'_>>(event.get()) else {
         return RemoteEvent::Malformed;
     };
-    let (Some(place), Some(timestamp)) = (place_of(&id), Timestamp::read(&id)) else {
-        return RemoteEvent::Malformed;
+    let read = match (change.kind.as_str(), change.subtype.as_deref()) {
+        ("reaction_added" | "reaction_removed", _) => reaction_of(&change),
+        (_, Some("message_changed")) => edit_of(&change),
+        (_, Some("message_deleted")) => change.deleted_ts.as_deref().and_then(|ts| deletion_of(&change, ts)),
+        (_, Some(REPLIED)) => Some(RemoteEvent::Ignored(REPLIED.to_owned())),
+        _ => message_of(event).map(RemoteEvent::Message),
     };
-    RemoteEvent::Message(RemoteMessage {
-        place,
-        sent_at: timestamp.milliseconds(),
+    read.unwrap_or(RemoteEvent::Malformed)
+}
+
+fn message_of(message: &RawValue) -> Option<RemoteMessage> {
+    let head: Head = serde_json::from_str(message.get()).ok()?;
+    let id = head.ts.clone()?;
+    Some(RemoteMessage {
+        place: place_of(&id)?,
+        sent_at: Timestamp::read(&id)?.milliseconds(),
         by_program: head.bot_id.is_some() || head.app_id.is_some(),
         transaction: mark_of(&head.metadata),
+        reply_to: None,
+        thread_root: head.thread_ts.clone().filter(|root| *root != id),
+        also_in_channel: head.subtype.as_deref() == Some("thread_broadcast"),
+        edited: head.edited.as_ref().and_then(|edited| Timestamp::read(&edited.ts)).map_or(0, Timestamp::micros),
         sender: sender_of(head),
         id,
     })
+}
+
+/// An edit by a person has a new `edited`; previews, pins and reply counts change a message without one. `edited`
+/// counts whole seconds: a second edit within one has other words and its place in that second.
+fn edit_of(change: &Change<'_>) -> Option<RemoteEvent> {
+    let at = change.at()?;
+    let raw = change.message?;
+    let mut message = message_of(raw)?;
+    let new: Json = serde_json::from_str(raw.get()).ok()?;
+    if new.get("subtype").and_then(Json::as_str) == Some("tombstone") {
+        return deletion_of(change, &message.id);
+    }
+    let refresh = || Some(RemoteEvent::Ignored("refreshed message".to_owned()));
+    if message.edited == 0 {
+        return refresh();
+    }
+    let old: Json = change.previous_message.and_then(|old| serde_json::from_str(old.get()).ok()).unwrap_or_default();
+    if old.pointer("/edited/ts") == new.pointer("/edited/ts") {
+        if old.get("text") == new.get("text") && old.get("blocks") == new.get("blocks") {
+            return refresh();
+        }
+        message.edited = message.edited.saturating_add(at.micros().rem_euclid(1_000_000).max(SECOND_EDIT));
+    }
+    let place = place_of_change(at, &format!("e{}", message.id));
+    Some(RemoteEvent::Edit(RemoteEdit { place, message, at: at.milliseconds() }))
+}
+
+/// The least that a second edit within one second adds to the count; less is for the echo of our own.
+const SECOND_EDIT: i64 = 2;
+
+/// The count of an edit of our own that Slack says it made then.
+pub(crate) fn own_edit(edited_at: Timestamp) -> i64 {
+    edited_at.micros().saturating_add(SECOND_EDIT - 1)
+}
+
+fn deletion_of(change: &Change<'_>, ts: &str) -> Option<RemoteEvent> {
+    Timestamp::read(ts)?;
+    let place = place_of_change(change.at()?, &format!("d{ts}"));
+    Some(RemoteEvent::Delete(RemoteDeletion { place, ids: vec![ts.to_owned()] }))
+}
+
+fn reaction_of(change: &Change<'_>) -> Option<RemoteEvent> {
+    let at = change.at()?;
+    let target = change.item.get("ts").and_then(Json::as_str)?.to_owned();
+    Timestamp::read(&target)?;
+    let key = convert::reaction_key(change.reaction.as_deref().filter(|name| !name.is_empty())?);
+    let sender = RemotePerson { id: change.user.clone()?, name: None };
+    let place = place_of_change(at, &format!("r{target}{}{key}", sender.id));
+    if change.kind == "reaction_removed" {
+        let (sender, key) = (Some(sender), Some(key));
+        return Some(RemoteEvent::ReactionRemove(RemoteUnreaction { place, target, sender, key }));
+    }
+    Some(RemoteEvent::ReactionAdd(RemoteReaction { place, target, sender, key, at: at.milliseconds() }))
+}
+
+/// The newest reply to the first message of a thread.
+pub(crate) fn newest_reply(message: &RawValue) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Root {
+        ts: String,
+        thread_ts: String,
+        latest_reply: String,
+    }
+    let root: Root = serde_json::from_str(message.get()).ok()?;
+    (root.ts == root.thread_ts).then_some(root.latest_reply)
+}
+
+/// The reactions that a message of a history has. Of a popular one Slack names only some people.
+pub(crate) fn reactions_in(message: &RawValue) -> Vec<RemoteReactions> {
+    #[derive(Deserialize)]
+    struct Reacted {
+        #[serde(default)]
+        reactions: Vec<Reaction>,
+    }
+    #[derive(Deserialize)]
+    struct Reaction {
+        name: String,
+        #[serde(default)]
+        users: Vec<String>,
+        #[serde(default)]
+        count: usize,
+    }
+    let read: Option<Reacted> = serde_json::from_str(message.get()).ok();
+    let reactions = read.map(|read| read.reactions).unwrap_or_default();
+    reactions
+        .into_iter()
+        .map(|reaction| RemoteReactions {
+            key: convert::reaction_key(&reaction.name),
+            complete: reaction.users.len() >= reaction.count,
+            people: reaction.users.into_iter().map(|id| RemotePerson { id, name: None }).collect(),
+        })
+        .collect()
 }
 
 fn sender_of(head: Head) -> RemotePerson {

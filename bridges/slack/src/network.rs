@@ -6,7 +6,7 @@ use hubbub_bridge::{
     contract::{ChannelKind, Hook},
     network::{
         HistoryPage, HistoryRequest, HookBody, Identity, KnownAddresses, KnownNames, NamesIn, Network, Post,
-        RemoteChannel, RemoteError, RemoteEvent, RemoteProfile,
+        RemoteChannel, RemoteError, RemoteEvent, RemoteProfile, RemoteReactions, ShownReaction,
     },
     text::{Addresses, Channel, Names, Person},
     web::HookHeaders,
@@ -43,9 +43,11 @@ impl Network for Slack {
     /// About one message a second and channel
     /// ([docs](https://docs.slack.dev/apis/web-api/rate-limits)).
     const PACE: u32 = 1;
+    const REPLIES_THREAD: bool = true;
     const CHANNELS_METHOD: &'static str = "users.conversations";
     const PERSON_METHOD: &'static str = "users.info";
     const HISTORY_METHOD: &'static str = "conversations.history";
+    const THREAD_METHOD: &'static str = "conversations.replies";
     const HOOK_HEADERS: HookHeaders =
         HookHeaders { signature: "x-slack-signature", timestamp: "x-slack-request-timestamp" };
 
@@ -135,6 +137,10 @@ impl Network for Slack {
     }
 
     async fn history(&self, token: &str, request: &HistoryRequest<'_>) -> Result<HistoryPage, RemoteError> {
+        if let Some(thread) = request.thread {
+            let mut page = self.api(token).replies(request, thread).await?;
+            return Ok(HistoryPage { next: page.next(), messages: page.messages });
+        }
         let mut call = SlackApiConversationsHistoryRequest::new();
         call.channel = Some(request.channel.into());
         call.oldest = request.after.map(Into::into);
@@ -145,22 +151,48 @@ impl Network for Slack {
     }
 
     async fn send(&self, token: &str, channel: &str, post: &Post) -> Result<String, RemoteError> {
-        let mut body = post.content.clone();
-        let fields = body.as_object_mut().ok_or_else(|| RemoteError::Refused("no_text".to_owned()))?;
-        fields.insert("channel".to_owned(), channel.into());
-        // Slack has no key for repetitions: this is what an unknown outcome is found by.
-        let mark = &post.transaction;
-        let payload = json!({ "t": mark.event_id, "p": mark.part.to_string() });
-        let metadata = json!({ "event_type": events::MARK, "event_payload": payload });
-        fields.insert("metadata".to_owned(), metadata);
+        let mut body = body_of(channel, post)?;
+        if let (Some(thread), Some(fields)) = (&post.thread_root, body.as_object_mut()) {
+            fields.insert("thread_ts".to_owned(), thread.as_str().into());
+        }
         self.api(token).post_message(&body).await
+    }
+
+    async fn edit(&self, token: &str, channel: &str, remote_id: &str, post: &Post) -> Result<i64, RemoteError> {
+        let mut body = body_of(channel, post)?;
+        if let Some(fields) = body.as_object_mut() {
+            fields.insert("ts".to_owned(), remote_id.into());
+        }
+        let edited_at = self.api(token).update(&body).await?;
+        Ok(events::own_edit(edited_at.unwrap_or_else(|| Timestamp::at(self.context.clock.now()))))
+    }
+
+    async fn delete(&self, token: &str, channel: &str, remote_id: &str) -> Result<(), RemoteError> {
+        let body = json!({ "channel": channel, "ts": remote_id });
+        self.api(token).done("chat.delete", &body, &["message_not_found"]).await
+    }
+
+    async fn react(
+        &self,
+        token: &str,
+        channel: &str,
+        remote_id: &str,
+        key: &str,
+        added: bool,
+    ) -> Result<(), RemoteError> {
+        let name = convert::reaction_name(&convert::shown_reaction(key));
+        let body = json!({ "channel": channel, "timestamp": remote_id, "name": name.as_deref().unwrap_or(key) });
+        match added {
+            true => self.api(token).done("reactions.add", &body, &["already_reacted"]).await,
+            false => self.api(token).done("reactions.remove", &body, &["no_reaction", "message_not_found"]).await,
+        }
     }
 
     /// By Slack's tiers ([docs](https://docs.slack.dev/apis/web-api/rate-limits)).
     fn budget(&self, method: &str) -> Option<(u32, u32)> {
         match method {
             "users.conversations" => Some((20, 10)),
-            "conversations.history" | "conversations.info" => Some((50, 25)),
+            "conversations.history" | "conversations.info" | "conversations.replies" => Some((50, 25)),
             "users.info" => Some((100, 50)),
             _ => None,
         }
@@ -199,9 +231,28 @@ impl Network for Slack {
         let event: Json = serde_json::from_str(event.get()).unwrap_or_default();
         let contents = match from_slack(&event, &Known(names)) {
             Incoming::Message(message) => message.contents,
+            Incoming::Edit(edit) => edit.message.contents,
             _ => Vec::new(),
         };
         contents.into_iter().filter_map(|content| serde_json::to_value(content).ok()).collect()
+    }
+
+    fn shown_reaction(&self, key: &str) -> ShownReaction {
+        let shown = convert::shown_reaction(key);
+        let shortcode = convert::reaction_name(&shown).map(|name| format!(":{name}:"));
+        ShownReaction { key: shown, shortcode }
+    }
+
+    fn reaction_key(&self, key: &str) -> Option<String> {
+        convert::reaction_name(key).map(|name| convert::reaction_key(&name))
+    }
+
+    fn newest_reply(&self, message: &RawValue) -> Option<String> {
+        events::newest_reply(message)
+    }
+
+    fn reactions_in(&self, message: &RawValue) -> Option<Vec<RemoteReactions>> {
+        Some(events::reactions_in(message))
     }
 
     fn to_remote(&self, content: &Json, known: &KnownAddresses<'_>) -> Vec<Json> {
@@ -211,6 +262,19 @@ impl Network for Slack {
     fn explain(&self, code: &str) -> String {
         explain(code)
     }
+}
+
+/// What `chat.postMessage` and `chat.update` have in common.
+fn body_of(channel: &str, post: &Post) -> Result<Json, RemoteError> {
+    let mut body = post.content.clone();
+    let fields = body.as_object_mut().ok_or_else(|| RemoteError::Refused("no_text".to_owned()))?;
+    fields.insert("channel".to_owned(), channel.into());
+    // Slack has no key for repetitions: this is what an unknown outcome is found by.
+    let mark = &post.transaction;
+    let payload = json!({ "t": mark.event_id, "p": mark.part.to_string() });
+    let metadata = json!({ "event_type": events::MARK, "event_payload": payload });
+    fields.insert("metadata".to_owned(), metadata);
+    Ok(body)
 }
 
 fn remote_channel(conversation: Conversation) -> RemoteChannel {

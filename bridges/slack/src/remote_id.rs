@@ -39,6 +39,12 @@ impl Timestamp {
         i64::try_from(whole.saturating_add(part)).unwrap_or(i64::MAX)
     }
 
+    /// All of it in microseconds, below 2^53 for the next two centuries.
+    pub(crate) fn micros(self) -> i64 {
+        let whole = self.seconds.saturating_mul(1_000_000).saturating_add(u64::from(self.micros));
+        i64::try_from(whole).unwrap_or(i64::MAX)
+    }
+
     /// A text that sorts as timestamps do.
     pub(crate) fn place(self) -> String {
         format!("{:012}.{:06}", self.seconds, self.micros)
@@ -53,6 +59,11 @@ impl Timestamp {
 /// Where a message stands: its first life.
 pub(crate) fn place_of(ts: &str) -> Option<Place> {
     Some(Place { place: Timestamp::read(ts)?.place(), generation: 0 })
+}
+
+/// Where a change stands: at its own time, beside every message, and told apart from other changes of that time.
+pub(crate) fn place_of_change(at: Timestamp, what: &str) -> Place {
+    Place { place: format!("{}~{what}", at.place()), generation: 0 }
 }
 
 /// The localpart of a ghost: `_slack_<team>_<user>` in lower case, with everything that a user id

@@ -4,6 +4,7 @@
 //! and the delete two days later. No index finds what waits: the object keeps that in memory and
 //! reads it once when it wakes, from the oldest ten minutes that may hold any (`scan_from`).
 
+pub mod care;
 pub mod ghosts;
 
 use crate::{
@@ -62,6 +63,7 @@ pub const STEPS: Steps = &[
     ) STRICT, WITHOUT ROWID",
     ],
     ghosts::PICTURES,
+    care::STEP,
 ];
 
 /// The login itself.

@@ -4,6 +4,11 @@
 //! its row of the map. A Matrix message costs four: the row (two, for it is found by order and by
 //! event id), the update when the network has it, and its row of the map. Everything else is
 //! written once for a whole batch.
+//!
+//! What changes a message later is in [`changes`], how far a portal has caught up in [`care`].
+
+pub mod care;
+pub mod changes;
 
 use crate::{
     database::{DatabaseError, Query, Row, Transaction},
@@ -11,7 +16,9 @@ use crate::{
 };
 
 /// The schema.
-pub const STEPS: Steps = &[&[
+pub const STEPS: Steps = &[FIRST, changes::STEP, care::STEP];
+
+const FIRST: &[&str] = &[
     "CREATE TABLE portal (
         only INTEGER PRIMARY KEY CHECK (only = 1),
         login_id TEXT NOT NULL,
@@ -56,7 +63,7 @@ pub const STEPS: Steps = &[&[
         id INTEGER PRIMARY KEY,
         rows TEXT NOT NULL
     ) STRICT",
-]];
+];
 
 /// The portal itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,7 +147,7 @@ pub fn put(transaction: &dyn Transaction, portal: &PortalRow) -> Result<(), Data
 
 /// A place in the inbound lane: where the remote message stands in its channel, and which of its
 /// lives this is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// Sorts as the network orders its messages.
     pub place: String,
@@ -158,12 +165,12 @@ pub fn insert_inbound(transaction: &dyn Transaction, place: &Place, body: &str) 
     Ok(!inserted.is_empty())
 }
 
-/// The places of all queued remote events, smallest first.
-pub fn list_inbound(query: &dyn Query) -> Result<Vec<Place>, DatabaseError> {
+/// The places of all queued remote events, smallest first, and until when those wait that were parked.
+pub fn list_inbound(query: &dyn Query) -> Result<Vec<(Place, Option<i64>)>, DatabaseError> {
     query
-        .query("SELECT place, generation FROM inbound ORDER BY place, generation", &[])?
+        .query("SELECT place, generation, parked_until FROM inbound ORDER BY place, generation", &[])?
         .iter()
-        .map(|row| Ok(Place { place: row.text(0)?, generation: row.integer(1)? }))
+        .map(|row| Ok((Place { place: row.text(0)?, generation: row.integer(1)? }, row.optional_integer(2)?)))
         .collect()
 }
 
@@ -198,14 +205,28 @@ pub struct MappedMessage {
     pub remote_id: String,
     /// The event.
     pub event_id: String,
+    /// Who sent the event; `None` when that is not known any more, or a human did.
+    pub sender: Option<String>,
+    /// Which edit it shows, by the network's count; 0: none, [`changes::DELETED`]: it is gone.
+    pub edited: i64,
+    /// The first message of its thread, by the network's id.
+    pub thread_root: Option<String>,
 }
 
 /// Writes a row of the map.
 pub fn put_message(transaction: &dyn Transaction, message: &MappedMessage) -> Result<(), DatabaseError> {
     transaction.execute(
-        "INSERT INTO messages (place, part, remote_id, event_id) VALUES (?, ?, ?, ?)
-         ON CONFLICT (place, part) DO NOTHING",
-        &[(&message.place).into(), message.part.into(), (&message.remote_id).into(), (&message.event_id).into()],
+        "INSERT INTO messages (place, part, remote_id, event_id, sender, edited, thread_root)
+         VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (place, part) DO NOTHING",
+        &[
+            (&message.place).into(),
+            message.part.into(),
+            (&message.remote_id).into(),
+            (&message.event_id).into(),
+            message.sender.clone().into(),
+            message.edited.into(),
+            message.thread_root.clone().into(),
+        ],
     )?;
     Ok(())
 }

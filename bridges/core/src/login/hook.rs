@@ -154,6 +154,7 @@ impl<N: Network> LoginObject<N> {
         if late {
             *self.row.borrow_mut() = Some(row);
         }
+        self.heard()?;
         self.count(|counters| counters.accepted = counters.accepted.saturating_add(1));
         self.remember_waiting(waiting);
         self.context.failpoints.pass(failpoints::LOGIN_AFTER_HOOK).await;

@@ -28,7 +28,7 @@ impl<N: Network> LoginObject<N> {
 
     pub(super) fn owes(&self) -> bool {
         let Ok(row) = self.row() else { return false };
-        !row.mirrored || !self.resumed.get() || self.must_tell() || self.owes_pictures()
+        !row.mirrored || !self.resumed.get() || self.must_tell() || self.must_tell_silence() || self.owes_pictures()
     }
 
     fn must_tell(&self) -> bool {
@@ -48,6 +48,9 @@ impl<N: Network> LoginObject<N> {
         }
         if self.must_tell() {
             self.tell().await?;
+        }
+        if self.must_tell_silence() {
+            self.tell_silence().await?;
         }
         // After those: a row that D1 does not show is what says that they are owed.
         if !self.row()?.mirrored {

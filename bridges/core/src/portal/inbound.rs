@@ -2,14 +2,19 @@
 //! never a wait for one that is missing.
 //!
 //! A message is in the room before the lane gives it up; its transaction id is made of its remote
-//! id and generation, so that a second try after a crash finds the first.
+//! id and generation, so that a second try after a crash finds the first. What changes a message is in `change`,
+//! reactions are in `react`; what is about a message that is not known is `parked`.
 
 use hubbub_core::error::Result;
-use hubbub_storage::portal::{self as store, MappedMessage, Place};
-use serde_json::{json, value::RawValue};
+use hubbub_storage::portal::{
+    self as store, MappedMessage, Place,
+    changes::{self, ReactionRow},
+};
+use serde_json::json;
 
-use super::PortalObject;
+use super::{PortalObject, queued::Queued};
 use crate::{
+    contract::RemotePerson,
     failpoints,
     network::{Network, RemoteEvent, RemoteMessage},
 };
@@ -20,26 +25,51 @@ const BATCH: usize = 20;
 /// When to look again for the outcome of our own call, whose echo this may be.
 const ECHO_WAIT_MS: i64 = 500;
 
-/// What became of the smallest message of the lane.
-enum Applied {
-    /// It is in the room, or needs not be.
-    Done(Vec<MappedMessage>),
+/// What became of the smallest event of the lane.
+pub(super) enum Applied {
+    /// It is in the room, or needs not be; this is to be written down.
+    Done(Vec<Effect>),
     /// It may be the echo of a call whose outcome is not known yet.
     NotYet,
+    /// The message at this place, which it is about, is not known.
+    Unknown(String),
+}
+
+/// What is written down of an event that is in the room.
+pub(super) enum Effect {
+    /// An event shows a part of a message.
+    Shown(MappedMessage),
+    /// An event is the newest of a thread, whose root is at this place.
+    Replied { root: String, place: String, event_id: String },
+    /// A message was edited and has so many parts now.
+    Edited { place: String, edited: i64, parts: i64 },
+    /// A message is gone.
+    Deleted(String),
+    /// A reaction came or went.
+    Reacted(ReactionRow),
+}
+
+/// What an attempt to apply a batch comes to.
+enum Outcome {
+    /// The lane is empty, or the batch is to be written down.
+    Commit,
+    /// Go on then.
+    At(i64),
 }
 
 impl<N: Network> PortalObject<N> {
     /// Runs the lane until it is empty or has to wait.
     pub(super) async fn run_inbound(&self) {
         let Some(_guard) = self.inbound_lane.enter(self.now()) else { return };
+        self.wake_parked(|_, until| until <= self.now());
         while !self.inbound.borrow().is_empty() && self.is_active() {
             let mut batch = Batch { portal: self, current: None, done: Vec::new() };
             let outcome = self.apply_batch(&mut batch).await;
             let written = batch.commit();
             self.context.failpoints.pass(failpoints::PORTAL_AFTER_INBOUND).await;
             match outcome.and_then(|next| written.map(|()| next)) {
-                Ok(None) => self.inbound_lane.succeed(),
-                Ok(Some(at)) => {
+                Ok(Outcome::Commit) => self.inbound_lane.succeed(),
+                Ok(Outcome::At(at)) => {
                     self.inbound_lane.wait_until(at);
                     return;
                 }
@@ -52,65 +82,101 @@ impl<N: Network> PortalObject<N> {
         }
     }
 
-    async fn apply_batch(&self, batch: &mut Batch<'_, N>) -> Result<Option<i64>> {
+    async fn apply_batch(&self, batch: &mut Batch<'_, N>) -> Result<Outcome> {
         while batch.done.len() < BATCH {
             self.context.failpoints.pass(failpoints::PORTAL_BEFORE_APPLY).await;
             let Some(place) = self.inbound.borrow_mut().pop_first() else {
-                return Ok(None);
+                return Ok(Outcome::Commit);
             };
             batch.current = Some(place.clone());
-            match self.apply(&place).await? {
-                Applied::Done(messages) => batch.done.push((place, messages)),
-                Applied::NotYet => return Ok(Some(self.now().saturating_add(ECHO_WAIT_MS))),
+            let body = store::inbound_body(self.database.as_query(), &place)?;
+            let queued = body.map(|body| Queued::read(&self.network, &place, body)).transpose()?;
+            let plain = queued.as_ref().is_none_or(Queued::is_plain);
+            if !plain && !batch.done.is_empty() {
+                // It may be about what is in the room and not written down.
+                return Ok(Outcome::Commit);
+            }
+            let applied = match queued {
+                Some(queued) => self.apply(&place, &queued).await?,
+                None => Applied::Done(Vec::new()),
+            };
+            match applied {
+                Applied::Done(effects) => batch.done.push((place, effects)),
+                Applied::NotYet => return Ok(Outcome::At(self.now().saturating_add(ECHO_WAIT_MS))),
+                Applied::Unknown(target) => {
+                    if self.park(&place, target)? {
+                        batch.current = None;
+                        continue;
+                    }
+                    batch.done.push((place, Vec::new()));
+                }
             }
             batch.current = None;
             self.context.failpoints.pass(failpoints::PORTAL_AFTER_APPLY).await;
-        }
-        Ok(None)
-    }
-
-    async fn apply(&self, place: &Place) -> Result<Applied> {
-        let query = self.database.as_query();
-        let Some(body) = store::inbound_body(query, place)? else {
-            return Ok(Applied::Done(Vec::new()));
-        };
-        let raw = RawValue::from_string(body)?;
-        let RemoteEvent::Message(message) = self.network.read_event(&raw) else {
-            return Ok(Applied::Done(Vec::new()));
-        };
-        let own = self.is_own(&message).await?;
-        if own && message.by_program && self.outcome_is_open() {
-            // Our own post may come back before its answer, and without our mark.
-            let _call = self.locks.lock("call").await;
-            if self.is_in_doubt() {
-                return Ok(Applied::NotYet);
+            if !plain {
+                return Ok(Outcome::Commit);
             }
         }
-        if place.generation == 0 && store::find_event(query, &place.place)?.is_some() {
-            return Ok(Applied::Done(Vec::new()));
-        }
-        self.show(&message, &raw, own).await.map(Applied::Done)
+        Ok(Outcome::Commit)
     }
 
-    /// Whether the owner wrote it at the network.
-    async fn is_own(&self, message: &RemoteMessage) -> Result<bool> {
-        let ghosts = self.ghosts_of(vec![message.sender.clone()]).await?;
+    async fn apply(&self, place: &Place, queued: &Queued) -> Result<Applied> {
+        match &queued.event {
+            RemoteEvent::Message(message) => self.apply_message(place, message, queued).await,
+            RemoteEvent::Edit(edit) => self.apply_edit(edit, &queued.raw).await,
+            RemoteEvent::Delete(deletion) => self.apply_deletion(deletion).await,
+            RemoteEvent::ReactionAdd(reaction) => self.apply_reaction(reaction).await,
+            RemoteEvent::ReactionRemove(removal) => self.apply_unreaction(removal).await,
+            RemoteEvent::Ignored(_) | RemoteEvent::Malformed => Ok(Applied::Done(Vec::new())),
+        }
+    }
+
+    async fn apply_message(&self, place: &Place, message: &RemoteMessage, queued: &Queued) -> Result<Applied> {
+        let own = self.is_own(&message.sender).await?;
+        if own && message.by_program && self.may_be_echo().await {
+            return Ok(Applied::NotYet);
+        }
+        let shown = changes::list_parts(self.database.as_query(), &message.place.place)?;
+        if place.generation == 0
+            && let Some(first) = shown.first()
+        {
+            if message.edited > first.edited {
+                return self.show_edit(message, message.sent_at, &shown, &queued.raw).await.map(Applied::Done);
+            }
+            return Ok(Applied::Done(Vec::new()));
+        }
+        self.show(message, &queued.raw, own).await.map(Applied::Done)
+    }
+
+    /// Waits for a call that is under way, whose echo may come before its answer and without our mark; whether its
+    /// outcome is unknown even then.
+    pub(super) async fn may_be_echo(&self) -> bool {
+        if !self.outcome_is_open() {
+            return false;
+        }
+        let _call = self.locks.lock("call").await;
+        self.is_in_doubt()
+    }
+
+    /// Whether the owner did it at the network.
+    pub(super) async fn is_own(&self, person: &RemotePerson) -> Result<bool> {
+        let ghosts = self.ghosts_of(vec![person.clone()]).await?;
         let owner = self.owner()?;
         Ok(ghosts.first().is_some_and(|ghost| ghost.user_id == owner))
     }
 }
 
-/// Messages that are in the room and still in the lane. Dropped without a commit, their places go
+/// Events that are in the room and still in the lane. Dropped without a commit, their places go
 /// back: the next run finds them in the room by their transaction ids.
 struct Batch<'a, N: Network> {
     portal: &'a PortalObject<N>,
     /// The one that is on its way.
     current: Option<Place>,
-    done: Vec<(Place, Vec<MappedMessage>)>,
+    done: Vec<(Place, Vec<Effect>)>,
 }
 
 impl<N: Network> Batch<'_, N> {
-    /// Takes the messages out of the lane and writes the map, for all of them at once.
+    /// Takes the events out of the lane and writes the map, for all of them at once.
     fn commit(mut self) -> Result<()> {
         if self.done.is_empty() {
             return Ok(());
@@ -118,15 +184,18 @@ impl<N: Network> Batch<'_, N> {
         let rows: Vec<_> = self
             .done
             .iter()
-            .flat_map(|(_, messages)| messages)
-            .map(|message| json!([message.remote_id, message.part, message.event_id]))
+            .flat_map(|(_, effects)| effects)
+            .filter_map(|effect| match effect {
+                Effect::Shown(message) => Some(json!([message.remote_id, message.part, message.event_id])),
+                _ => None,
+            })
             .collect();
         let mirror = serde_json::to_string(&rows)?;
         self.portal.commit(false, |transaction| {
-            for (place, messages) in &self.done {
+            for (place, effects) in &self.done {
                 store::delete_inbound(transaction, place)?;
-                for message in messages {
-                    store::put_message(transaction, message)?;
+                for effect in effects {
+                    effect.write(transaction)?;
                 }
             }
             if !rows.is_empty() {
@@ -134,9 +203,27 @@ impl<N: Network> Batch<'_, N> {
             }
             Ok(())
         })?;
-        self.done.clear();
         if !rows.is_empty() {
             self.portal.has_mirror.set(true);
+        }
+        for (place, effects) in self.done.drain(..) {
+            self.portal.unpark(&place, &effects);
+        }
+        Ok(())
+    }
+}
+
+impl Effect {
+    fn write(&self, transaction: &dyn hubbub_storage::database::Transaction) -> Result<()> {
+        match self {
+            Self::Shown(message) => store::put_message(transaction, message)?,
+            Self::Replied { root, place, event_id } => changes::put_reply(transaction, root, place, event_id)?,
+            Self::Edited { place, edited, parts } => {
+                changes::drop_parts(transaction, place, *parts)?;
+                changes::mark_edited(transaction, place, *edited)?;
+            }
+            Self::Deleted(place) => changes::mark_edited(transaction, place, changes::DELETED)?,
+            Self::Reacted(reaction) => changes::put_reaction(transaction, reaction)?,
         }
         Ok(())
     }

@@ -7,7 +7,7 @@
 use hubbub_core::error::{MatrixError, Result};
 use hubbub_storage::{
     directory::bridges::{self, PortalRecord},
-    portal::{self as store, MappedMessage, PortalRow},
+    portal::{self as store, MappedMessage, PortalRow, care},
     schema,
 };
 use ruma::OwnedRoomId;
@@ -28,6 +28,9 @@ const OWNER_POWER: i64 = 95;
 
 /// What only the bridge may send.
 const BRIDGE_POWER: i64 = 100;
+
+/// How far the clocks of the network and of this server may differ.
+const CLOCK_MARGIN_MS: i64 = 120_000;
 
 /// How far the making is: the next thing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,7 +203,8 @@ impl<N: Network> PortalObject<N> {
             for (remote_id, part, event_id) in page {
                 after = (remote_id.clone(), part);
                 if let Some(place) = self.network.place(&remote_id) {
-                    messages.push(MappedMessage { place, part, remote_id, event_id });
+                    let (sender, thread_root) = (None, None);
+                    messages.push(MappedMessage { place, part, remote_id, event_id, sender, edited: 0, thread_root });
                 }
             }
             if !more {
@@ -332,12 +336,17 @@ impl<N: Network> PortalObject<N> {
     /// Queues the channel's last messages, which stand before all that waits already: the lane
     /// starts to move only now.
     async fn fill(&self) -> Result<()> {
+        // What is sent from now on is not in there, and hides nothing.
+        let asked_at = self.network.id_at(self.now().saturating_sub(CLOCK_MARGIN_MS));
         let messages = self.first_history().await?;
         let mut places = Vec::new();
+        let mut care = care::get(self.database.as_query())?;
+        care.caught_from.get_or_insert(asked_at);
         self.write_with(
             |row| row.step = Step::Active.as_str().to_owned(),
             |transaction| {
                 places.clear();
+                care::put(transaction, &care)?;
                 for raw in &messages {
                     let RemoteEvent::Message(message) = self.network.read_event(raw) else {
                         continue;
@@ -366,7 +375,7 @@ impl<N: Network> PortalObject<N> {
             ));
         }
         let token = access.token.as_ref().ok_or_else(not_connected::<N>)?;
-        let request = HistoryRequest { channel: &row.channel, after: None, cursor: None, limit: FIRST_HISTORY };
+        let request = HistoryRequest { channel: &row.channel, thread: None, after: None, cursor: None, limit: FIRST_HISTORY };
         match self.network.history(&token.0, &request).await {
             Ok(page) => Ok(page.messages),
             // What may not be read is no reason to show nothing of what comes.

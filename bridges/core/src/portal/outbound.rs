@@ -3,23 +3,24 @@
 //! Before a call it is written down that one may be made (for the next few events at once). A call
 //! without an answer puts its event in doubt, and what is in doubt is looked up
 //! (`reconcile`) before anything is sent again. Waiting, for a rate or for the
-//! network, is an alarm.
+//! network, is an alarm. What an event becomes is decided in `plan`; what changes a post that is there is in `alter`.
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
+    rc::Rc,
 };
 
 use hubbub_core::error::Result;
-use hubbub_storage::portal::{self as store, MappedMessage, OutboundRow};
+use hubbub_storage::portal::{self as store, MappedMessage, OutboundRow, changes};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::PortalObject;
+use super::{PortalObject, alter::Call, plan::Plan};
 use crate::{
     contract::Access,
     failpoints,
-    network::{KnownAddresses, Network, Post, RemoteError, TransactionMark},
+    network::{Network, Post, RemoteError, TransactionMark},
     pace::Rate,
 };
 
@@ -40,7 +41,20 @@ pub(super) struct Outbound {
     /// How often the lane was told to go on: an answer of the login from before that is stale.
     resumed: Cell<u32>,
     access: RefCell<Option<(i64, Access)>>,
+    /// What the head of the lane changes.
+    changing: RefCell<Option<Changing>>,
+    /// Events that the double puppet took back, since they are gone at the network.
+    taken_back: RefCell<HashSet<String>>,
 }
+
+struct Changing {
+    seq: i64,
+    calls: Rc<[Call]>,
+    answered: usize,
+}
+
+/// More events than this are forgotten together: their redactions would have come back.
+const MOST_TAKEN_BACK: usize = 1_000;
 
 /// How long after an attempt the network's history is asked about it.
 pub(super) const SETTLE_MS: i64 = 1_000;
@@ -91,9 +105,58 @@ impl Outbound {
     pub(super) fn forget_access(&self) {
         self.access.borrow_mut().take();
     }
+
+    /// The double puppet takes an event back: its redaction is none of a human's.
+    pub(super) fn took_back(&self, event_id: &str) {
+        let mut taken_back = self.taken_back.borrow_mut();
+        if taken_back.len() >= MOST_TAKEN_BACK {
+            taken_back.clear();
+        }
+        taken_back.insert(event_id.to_owned());
+    }
+
+    /// Whether the double puppet took the event back.
+    pub(super) fn was_taken_back(&self, event_id: &str) -> bool {
+        self.taken_back.borrow().contains(event_id)
+    }
+
+    /// The head of the lane makes these calls.
+    pub(super) fn begin_change(&self, seq: i64, calls: Vec<Call>) {
+        *self.changing.borrow_mut() = Some(Changing { seq, calls: calls.into(), answered: 0 });
+    }
+
+    /// The calls of this place, if they were begun, and how many of them were answered.
+    pub(super) fn change_of(&self, seq: i64) -> Option<(Rc<[Call]>, usize)> {
+        let changing = self.changing.borrow();
+        let changing = changing.as_ref().filter(|changing| changing.seq == seq)?;
+        Some((Rc::clone(&changing.calls), changing.answered))
+    }
+
+    /// One more call of the head was answered.
+    pub(super) fn one_answered(&self) {
+        if let Some(changing) = self.changing.borrow_mut().as_mut() {
+            changing.answered = changing.answered.saturating_add(1);
+        }
+    }
+
+    /// The head changes nothing any more.
+    pub(super) fn end_change(&self) {
+        self.changing.borrow_mut().take();
+    }
+
+    pub(super) fn is_changing(&self, remote_id: &str) -> bool {
+        let changing = self.changing.borrow();
+        changing.iter().flat_map(|changing| changing.calls.iter()).any(|call| call.remote_id() == remote_id)
+    }
+
+    pub(super) fn in_flight(&self) -> CallGuard<'_> {
+        self.in_flight.set(true);
+        CallGuard(&self.in_flight)
+    }
 }
 
-struct CallGuard<'a>(&'a Cell<bool>);
+/// A call is under way until this is dropped.
+pub(super) struct CallGuard<'a>(&'a Cell<bool>);
 
 impl Drop for CallGuard<'_> {
     fn drop(&mut self) {
@@ -142,21 +205,18 @@ impl Progress {
 /// A Matrix event, as far as it matters here.
 #[derive(Deserialize)]
 pub(super) struct Outgoing {
-    event_id: String,
+    /// Its id.
+    pub(super) event_id: String,
+    /// Its type.
     #[serde(rename = "type")]
-    event_type: String,
-    sender: String,
-    content: Json,
-}
-
-/// What an event becomes.
-enum Plan {
-    /// These posts.
-    Posts(Vec<Json>),
-    /// Nothing, and nobody misses it.
-    Nothing,
-    /// Nothing, and the room says why: each time, or once a kind.
-    Explain(Option<&'static str>, String),
+    pub(super) event_type: String,
+    /// Who sent it.
+    pub(super) sender: String,
+    /// Its content.
+    pub(super) content: Json,
+    /// What it redacts, in rooms where that stands outside of the content.
+    #[serde(default)]
+    pub(super) redacts: Option<String>,
 }
 
 /// What comes after a look at the head of the lane.
@@ -257,8 +317,15 @@ impl<N: Network> PortalObject<N> {
             return self.finish(&row, &progress);
         };
         let access = self.current_access().await?;
-        let posts = match self.plan(&event, &access)? {
-            Plan::Posts(posts) => posts,
+        if self.sending.change_of(seq).is_some() {
+            return self.alter(&row, &access).await;
+        }
+        let (posts, reply_to, thread_root) = match self.plan(seq, &event, &access).await? {
+            Plan::Posts { posts, reply_to, thread_root } => (posts, reply_to, thread_root),
+            Plan::Change(calls) => {
+                self.sending.begin_change(seq, calls);
+                return self.alter(&row, &access).await;
+            }
             Plan::Nothing => return self.finish(&row, &progress),
             Plan::Explain(kind, text) => {
                 match kind {
@@ -287,7 +354,7 @@ impl<N: Network> PortalObject<N> {
         }
         self.note_attempt(seq)?;
         let mark = TransactionMark { event_id: row.event_id.clone(), part };
-        let post = Post { content, transaction: mark };
+        let post = Post { content, transaction: mark, reply_to, thread_root };
         self.call(&row, &token.0, post, &access).await
     }
 
@@ -305,58 +372,8 @@ impl<N: Network> PortalObject<N> {
         Ok(access)
     }
 
-    fn plan(&self, event: &Outgoing, access: &Access) -> Result<Plan> {
-        let title = N::TITLE;
-        let explain = |kind, text: String| Ok(Plan::Explain(kind, text));
-        if event.sender != access.owner.as_str() {
-            let text = format!("Only what {} writes goes to {title}.", access.owner);
-            return explain(Some("other-people"), text);
-        }
-        match event.event_type.as_str() {
-            "m.room.message" => self.plan_message(event, access),
-            "m.room.encrypted" => explain(None, format!("This message is encrypted, so it cannot go to {title}.")),
-            "m.sticker" => explain(None, format!("Stickers do not go to {title} yet.")),
-            "m.reaction" => explain(Some("reaction"), format!("Reactions do not go to {title} yet.")),
-            "m.room.redaction" => explain(Some("redaction"), format!("What you delete here stays at {title} for now.")),
-            _ => explain(Some("unknown-type"), format!("This kind of message does not go to {title}.")),
-        }
-    }
-
-    fn plan_message(&self, event: &Outgoing, access: &Access) -> Result<Plan> {
-        let title = N::TITLE;
-        let text = |pointer: &str| event.content.pointer(pointer).and_then(Json::as_str);
-        // A message that was redacted before it came here.
-        let Some(kind) = text("/msgtype") else {
-            return Ok(Plan::Nothing);
-        };
-        if text("/m.relates_to/rel_type") == Some("m.replace") {
-            let text = format!("Your edit did not go to {title}: edits are not bridged yet.");
-            return Ok(Plan::Explain(None, text));
-        }
-        if matches!(kind, "m.image" | "m.file" | "m.audio" | "m.video") {
-            let text = format!("This file did not go to {title}: files are not bridged yet.");
-            return Ok(Plan::Explain(None, text));
-        }
-        let room_id = self.room_id()?;
-        let channel = self.row()?.channel;
-        let known = KnownAddresses {
-            team: &access.team,
-            owner: &access.owner,
-            remote_user: &access.remote_user,
-            server_name: &self.context.config.server_name,
-            room_id: Some(&room_id),
-            channel: &channel,
-        };
-        let posts = self.network.to_remote(&event.content, &known);
-        if posts.is_empty() {
-            let text = format!("There is nothing in this message that {title} could show.");
-            return Ok(Plan::Explain(None, text));
-        }
-        Ok(Plan::Posts(posts))
-    }
-
     /// Writes down that a call for this place may be made; one row serves a few places.
-    fn note_attempt(&self, seq: i64) -> Result<()> {
+    pub(super) fn note_attempt(&self, seq: i64) -> Result<()> {
         if seq <= self.row()?.attempt_through {
             return Ok(());
         }
@@ -375,14 +392,13 @@ impl<N: Network> PortalObject<N> {
     async fn call(&self, row: &OutboundRow, token: &str, post: Post, access: &Access) -> Result<Next> {
         let outcome = {
             let _turn = self.locks.lock("call").await;
-            self.sending.in_flight.set(true);
-            let _call = CallGuard(&self.sending.in_flight);
+            let _call = self.sending.in_flight();
             self.context.failpoints.pass(failpoints::PORTAL_AFTER_ATTEMPT).await;
             let channel = self.row()?.channel;
             let outcome = self.network.send(token, &channel, &post).await;
             self.context.failpoints.pass(failpoints::PORTAL_AFTER_SEND).await;
             match outcome {
-                Ok(remote_id) => Ok(self.note_part(row.seq, &post.transaction, &remote_id)?),
+                Ok(remote_id) => Ok(self.note_part(row.seq, &post, &remote_id)?),
                 Err(error) => {
                     if matches!(error, RemoteError::Unknown(_)) {
                         self.sending.doubt_through(row.seq, self.now());
@@ -399,19 +415,25 @@ impl<N: Network> PortalObject<N> {
     }
 
     /// Writes down that the network has a part. Its echo may have said so already.
-    fn note_part(&self, seq: i64, mark: &TransactionMark, remote_id: &str) -> Result<()> {
+    fn note_part(&self, seq: i64, post: &Post, remote_id: &str) -> Result<()> {
+        let mark = &post.transaction;
         let row = store::get_outbound(self.database.as_query(), seq)?;
         let Some(row) = row else { return Ok(()) };
         let mut progress = Progress::read(row.outcome.as_deref());
         if !progress.insert(mark.part, remote_id) {
             return Ok(());
         }
+        let sender = Some(self.row()?.owner);
         let message = self.network.place(remote_id).map(|place| MappedMessage {
             place,
             part: 0,
             remote_id: remote_id.to_owned(),
             event_id: mark.event_id.clone(),
+            sender,
+            edited: 0,
+            thread_root: post.thread_root.clone(),
         });
+        let root = post.thread_root.as_ref().and_then(|root| self.network.place(root));
         let outcome = progress.write()?;
         let whole = self.is_whole(&row, &progress);
         self.commit(false, |transaction| {
@@ -421,6 +443,9 @@ impl<N: Network> PortalObject<N> {
             }
             if let Some(message) = &message {
                 store::put_message(transaction, message)?;
+            }
+            if let (Some(message), Some(root)) = (&message, &root) {
+                changes::put_reply(transaction, root, &message.place, &message.event_id)?;
             }
             Ok(())
         })
@@ -435,13 +460,10 @@ impl<N: Network> PortalObject<N> {
         let Ok(event) = serde_json::from_str::<Outgoing>(body) else {
             return false;
         };
-        match self.plan_message(&event, access) {
-            Ok(Plan::Posts(posts)) => posts.len() == progress.parts.len(),
-            _ => false,
-        }
+        self.posts_of(&event.content, access).is_ok_and(|posts| posts.len() == progress.parts.len())
     }
 
-    async fn not_sent(&self, row: &OutboundRow, error: RemoteError, access: &Access) -> Result<Next> {
+    pub(super) async fn not_sent(&self, row: &OutboundRow, error: RemoteError, access: &Access) -> Result<Next> {
         let now = self.now();
         match error {
             RemoteError::RateLimited(wait) => {
@@ -480,7 +502,8 @@ impl<N: Network> PortalObject<N> {
                  send it again."
             )
         } else {
-            format!("{title} did not take this message: {}", self.network.explain(code))
+            let what = what_it_was(row);
+            format!("{title} did not take this {what}: {}", self.network.explain(code))
         };
         let transaction = format!("refused-{}", row.event_id);
         self.say(&transaction, &text, Some(&row.event_id)).await?;
@@ -488,9 +511,21 @@ impl<N: Network> PortalObject<N> {
         Ok(Next::Done)
     }
 
-    fn finish(&self, row: &OutboundRow, progress: &Progress) -> Result<Next> {
+    pub(super) fn finish(&self, row: &OutboundRow, progress: &Progress) -> Result<Next> {
         let outcome = progress.write()?;
         self.commit(false, |transaction| Ok(store::finish_outbound(transaction, row.seq, &outcome)?))?;
         Ok(Next::Done)
+    }
+}
+
+/// What a row is, in a sentence.
+fn what_it_was(row: &OutboundRow) -> &'static str {
+    let event = row.body.as_deref().and_then(|body| serde_json::from_str::<Outgoing>(body).ok());
+    let Some(event) = event else { return "message" };
+    match event.event_type.as_str() {
+        "m.reaction" => "reaction",
+        "m.room.redaction" => "deletion",
+        _ if event.content.pointer("/m.relates_to/rel_type").is_some_and(|kind| kind == "m.replace") => "edit",
+        _ => "message",
     }
 }

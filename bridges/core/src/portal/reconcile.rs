@@ -1,10 +1,15 @@
 //! What became of a post whose call gave no answer: the network's own history tells, since each
 //! post carries our mark. Only what the history does not have is sent again.
 
-use hubbub_core::error::{MatrixError, Result};
-use hubbub_storage::portal::OutboundRow;
+use std::collections::BTreeSet;
 
-use super::{PortalObject, outbound::Next};
+use hubbub_core::error::{MatrixError, Result};
+use hubbub_storage::portal::{self as store, OutboundRow};
+
+use super::{
+    PortalObject,
+    outbound::{Next, Outgoing},
+};
 use crate::network::{HistoryRequest, Network, RemoteError, RemoteEvent};
 
 /// The outcome of an event about which nothing could be found out.
@@ -36,7 +41,7 @@ impl<N: Network> PortalObject<N> {
         let Some(token) = &access.token else {
             return Ok(Next::Paused);
         };
-        match self.look_through_history(&token.0).await {
+        match self.look_everywhere(&token.0).await {
             Ok(()) => {
                 self.sending.resolve();
                 Ok(Next::Again)
@@ -58,21 +63,47 @@ impl<N: Network> PortalObject<N> {
         }
     }
 
+    /// Looks through the channel, and through the threads that posts in doubt were meant for: a channel's history does
+    /// not have those.
+    async fn look_everywhere(&self, token: &str) -> Result<(), Look> {
+        self.look_through_history(token, None).await?;
+        let doubted: Vec<i64> =
+            self.outbound.borrow().iter().copied().take_while(|seq| self.sending.doubts(*seq)).collect();
+        let mut threads = BTreeSet::new();
+        for seq in doubted {
+            let row = store::get_outbound(self.database.as_query(), seq).map_err(MatrixError::from)?;
+            let body = row.and_then(|row| row.body);
+            let event = body.and_then(|body| serde_json::from_str::<Outgoing>(&body).ok());
+            if let Some(event) = event {
+                threads.extend(self.answered(&event.content).await?.1);
+            }
+        }
+        for thread in threads {
+            match self.look_through_history(token, Some(&thread)).await {
+                // The thread is gone, and what was posted in it.
+                Err(Look::Failed(RemoteError::Refused(_))) => {}
+                outcome => outcome?,
+            }
+        }
+        Ok(())
+    }
+
     /// Reads the history since the first attempt and notes every post of ours in it.
-    async fn look_through_history(&self, token: &str) -> Result<(), Look> {
+    async fn look_through_history(&self, token: &str, thread: Option<&str>) -> Result<(), Look> {
         let row = self.row()?;
         let after = self.network.id_at(row.attempt_since.saturating_sub(CLOCK_SKEW_MS));
         let mut cursor: Option<String> = None;
         for _ in 0..MOST_PAGES {
+            let (after, cursor_now) = (Some(after.as_str()), cursor.as_deref());
             let request =
-                HistoryRequest { channel: &row.channel, after: Some(&after), cursor: cursor.as_deref(), limit: PAGE };
+                HistoryRequest { channel: &row.channel, thread, after, cursor: cursor_now, limit: PAGE };
             let page = self.network.history(token, &request).await?;
             let marked: Vec<_> = page
                 .messages
                 .iter()
                 .filter_map(|raw| match self.network.read_event(raw) {
                     RemoteEvent::Message(message) => Some(message),
-                    RemoteEvent::Ignored(_) | RemoteEvent::Malformed => None,
+                    _ => None,
                 })
                 .filter(|message| message.transaction.is_some())
                 .collect();

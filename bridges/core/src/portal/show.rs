@@ -4,10 +4,10 @@
 use hubbub_appservice::intent::{Intent, error::IntentError};
 use hubbub_core::error::{MatrixError, Result};
 use hubbub_storage::portal::MappedMessage;
-use ruma::OwnedRoomId;
+use ruma::{OwnedRoomId, OwnedUserId};
 use serde_json::{Value as Json, json, value::RawValue};
 
-use super::PortalObject;
+use super::{PortalObject, inbound::Effect};
 use crate::{
     contract::Ghost,
     matrix::{DOUBLE_PUPPET_KEY, is_final},
@@ -18,48 +18,78 @@ use crate::{
 const EXCERPT_CHARACTERS: usize = 1_000;
 
 /// One event on its way into the room.
-struct Part<'a> {
-    room: OwnedRoomId,
-    transaction: String,
-    sent_at: i64,
-    content: &'a Json,
+pub(super) struct Part<'a> {
+    /// The room.
+    pub(super) room: OwnedRoomId,
+    /// The event's type.
+    pub(super) kind: &'static str,
+    /// The transaction id.
+    pub(super) transaction: String,
+    /// When it was sent, in milliseconds since the epoch.
+    pub(super) sent_at: i64,
+    /// The content.
+    pub(super) content: &'a Json,
+}
+
+/// An event in the room, and who sent it.
+pub(super) struct Sent {
+    /// The event.
+    pub(super) event_id: String,
+    /// Its sender.
+    pub(super) sender: OwnedUserId,
 }
 
 impl Part<'_> {
-    async fn send_as(&self, who: &Intent, content: &Json) -> Result<String, IntentError> {
-        let sent = who.send(&self.room, "m.room.message", &self.transaction, content, Some(self.sent_at));
+    /// Sends it, or another content in its place.
+    pub(super) async fn send_as(&self, who: &Intent, content: &Json) -> Result<String, IntentError> {
+        let sent = who.send(&self.room, self.kind, &self.transaction, content, Some(self.sent_at));
         sent.await.map(|event_id| event_id.to_string())
     }
 }
 
 impl<N: Network> PortalObject<N> {
-    /// Shows a message and returns which events show it.
-    pub(super) async fn show(&self, message: &RemoteMessage, raw: &RawValue, own: bool) -> Result<Vec<MappedMessage>> {
+    /// Shows a message.
+    pub(super) async fn show(&self, message: &RemoteMessage, raw: &RawValue, own: bool) -> Result<Vec<Effect>> {
         let ghosts = self.ghosts_of(vec![message.sender.clone()]).await?;
         let ghost = ghosts.first().ok_or_else(|| MatrixError::internal("a message has no sender"))?;
         let names = self.names_for(raw).await?;
-        let contents = self.network.to_matrix(raw, &names);
-        let mut mapped = Vec::new();
-        for (part, content) in (0_i64..).zip(&contents) {
+        let mut relation = self.relation_of(message)?;
+        let mut effects = Vec::new();
+        let contents = self.contents_of(message, raw, &names, relation.is_threaded());
+        for (part, mut content) in (0_i64..).zip(contents) {
+            relation.put_into(&mut content);
             let shown = Part {
                 room: self.room_id()?,
+                kind: "m.room.message",
                 transaction: transaction_id::<N>(message, part),
                 sent_at: message.sent_at,
-                content,
+                content: &content.json,
             };
-            let event_id =
-                if own { self.show_as_owner(&shown, ghost).await? } else { self.show_as_ghost(&shown, ghost).await? };
-            mapped.push(MappedMessage {
+            let sent = self.show_part(&shown, ghost, own).await?;
+            if let Some(root) = relation.thread_of(&content) {
+                let (root, place) = (root.to_owned(), message.place.place.clone());
+                effects.push(Effect::Replied { root, place, event_id: sent.event_id.clone() });
+            }
+            relation.follow(&sent.event_id);
+            effects.push(Effect::Shown(MappedMessage {
                 place: message.place.place.clone(),
                 part,
                 remote_id: message.id.clone(),
-                event_id,
-            });
+                event_id: sent.event_id,
+                sender: Some(sent.sender.to_string()),
+                edited: message.edited,
+                thread_root: message.thread_root.clone(),
+            }));
         }
-        Ok(mapped)
+        Ok(effects)
     }
 
-    async fn show_as_ghost(&self, part: &Part<'_>, ghost: &Ghost) -> Result<String> {
+    /// Sends an event as the owner or a ghost.
+    pub(super) async fn show_part(&self, part: &Part<'_>, ghost: &Ghost, own: bool) -> Result<Sent> {
+        if own { self.show_as_owner(part, ghost).await } else { self.show_as_ghost(part, ghost).await }
+    }
+
+    async fn show_as_ghost(&self, part: &Part<'_>, ghost: &Ghost) -> Result<Sent> {
         let who = self.matrix.ghost(&ghost.user_id);
         let joined = self.join_ghost(&ghost.user_id).await;
         // A ghost that the owner banned cannot join.
@@ -70,13 +100,12 @@ impl<N: Network> PortalObject<N> {
         }
         let mut sent = part.send_as(&who, part.content).await;
         if is_forbidden(&sent) && self.matrix.bring_ghost(&ghost.user_id, &part.room).await.is_ok() {
-            // Somebody had removed it.
             sent = part.send_as(&who, part.content).await;
         }
-        self.or_by_bot(part, &who, &ghost.name, sent).await
+        self.or_by_bot(part, &who, ghost, sent).await
     }
 
-    async fn show_as_owner(&self, part: &Part<'_>, owner: &Ghost) -> Result<String> {
+    async fn show_as_owner(&self, part: &Part<'_>, owner: &Ghost) -> Result<Sent> {
         let who = self.matrix.owner(&owner.user_id);
         let mut content = part.content.clone();
         if let Some(content) = content.as_object_mut() {
@@ -90,7 +119,7 @@ impl<N: Network> PortalObject<N> {
             self.context.appservices.forget();
             sent = part.send_as(&who, part.content).await;
         }
-        self.or_by_bot(&part, &who, &owner.name, sent).await
+        self.or_by_bot(&part, &who, owner, sent).await
     }
 
     /// What was sent, or if it never will be, an excerpt by the same user, or by the bot.
@@ -98,17 +127,20 @@ impl<N: Network> PortalObject<N> {
         &self,
         part: &Part<'_>,
         who: &Intent,
-        name: &str,
+        ghost: &Ghost,
         sent: Result<String, IntentError>,
-    ) -> Result<String> {
+    ) -> Result<Sent> {
+        let as_itself = |event_id| Sent { event_id, sender: ghost.user_id.clone() };
         let error = match sent {
-            Err(error) if is_final(&error) => error,
-            sent => return Ok(sent?),
+            Err(error) if is_final(&error) && part.kind == "m.room.message" => error,
+            sent => return Ok(as_itself(sent?)),
         };
         let body = part.content.get("body").and_then(Json::as_str).unwrap_or_default();
         if error.status == 403 {
-            let notice = json!({ "msgtype": "m.notice", "body": format!("{name}: {body}"), "m.mentions": {} });
-            return Ok(part.send_as(&self.matrix.bot(), &notice).await?);
+            let body = format!("{}: {body}", ghost.name);
+            let notice = json!({ "msgtype": "m.notice", "body": body, "m.mentions": {} });
+            let event_id = part.send_as(&self.matrix.bot(), &notice).await?;
+            return Ok(Sent { event_id, sender: self.matrix.bot_id()? });
         }
         let excerpt: String = body.chars().take(EXCERPT_CHARACTERS).collect();
         let mut notice = json!({
@@ -120,7 +152,7 @@ impl<N: Network> PortalObject<N> {
         if let (Some(puppet), Some(notice)) = (puppet, notice.as_object_mut()) {
             notice.insert(DOUBLE_PUPPET_KEY.to_owned(), puppet);
         }
-        Ok(part.send_as(who, &notice).await?)
+        Ok(as_itself(part.send_as(who, &notice).await?))
     }
 }
 
@@ -129,7 +161,7 @@ fn is_forbidden(sent: &Result<String, IntentError>) -> bool {
 }
 
 /// The transaction id under which a remote message comes into the room.
-fn transaction_id<N: Network>(message: &RemoteMessage, part: i64) -> String {
+pub(super) fn transaction_id<N: Network>(message: &RemoteMessage, part: i64) -> String {
     let base = format!("{}-{}-{}", N::ID, message.id, message.place.generation);
     if part == 0 { base } else { format!("{base}-{part}") }
 }

@@ -3,7 +3,7 @@
 use hubbub_core::error::Result;
 use hubbub_storage::{
     database::Transaction,
-    portal::{self as store, MappedMessage, Place},
+    portal::{self as store, MappedMessage, Place, changes},
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -50,26 +50,29 @@ impl<N: Network> PortalObject<N> {
         if self.row()?.closed {
             return Ok(());
         }
-        let mut messages = Vec::new();
+        let mut wanted = Vec::new();
         for raw in events {
             match self.network.read_event(raw) {
-                RemoteEvent::Message(message) => messages.push((message, raw)),
                 RemoteEvent::Ignored(kind) => self.count_ignored(kind),
                 RemoteEvent::Malformed => self.count_ignored("malformed".to_owned()),
+                event => wanted.push((event, raw)),
             }
         }
-        if messages.is_empty() {
+        if wanted.is_empty() {
             return Ok(());
         }
         let mut places = Vec::new();
         let mut echoed = false;
         self.commit(false, |transaction| {
             places.clear();
-            for (message, raw) in &messages {
-                let echo = self.take_echo(transaction, message)?;
+            for (event, raw) in &wanted {
+                let echo = match event {
+                    RemoteEvent::Message(message) => self.take_echo(transaction, message)?,
+                    _ => Echo::No,
+                };
                 echoed |= echo == Echo::News;
-                if echo == Echo::No && self.queue(transaction, message, raw)? {
-                    places.push(message.place.clone());
+                if self.queue(transaction, event, raw.get(), echo)? {
+                    places.extend(event.place().cloned());
                 }
             }
             if echoed || !places.is_empty() {
@@ -86,13 +89,24 @@ impl<N: Network> PortalObject<N> {
         Ok(())
     }
 
-    fn queue(&self, transaction: &dyn Transaction, message: &RemoteMessage, raw: &RawValue) -> Result<bool> {
-        let shown = store::find_event(transaction.as_query(), &message.place.place)?;
-        // A message's first life is shown once; a later one has a place of its own.
-        if shown.is_some() && message.place.generation == 0 {
-            return Ok(false);
+    /// Queues an event that has something to say; whether it does.
+    pub(super) fn queue(
+        &self,
+        transaction: &dyn Transaction,
+        event: &RemoteEvent,
+        body: &str,
+        echo: Echo,
+    ) -> Result<bool> {
+        let Some(place) = event.place() else { return Ok(false) };
+        if let RemoteEvent::Message(message) = event {
+            let shown = changes::list_parts(transaction.as_query(), &place.place)?.into_iter().next();
+            // A message's first life is shown once; a later one has a place of its own.
+            let known = shown.is_some_and(|shown| place.generation == 0 && message.edited <= shown.edited);
+            if known || (echo != Echo::No && message.edited == 0) {
+                return Ok(false);
+            }
         }
-        Ok(store::insert_inbound(transaction, &message.place, raw.get())?)
+        Ok(store::insert_inbound(transaction, place, body)?)
     }
 
     /// Takes a message that carries our own mark as the answer to our own call, which may have got
@@ -117,6 +131,9 @@ impl<N: Network> PortalObject<N> {
                 part: 0,
                 remote_id: message.id.clone(),
                 event_id: mark.event_id.clone(),
+                sender: Some(self.row()?.owner),
+                edited: 0,
+                thread_root: message.thread_root.clone(),
             },
         )?;
         Ok(if news { Echo::News } else { Echo::Known })
@@ -164,7 +181,7 @@ impl<N: Network> PortalObject<N> {
         event.state_key.is_none() && !marked && !ours
     }
 
-    fn count_ignored(&self, kind: String) {
+    pub(super) fn count_ignored(&self, kind: String) {
         let mut ignored = self.ignored.borrow_mut();
         let count = ignored.entry(kind).or_default();
         *count = count.saturating_add(1);

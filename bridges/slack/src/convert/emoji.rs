@@ -21,6 +21,56 @@ pub(super) fn by_name(name: &str) -> Option<String> {
     lookup(name).map(str::to_owned)
 }
 
+/// How Slack's reactions compare: the character without its variation selector, or the name of a custom emoji.
+pub fn reaction_key(name: &str) -> String {
+    let name = name.trim_matches(':');
+    by_name(name).map_or_else(|| name.to_owned(), |shown| bare(&shown))
+}
+
+/// How Matrix shows a reaction with this key: the character as clients write it, or the name between colons.
+pub fn shown_reaction(key: &str) -> String {
+    match emojis::get(key) {
+        Some(emoji) => emoji.as_str().to_owned(),
+        None if key.is_ascii() => format!(":{key}:"),
+        None => key.to_owned(),
+    }
+}
+
+/// Slack's name for a reaction of Matrix's: an emoji, or a name between colons. `None` for every other text.
+pub fn reaction_name(reaction: &str) -> Option<String> {
+    if let Some((name, "")) = name_at_start(reaction) {
+        return Some(name.to_owned());
+    }
+    let bare = bare(reaction);
+    if let Some((name, _)) = SLACK_NAMES.iter().find(|(_, shown)| self::bare(shown) == bare) {
+        return Some((*name).to_owned());
+    }
+    let emoji = emojis::get(&bare).or_else(|| emojis::get(reaction))?;
+    let (tone, base) = match emoji.skin_tone() {
+        Some(tone) => (tone_number(tone), emoji.with_skin_tone(emojis::SkinTone::Default).unwrap_or(emoji)),
+        None => (None, emoji),
+    };
+    let own = SLACK_NAMES.iter().find(|(_, shown)| *shown == base.as_str()).map(|(name, _)| *name);
+    let name = own.or_else(|| base.shortcode())?;
+    Some(tone.map_or_else(|| name.to_owned(), |tone| format!("{name}::skin-tone-{tone}")))
+}
+
+fn bare(emoji: &str) -> String {
+    emoji.replace('\u{fe0f}', "")
+}
+
+fn tone_number(tone: emojis::SkinTone) -> Option<u8> {
+    use emojis::SkinTone;
+    match tone {
+        SkinTone::Light => Some(2),
+        SkinTone::MediumLight => Some(3),
+        SkinTone::Medium => Some(4),
+        SkinTone::MediumDark => Some(5),
+        SkinTone::Dark => Some(6),
+        _ => None,
+    }
+}
+
 /// The emoji of Slack's `unicode` field: code points in hexadecimal, joined by hyphens.
 pub(super) fn by_code_points(points: &str) -> Option<String> {
     let text: String = points
@@ -107,6 +157,23 @@ mod tests {
         assert_eq!(by_name("hugging_face").as_deref(), Some("🤗"));
         assert_eq!(by_name("wave::skin-tone-3").as_deref(), Some("👋🏼"));
         assert_eq!(by_name("party_parrot"), None);
+    }
+
+    #[test]
+    fn a_reaction_is_the_same_under_every_spelling_and_leads_back_to_a_name() {
+        assert_eq!(reaction_key("thumbsup"), reaction_key("+1"));
+        for name in ["+1", "heart", "wave::skin-tone-3", "flag-us", "hugging_face", "white_check_mark", "100", "one"] {
+            let key = reaction_key(name);
+            let shown = shown_reaction(&key);
+            let back = reaction_name(&shown).unwrap_or_else(|| panic!("{name} {shown}"));
+            assert_eq!(reaction_key(&back), key, "{name} {shown} {back}");
+        }
+        assert_eq!(shown_reaction(&reaction_key("heart")), "❤️");
+        assert_eq!(reaction_name("👍\u{fe0f}"), reaction_name("👍"));
+        assert_eq!(shown_reaction(&reaction_key("party_parrot")), ":party_parrot:");
+        assert_eq!(reaction_name(":party_parrot:").as_deref(), Some("party_parrot"));
+        assert_eq!(reaction_name("lol"), None);
+        assert_eq!(reaction_name("mxc://hub.test/abc"), None);
     }
 
     #[test]

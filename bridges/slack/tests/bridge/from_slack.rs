@@ -142,19 +142,6 @@ fn what_a_banned_ghost_or_an_absent_owner_said_is_shown_by_the_bot() {
 }
 
 #[test]
-fn edits_and_deletions_are_acknowledged_and_counted() {
-    let (world, login_id, portal) = World::bridged();
-    for subtype in ["message_changed", "message_deleted", "message_replied"] {
-        let event = json!({ "type": "message", "subtype": subtype, "channel": "C0GENERAL", "ts": "1.000001" });
-        world.deliver(&login_id, &event);
-    }
-    world.settle();
-
-    assert!(world.homeserver.bodies(portal.room_id.as_str()).is_empty());
-    assert_eq!(world.status(&login_id).counters.not_bridged, 3);
-}
-
-#[test]
 fn the_map_reaches_d1() {
     let (world, login_id, portal) = World::bridged();
     for number in 0..45 {

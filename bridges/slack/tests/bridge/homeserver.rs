@@ -15,6 +15,8 @@ pub struct Event {
     pub sender: String,
     pub content: Json,
     pub ts: Option<i64>,
+    pub kind: String,
+    pub redacted: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -71,13 +73,56 @@ impl FakeHomeserver {
         self.said(room_id).into_iter().map(|(_, body)| body).collect()
     }
 
+    /// The event of this id.
+    pub fn event(&self, room_id: &str, event_id: &str) -> Event {
+        self.room(room_id).events.into_iter().find(|event| event.event_id == event_id).unwrap()
+    }
+
+    /// What a client shows: each message that is there, as it was edited last.
+    pub fn shown(&self, room_id: &str) -> Vec<(String, String)> {
+        let events = self.room(room_id).events;
+        let is_edit = |event: &Event| event.content.pointer("/m.relates_to/rel_type") == Some(&json!("m.replace"));
+        let messages = events.iter().filter(|event| event.kind == "m.room.message" && !event.redacted);
+        messages
+            .filter(|event| !is_edit(event))
+            .map(|event| {
+                let of_it = |edit: &&Event| {
+                    is_edit(edit)
+                        && edit.sender == event.sender
+                        && edit.content["m.relates_to"]["event_id"] == event.event_id.as_str()
+                };
+                let edit = events.iter().rfind(of_it).map(|edit| edit.content["m.new_content"].clone());
+                let content = edit.unwrap_or_else(|| event.content.clone());
+                (event.sender.clone(), content["body"].as_str().unwrap_or_default().to_owned())
+            })
+            .collect()
+    }
+
+    /// Sender and key of each reaction that is there.
+    pub fn reactions(&self, room_id: &str) -> Vec<(String, String)> {
+        let events = self.room(room_id).events;
+        let reactions = events.into_iter().filter(|event| event.kind == "m.reaction" && !event.redacted);
+        reactions
+            .map(|event| (event.sender, event.content["m.relates_to"]["key"].as_str().unwrap().to_owned()))
+            .collect()
+    }
+
     /// A human sends an event; returns it in client format.
     pub fn human_sends(&self, room_id: &str, sender: &str, event_type: &str, content: Json) -> Json {
         let event_id = self.next("$human");
-        if event_type == "m.room.message" {
-            let event =
-                Event { event_id: event_id.clone(), sender: sender.to_owned(), content: content.clone(), ts: None };
+        if matches!(event_type, "m.room.message" | "m.reaction") {
+            let event = Event {
+                event_id: event_id.clone(),
+                sender: sender.to_owned(),
+                content: content.clone(),
+                ts: None,
+                kind: event_type.to_owned(),
+                redacted: false,
+            };
             self.rooms.borrow_mut().get_mut(room_id).unwrap().events.push(event);
+        }
+        if event_type == "m.room.redaction" {
+            self.redact(room_id, content["redacts"].as_str().unwrap());
         }
         json!({ "type": event_type, "event_id": event_id, "sender": sender, "room_id": room_id, "content": content })
     }
@@ -173,8 +218,33 @@ impl FakeHomeserver {
             ("DELETE", ["directory", "room", alias]) => {
                 self.aliases.borrow_mut().remove(*alias).map(|_| json!({})).ok_or((404, "M_NOT_FOUND"))
             }
-            ("PUT", ["rooms", room, "send", "m.room.message", transaction]) => {
-                self.send(room, &user, transaction, body, ts)
+            ("PUT", ["rooms", room, "send", kind, transaction]) => {
+                self.send(room, &user, (kind, transaction), body, ts)
+            }
+            ("PUT", ["rooms", room, "redact", event_id, transaction]) => {
+                if !self.rooms.borrow()[*room].joined.contains(&user) {
+                    return Err((403, "M_FORBIDDEN"));
+                }
+                if self.event(room, event_id).sender != user && user != BOT {
+                    return Err((403, "M_FORBIDDEN"));
+                }
+                let key = ((*room).to_owned(), user, (*transaction).to_owned());
+                if !self.transactions.borrow().contains_key(&key) {
+                    let redaction = self.next("$redaction");
+                    self.transactions.borrow_mut().insert(key.clone(), redaction);
+                    assert!(!self.event(room, event_id).redacted, "redacted twice");
+                    self.redact(room, event_id);
+                }
+                Ok(json!({ "event_id": self.transactions.borrow()[&key] }))
+            }
+            ("GET", ["rooms", room, "event", event_id]) => {
+                let rooms = self.rooms.borrow();
+                let event = rooms[*room].events.iter().find(|event| event.event_id == *event_id);
+                let event = event.ok_or((404, "M_NOT_FOUND"))?;
+                Ok(json!({
+                    "event_id": event.event_id, "sender": event.sender, "type": event.kind,
+                    "content": event.content, "origin_server_ts": event.ts.unwrap_or(1), "room_id": room,
+                }))
             }
             ("PUT", ["rooms", room, "state", kind, rest @ ..]) => {
                 let state_key = rest.first().copied().unwrap_or_default().to_owned();
@@ -225,11 +295,20 @@ impl FakeHomeserver {
         Ok(json!({ "room_id": room_id }))
     }
 
+    fn redact(&self, room_id: &str, event_id: &str) {
+        let mut rooms = self.rooms.borrow_mut();
+        let events = &mut rooms.get_mut(room_id).unwrap().events;
+        if let Some(event) = events.iter_mut().find(|event| event.event_id == event_id) {
+            event.redacted = true;
+            event.content = json!({});
+        }
+    }
+
     fn send(
         &self,
         room_id: &str,
         user: &str,
-        transaction: &str,
+        (kind, transaction): (&str, &str),
         content: Json,
         ts: Option<i64>,
     ) -> Result<Json, (u16, &'static str)> {
@@ -244,7 +323,16 @@ impl FakeHomeserver {
         }
         let event_id = self.next("$event");
         self.transactions.borrow_mut().insert(key, event_id.clone());
-        room.events.push(Event { event_id: event_id.clone(), sender: user.to_owned(), content, ts });
+        if kind == "m.reaction" {
+            let same = |event: &&Event| {
+                event.kind == kind && event.sender == user && event.content["m.relates_to"] == content["m.relates_to"]
+            };
+            if room.events.iter().any(|event| same(&event)) {
+                return Err((400, "M_DUPLICATE_ANNOTATION"));
+            }
+        }
+        let (sender, kind) = (user.to_owned(), kind.to_owned());
+        room.events.push(Event { event_id: event_id.clone(), sender, content, ts, kind, redacted: false });
         Ok(json!({ "event_id": event_id }))
     }
 }

@@ -16,6 +16,9 @@ mod log;
 mod slack;
 mod world;
 
+mod catch_up;
+mod changes_from_matrix;
+mod changes_from_slack;
 mod connecting;
 mod faults;
 mod from_matrix;

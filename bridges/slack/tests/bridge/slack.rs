@@ -45,6 +45,9 @@ pub struct FakeSlack {
     /// Events that Slack would send us because of posts.
     pub echoes: RefCell<Vec<Json>>,
     pub echo_metadata: Cell<bool>,
+    /// Calls that change a message suffer these, one each.
+    pub change_faults: RefCell<VecDeque<Option<Fault>>>,
+    pub last_read: RefCell<BTreeMap<String, String>>,
     /// Calls of `chat.postMessage` get no answer while this is set.
     pub hangs: Cell<bool>,
     pub calls: RefCell<Vec<(String, i64)>>,
@@ -100,6 +103,131 @@ impl FakeSlack {
         self.history.borrow_mut().entry(channel.to_owned()).or_default().push(message);
     }
 
+    /// Somebody answers in a thread.
+    pub fn replies(&self, channel: &str, user: &str, root: &str, text: &str) -> Json {
+        let mut event = self.says(channel, user, text);
+        let thread = json!(root);
+        event.as_object_mut().unwrap().insert("thread_ts".to_owned(), thread.clone());
+        self.change(channel, event["ts"].as_str().unwrap(), |message| {
+            message.insert("thread_ts".to_owned(), thread);
+        });
+        self.count_reply(channel, root, event["ts"].as_str().unwrap());
+        event
+    }
+
+    /// The first message of a thread tells of its newest reply.
+    fn count_reply(&self, channel: &str, root: &str, ts: &str) {
+        self.change(channel, root, |message| {
+            message.insert("thread_ts".to_owned(), root.into());
+            message.insert("latest_reply".to_owned(), ts.into());
+        });
+    }
+
+    /// Changes a message of the history; returns it as it was and as it is.
+    fn change(
+        &self,
+        channel: &str,
+        ts: &str,
+        edit: impl FnOnce(&mut serde_json::Map<String, Json>),
+    ) -> Option<(Json, Json)> {
+        let mut history = self.history.borrow_mut();
+        let message = history.get_mut(channel)?.iter_mut().find(|message| message["ts"] == ts)?;
+        let before = message.clone();
+        edit(message.as_object_mut().unwrap());
+        Some((before, message.clone()))
+    }
+
+    fn changed(&self, channel: &str, before: Json, now: Json) -> Json {
+        let at = self.next_ts();
+        let changed = json!({
+            "type": "message", "subtype": "message_changed", "hidden": true, "message": now,
+            "previous_message": before, "ts": at, "event_ts": at,
+        });
+        event(channel, changed)
+    }
+
+    /// A person edits a message.
+    pub fn edits(&self, channel: &str, ts: &str, text: &str) -> Json {
+        let edited = json!({ "user": "U0ANNA", "ts": format!("{}.000000", self.clock.get() / 1_000) });
+        let (before, now) = self
+            .change(channel, ts, |message| {
+                message.insert("text".to_owned(), text.into());
+                message.insert("edited".to_owned(), edited);
+            })
+            .unwrap();
+        self.changed(channel, before, now)
+    }
+
+    /// Slack adds a preview, which is no edit.
+    pub fn unfurls(&self, channel: &str, ts: &str) -> Json {
+        let (before, now) = self
+            .change(channel, ts, |message| {
+                message.insert("attachments".to_owned(), json!([{ "id": 1, "title": "A page" }]));
+            })
+            .unwrap();
+        self.changed(channel, before, now)
+    }
+
+    /// A message goes.
+    pub fn deletes(&self, channel: &str, ts: &str) -> Json {
+        let gone = self.forget(channel, ts).unwrap();
+        let at = self.next_ts();
+        let deleted = json!({
+            "type": "message", "subtype": "message_deleted", "hidden": true, "deleted_ts": ts,
+            "previous_message": gone, "ts": at, "event_ts": at,
+        });
+        event(channel, deleted)
+    }
+
+    fn forget(&self, channel: &str, ts: &str) -> Option<Json> {
+        let mut history = self.history.borrow_mut();
+        let messages = history.get_mut(channel)?;
+        let at = messages.iter().position(|message| message["ts"] == ts)?;
+        Some(messages.remove(at))
+    }
+
+    /// A reaction comes or goes; `None` when that is so already.
+    pub fn reacts(&self, channel: &str, ts: &str, user: &str, name: &str, added: bool) -> Option<Json> {
+        let mut changes = false;
+        self.change(channel, ts, |message| {
+            let mut reactions = message.get("reactions").and_then(Json::as_array).cloned().unwrap_or_default();
+            if !reactions.iter().any(|reaction| reaction["name"] == name) {
+                reactions.push(json!({ "name": name, "users": [], "count": 0 }));
+            }
+            for reaction in reactions.iter_mut().filter(|reaction| reaction["name"] == name) {
+                let mut users = reaction["users"].as_array().cloned().unwrap();
+                let there = users.iter().position(|other| other == user);
+                changes = there.is_some() != added;
+                match there {
+                    None if added => users.push(user.into()),
+                    Some(at) if !added => drop(users.remove(at)),
+                    _ => {}
+                }
+                reaction["count"] = users.len().into();
+                reaction["users"] = users.into();
+            }
+            reactions.retain(|reaction| reaction["count"] != 0);
+            message.insert("reactions".to_owned(), reactions.into());
+        })?;
+        changes.then(|| {
+            json!({
+                "type": if added { "reaction_added" } else { "reaction_removed" }, "user": user, "reaction": name,
+                "item": { "type": "message", "channel": channel, "ts": ts }, "event_ts": self.next_ts(),
+            })
+        })
+    }
+
+    /// Name and people of each reaction to a message.
+    pub fn reactions(&self, channel: &str, ts: &str) -> Vec<(String, Vec<String>)> {
+        let history = self.history.borrow();
+        let message = history[channel].iter().find(|message| message["ts"] == ts).unwrap().clone();
+        let reactions = message.get("reactions").and_then(Json::as_array).cloned().unwrap_or_default();
+        let users = |reaction: &Json| -> Vec<String> {
+            reaction["users"].as_array().unwrap().iter().map(|user| user.as_str().unwrap().to_owned()).collect()
+        };
+        reactions.iter().map(|reaction| (reaction["name"].as_str().unwrap().to_owned(), users(reaction))).collect()
+    }
+
     /// The texts in a channel that came through the API.
     pub fn posted(&self, channel: &str) -> Vec<String> {
         let history = self.history.borrow();
@@ -149,8 +277,9 @@ impl FakeSlack {
                 } })),
                 None => refused("user_not_found"),
             }),
-            "conversations.history" => self.read_history(&args),
+            "conversations.history" | "conversations.replies" => self.read_history(&args),
             "chat.postMessage" => self.post(&args, &user),
+            "chat.update" | "chat.delete" | "reactions.add" | "reactions.remove" => self.alter(&method, &args, &user),
             other => panic!("unexpected call of {other}"),
         }
     }
@@ -168,11 +297,64 @@ impl FakeSlack {
         let history = self.history.borrow();
         let mut messages: Vec<Json> = history.get(text(args, "channel")).cloned().unwrap_or_default();
         messages.retain(|message| micros(message["ts"].as_str().unwrap()) > oldest);
+        let root_of = |message: &Json| message.get("thread_ts").filter(|root| **root != message["ts"]).cloned();
+        match args.get("ts") {
+            Some(root) => messages.retain(|message| message["ts"] == *root || root_of(message).as_ref() == Some(root)),
+            None => messages.retain(|message| {
+                root_of(message).is_none() || message.get("subtype").is_some_and(|kind| kind == "thread_broadcast")
+            }),
+        }
         messages.sort_by_key(|message| std::cmp::Reverse(micros(message["ts"].as_str().unwrap())));
         let skip: usize = args.get("cursor").map_or(0, |cursor| cursor.as_str().unwrap().parse().unwrap());
         let next = if messages.len() > skip + limit { (skip + limit).to_string() } else { String::new() };
         let page: Vec<_> = messages.into_iter().skip(skip).take(limit).collect();
         Ok(ok(json!({ "messages": page, "has_more": !next.is_empty(), "response_metadata": { "next_cursor": next } })))
+    }
+
+    /// The methods that change a message.
+    fn alter(
+        &self,
+        method: &str,
+        args: &HashMap<String, Json>,
+        user: &str,
+    ) -> Result<http::Response<Vec<u8>>, HttpError> {
+        let fault = self.change_faults.borrow_mut().pop_front().flatten();
+        if let Some(fault) = fault
+            && fault != Fault::DropAnswer
+        {
+            return suffer(fault);
+        }
+        let channel = text(args, "channel");
+        let ts = if method.starts_with("chat.") { text(args, "ts") } else { text(args, "timestamp") };
+        let known = self.history.borrow().get(channel).into_iter().flatten().find(|one| one["ts"] == ts).cloned();
+        let Some(message) = known else { return Ok(refused("message_not_found")) };
+        if method.starts_with("chat.") && message["user"] != user {
+            return Ok(refused(if method == "chat.update" { "cant_update_message" } else { "cant_delete_message" }));
+        }
+        let mut answer = json!({ "channel": channel, "ts": ts });
+        let echo = match method {
+            "chat.update" => {
+                let mut echo = self.edits(channel, ts, text(args, "text"));
+                answer["message"] = echo["message"].clone();
+                if !self.echo_metadata.get() {
+                    echo["message"].as_object_mut().unwrap().remove("metadata");
+                }
+                echo
+            }
+            "chat.delete" => self.deletes(channel, ts),
+            _ => {
+                let added = method == "reactions.add";
+                match self.reacts(channel, ts, user, text(args, "name"), added) {
+                    Some(echo) => echo,
+                    None => return Ok(refused(if added { "already_reacted" } else { "no_reaction" })),
+                }
+            }
+        };
+        self.echoes.borrow_mut().push(echo);
+        if fault == Some(Fault::DropAnswer) {
+            return suffer(Fault::DropAnswer);
+        }
+        Ok(ok(answer))
     }
 
     fn post(&self, args: &HashMap<String, Json>, user: &str) -> Result<http::Response<Vec<u8>>, HttpError> {
@@ -187,7 +369,15 @@ impl FakeSlack {
             "type": "message", "user": user, "bot_id": APP_BOT, "text": text(args, "text"), "ts": self.next_ts(),
             "metadata": args["metadata"],
         });
+        let mut message = message;
+        let thread = args.get("thread_ts").cloned();
+        if let Some(thread) = &thread {
+            message["thread_ts"] = thread.clone();
+        }
         self.remember(&channel, message.clone());
+        if let Some(thread) = thread {
+            self.count_reply(&channel, thread.as_str().unwrap(), message["ts"].as_str().unwrap());
+        }
         let mut echo = message.clone();
         if !self.echo_metadata.get() {
             echo.as_object_mut().unwrap().remove("metadata");

@@ -505,6 +505,18 @@ impl World {
         text
     }
 
+    /// Time passes, and Cron pokes every login.
+    pub fn cron(&self, milliseconds: i64) {
+        self.now.set(self.now.get() + milliseconds);
+        self.slack.set_clock(self.now.get());
+        let logins: Vec<Address> =
+            self.addresses().into_iter().map(|(address, _)| address).filter(|one| one.class == Class::Login).collect();
+        for login in logins {
+            self.login::<()>(&login.name, LoginCommand::Poke).unwrap();
+        }
+        self.settle();
+    }
+
     /// Dies, wakes up again and comes to rest, however often it takes.
     pub fn settle_through_crashes(&self) {
         while self.try_settle() == Err(Crashed) {}
@@ -642,6 +654,14 @@ impl World {
             "m.room.message",
             json!({ "msgtype": "m.text", "body": body }),
         );
+        let event_id = event["event_id"].as_str().unwrap().to_owned();
+        self.hand_over(room_id, vec![event]);
+        event_id
+    }
+
+    /// A human sends any event in a room.
+    pub fn matrix_sends(&self, room_id: &str, sender: &str, kind: &str, content: Json) -> String {
+        let event = self.homeserver.human_sends(room_id, sender, kind, content);
         let event_id = event["event_id"].as_str().unwrap().to_owned();
         self.hand_over(room_id, vec![event]);
         event_id

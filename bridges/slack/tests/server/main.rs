@@ -410,3 +410,79 @@ fn a_channel_wide_mention_notifies_although_ghosts_have_no_power() {
         assert_eq!(unread(), 1, "{broadcast}");
     }
 }
+
+#[test]
+fn edits_deletions_reactions_and_threads_go_through_the_whole_server() {
+    let world = World::connected(10);
+    login::<()>(&world.server, &world.login_id, LoginCommand::SetPace { per_second: 50 });
+    let room = world.bridge("#general");
+    let deliver = |event: &Json| {
+        let request = world.hook(event);
+        world.deliver(request);
+        world.server.settle();
+    };
+    let echoes = || world.slack.echoes.take().iter().for_each(deliver);
+    let send = |kind: &str, transaction: &str, content: &Json| {
+        let sent = world.alice.put(["rooms", &room, "send", kind, transaction], content).ok();
+        world.server.settle();
+        sent["event_id"].as_str().unwrap().to_owned()
+    };
+    let bundle = |event_id: &str| world.alice.get(["rooms", &room, "event", event_id]).ok();
+    let last = || world.alice.sync(None).timeline(&room).pop().unwrap();
+
+    let message = world.slack.says("C0GENERAL", "U0ANNA", "frist");
+    let ts = message["ts"].as_str().unwrap();
+    deliver(&message);
+    let event_id = last()["event_id"].as_str().unwrap().to_owned();
+    world.server.advance(5_000);
+    world.slack.set_clock(world.server.now());
+    deliver(&world.slack.edits("C0GENERAL", ts, "first"));
+    let shown = bundle(&event_id);
+    assert_eq!(shown["unsigned"]["m.relations"]["m.replace"]["content"]["m.new_content"]["body"], "first");
+
+    let reaction = send("m.reaction", "1", &json!({
+        "m.relates_to": { "rel_type": "m.annotation", "event_id": event_id, "key": "👍️" },
+    }));
+    echoes();
+    assert_eq!(world.slack.reactions("C0GENERAL", ts), [("+1".to_owned(), vec!["U0OWNER".to_owned()])]);
+    world.server.advance(5_000);
+    world.alice.put(["rooms", &room, "redact", &reaction, "2"], &json!({})).ok();
+    world.server.settle();
+    echoes();
+    assert!(world.slack.reactions("C0GENERAL", ts).is_empty());
+    deliver(&world.slack.reacts("C0GENERAL", ts, "U0BEN", "tada", true).unwrap());
+    assert_eq!(last()["content"]["m.relates_to"]["key"], "🎉");
+
+    send("m.room.message", "3", &json!({
+        "msgtype": "m.text", "body": "in it", "m.relates_to": { "rel_type": "m.thread", "event_id": event_id },
+    }));
+    echoes();
+    deliver(&world.slack.replies("C0GENERAL", "U0BEN", ts, "me too"));
+    let thread = bundle(&event_id)["unsigned"]["m.relations"]["m.thread"].clone();
+    assert_eq!(thread["count"], 2);
+    assert_eq!(world.slack.history.borrow()["C0GENERAL"][1]["thread_ts"], ts);
+
+    let mine = send("m.room.message", "4", &json!({ "msgtype": "m.text", "body": "mine" }));
+    echoes();
+    send("m.room.message", "5", &json!({
+        "msgtype": "m.text", "body": "* mine, too", "m.new_content": { "msgtype": "m.text", "body": "mine, too" },
+        "m.relates_to": { "rel_type": "m.replace", "event_id": mine },
+    }));
+    echoes();
+    assert_eq!(world.slack.posted("C0GENERAL"), ["in it", "mine, too"]);
+    world.alice.put(["rooms", &room, "redact", &mine, "6"], &json!({})).ok();
+    world.server.settle();
+    echoes();
+    assert_eq!(world.slack.posted("C0GENERAL"), ["in it"]);
+
+    deliver(&world.slack.deletes("C0GENERAL", ts));
+    assert_eq!(bundle(&event_id)["content"], json!({}));
+    assert_eq!(bundle(&event_id)["unsigned"]["redacted_because"]["sender"], "@_slack_t0team_u0anna:hub.example");
+    world.slack_says("C0GENERAL", "U0OWNER", "typed there");
+    world.server.settle();
+    let typed = last();
+    let ts = world.slack.history.borrow()["C0GENERAL"].last().unwrap()["ts"].as_str().unwrap().to_owned();
+    deliver(&world.slack.deletes("C0GENERAL", &ts));
+    assert_eq!(bundle(typed["event_id"].as_str().unwrap())["content"], json!({}));
+    assert_eq!(world.slack.calls_of("chat.delete"), 1, "what the double puppet takes back goes nowhere");
+}
