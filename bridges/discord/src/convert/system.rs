@@ -52,7 +52,10 @@ pub(super) fn read(message: &Value) -> Option<Vec<Block>> {
         6 => text("pinned a message"),
         7 => text("joined the server"),
         8 => text(&boosted(content)),
-        9..=11 => text(&format!("{}. The server has reached level {}", boosted(content), kind.saturating_sub(8))),
+        9..=11 => {
+            let level = kind.saturating_sub(8);
+            text(&format!("The server has reached level {level}. This member {}", boosted(content)))
+        }
         12 => text("follows a channel of another server here:"),
         14 => text("The server is no longer in Discord's directory"),
         15 => text("The server is in Discord's directory again"),
