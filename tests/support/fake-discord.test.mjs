@@ -57,6 +57,7 @@ test("what_the_fake_answers_validates_against_the_vendors_openapi", { skip: miss
   ajv.addSchema(openapi, "openapi");
   const pointer = (part) => part.replaceAll("~", "~0").replaceAll("/", "~1");
   const checked = [];
+  const wrong = [];
   const check = (method, template, { status, json }) => {
     const responses = openapi.paths[template]?.[method.toLowerCase()]?.responses;
     assert.ok(responses, `${method} ${template} is in the OpenAPI`);
@@ -69,7 +70,9 @@ test("what_the_fake_answers_validates_against_the_vendors_openapi", { skip: miss
     if (!resolved.content) return;
     const reference = `openapi#/${[...path, "content", "application/json", "schema"].map(pointer).map(encodeURIComponent).join("/")}`;
     const validate = ajv.compile({ $ref: reference });
-    assert.ok(validate(json), `${method} ${template}: ${JSON.stringify(validate.errors?.slice(0, 4), null, 1)}\n${JSON.stringify(json)}`);
+    if (!validate(json)) {
+      wrong.push(`${method} ${template}: ${validate.errors.slice(0, 6).map((error) => `${error.instancePath} ${error.message}`).join("; ")}`);
+    }
     checked.push(`${method} ${template}`);
   };
   const call = async (method, template, names, body) => {
@@ -114,6 +117,7 @@ test("what_the_fake_answers_validates_against_the_vendors_openapi", { skip: miss
   await call("GET", "/channels/{channel_id}/threads/archived/public", names);
   await call("POST", "/users/@me/channels", names, { recipient_id: fake.world.user("ana").id });
   await call("GET", "/channels/{channel_id}", { channel_id: "1" });
+  assert.deepEqual(wrong, []);
   context.diagnostic(`${checked.length} answers validate`);
   assert.ok(checked.length >= 24);
 });

@@ -197,7 +197,7 @@ export class Rest {
   application() {
     return {
       ...this.world.application, icon: null, description: "", type: null, bot: this.world.bot, verify_key: this.world.publicKey,
-      flags: 565_248, hook: true, bot_public: true, bot_require_code_grant: false, summary: "", owner: this.world.bot, team: null,
+      flags: 565_248, hook: true, flags_new: "565248", redirect_uris: [], interactions_endpoint_url: null, role_connections_verification_url: null, approximate_guild_count: 1, approximate_user_install_count: 0, approximate_user_authorization_count: 0, explicit_content_filter: 0, eligible_oauth2_scopes: [], bot_public: true, bot_require_code_grant: false, summary: "", owner: this.world.bot, team: null,
     };
   }
 
