@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use serenity::{
     all::{
-        ChannelId, Client, Context, CreateAttachment, CreateMessage, CreateWebhook, EditMessage, EventHandler,
+        ChannelId, ClientBuilder, Context, CreateAttachment, CreateMessage, CreateWebhook, EditMessage, EventHandler,
         ExecuteWebhook, GatewayIntents, Message, Reaction, ReactionType, Ready, ResumedEvent,
     },
     async_trait,
@@ -62,7 +62,7 @@ async fn serenity_logs_in_talks_edits_reacts_uploads_and_resumes() {
     let (sender, mut heard) = unbounded_channel();
     let http = HttpBuilder::new(&fake.token).proxy(&fake.url).ratelimiter_disabled(true).build();
     let intents = GatewayIntents::non_privileged() | GatewayIntents::MESSAGE_CONTENT;
-    let mut client = Client::builder_with_http(http, intents).event_handler(Ear(sender)).await.unwrap();
+    let mut client = ClientBuilder::new_with_http(http, intents).event_handler(Ear(sender)).await.unwrap();
     let http = client.http.clone();
     let running = tokio::spawn(async move { client.start().await });
     wait_for(&mut heard, Heard::Ready("hubbub".to_owned())).await;
