@@ -100,6 +100,11 @@ export class Gateway {
     }
   }
 
+  /** Discord takes the token with its prefix, too, which serenity sends. */
+  knows(token) {
+    return token === this.world.token || token === `Bot ${this.world.token}`;
+  }
+
   throwOut(connection, code) {
     this.note("close", { code });
     connection.socket.close(code);
@@ -108,7 +113,7 @@ export class Gateway {
 
   identify(connection, given) {
     if (connection.session) return this.throwOut(connection, 4005);
-    if (given?.token !== this.world.token) return this.throwOut(connection, 4004);
+    if (!this.knows(given?.token)) return this.throwOut(connection, 4004);
     if (typeof given.intents !== "number" || given.intents >= 1 << 27 || given.intents < 0) return this.throwOut(connection, 4013);
     if (given.intents & PRIVILEGED & ~this.settings.allowedIntents) return this.throwOut(connection, 4014);
     if (given.shard && given.shard[0] >= given.shard[1]) return this.throwOut(connection, 4010);
@@ -136,7 +141,7 @@ export class Gateway {
   }
 
   resume(connection, given) {
-    if (given?.token !== this.world.token) return this.throwOut(connection, 4004);
+    if (!this.knows(given?.token)) return this.throwOut(connection, 4004);
     const session = this.sessions.get(given.session_id);
     if (!session) {
       this.note("invalid_session");

@@ -117,9 +117,7 @@ impl<N: Network> PortalObject<N> {
                 };
                 self.network.edit(token, &channel, &message.remote_id, &post).await
             }
-            Call::Delete(message) => {
-                self.network.delete(token, &channel, &message.remote_id).await.map(|()| DELETED)
-            }
+            Call::Delete(message) => self.network.delete(token, &channel, &message.remote_id).await.map(|()| DELETED),
             Call::React(remote_id, reaction) => {
                 self.network.react(token, &channel, remote_id, &reaction.key, true).await.map(|()| 0)
             }

@@ -8,11 +8,7 @@ use hubbub_core::error::{MatrixError, Result};
 use hubbub_storage::portal::{Place, care, changes, changes::DELETED};
 use serde_json::value::RawValue;
 
-use super::{
-    PortalObject,
-    queued::Found,
-    take::Echo,
-};
+use super::{PortalObject, queued::Found, take::Echo};
 use crate::{
     contract::Tended,
     failpoints,
@@ -275,8 +271,7 @@ impl<N: Network> PortalObject<N> {
             if gone {
                 let sender = crate::contract::RemotePerson { id: row.person.clone(), name: None };
                 let (sender, key) = (Some(sender), Some(row.key.clone()));
-                let removal =
-                    RemoteUnreaction { place: Place::default(), target: target.to_owned(), sender, key };
+                let removal = RemoteUnreaction { place: Place::default(), target: target.to_owned(), sender, key };
                 found.push((place(format!("u{target}{}{}", row.person, row.key)), Found::Unreact(removal)));
             }
         }

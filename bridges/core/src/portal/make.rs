@@ -375,7 +375,8 @@ impl<N: Network> PortalObject<N> {
             ));
         }
         let token = access.token.as_ref().ok_or_else(not_connected::<N>)?;
-        let request = HistoryRequest { channel: &row.channel, thread: None, after: None, cursor: None, limit: FIRST_HISTORY };
+        let request =
+            HistoryRequest { channel: &row.channel, thread: None, after: None, cursor: None, limit: FIRST_HISTORY };
         match self.network.history(&token.0, &request).await {
             Ok(page) => Ok(page.messages),
             // What may not be read is no reason to show nothing of what comes.

@@ -1,7 +1,10 @@
 //! Events about a message that is not known: they wait a minute for it beside the lane, and are then given up with a
 //! count. They stop nobody.
 
-use std::{cell::RefCell, collections::{BTreeMap, BTreeSet}};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use hubbub_core::error::Result;
 use hubbub_storage::portal::{Place, changes};

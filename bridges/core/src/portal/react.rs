@@ -90,11 +90,7 @@ impl<N: Network> PortalObject<N> {
                 let transaction = format!("{}-u-{event_id}", N::ID);
                 self.redact(event_id, Some(&row.sender), &transaction).await?;
             }
-            effects.push(Effect::Reacted(ReactionRow {
-                changed: removal.place.place.clone(),
-                event_id: None,
-                ..row
-            }));
+            effects.push(Effect::Reacted(ReactionRow { changed: removal.place.place.clone(), event_id: None, ..row }));
         }
         Ok(Applied::Done(effects))
     }

@@ -95,8 +95,7 @@ impl<N: Network> PortalObject<N> {
         let mut cursor: Option<String> = None;
         for _ in 0..MOST_PAGES {
             let (after, cursor_now) = (Some(after.as_str()), cursor.as_deref());
-            let request =
-                HistoryRequest { channel: &row.channel, thread, after, cursor: cursor_now, limit: PAGE };
+            let request = HistoryRequest { channel: &row.channel, thread, after, cursor: cursor_now, limit: PAGE };
             let page = self.network.history(token, &request).await?;
             let marked: Vec<_> = page
                 .messages

@@ -62,7 +62,8 @@ fn notices(world: &World, room: &str) -> Vec<String> {
 #[test]
 fn echo_of_an_edit_is_not_shown_whenever_it_comes() {
     for echo_metadata in [true, false] {
-        for fault in [None, Some(Fault::DropAnswer), Some(Fault::Close), Some(Fault::RateLimited(3)), Some(Fault::NotSent)]
+        for fault in
+            [None, Some(Fault::DropAnswer), Some(Fault::Close), Some(Fault::RateLimited(3)), Some(Fault::NotSent)]
         {
             let (world, login_id, room) = bridged();
             world.slack.echo_metadata.set(echo_metadata);
@@ -246,9 +247,7 @@ fn replies_and_threads_go_into_the_thread() {
     let mine = sends(&world, &room, "m.room.message", threaded(&root));
     assert_eq!(thread_of(&world), root_ts.as_str());
 
-    let reply = |event_id: &str| {
-        json!({ "msgtype": "m.text", "body": "answer", "m.relates_to": { "m.in_reply_to": { "event_id": event_id } } })
-    };
+    let reply = |event_id: &str| json!({ "msgtype": "m.text", "body": "answer", "m.relates_to": { "m.in_reply_to": { "event_id": event_id } } });
     sends(&world, &room, "m.room.message", reply(&mine));
     assert_eq!(thread_of(&world), root_ts.as_str(), "an answer to a reply stays in its thread");
     sends(&world, &room, "m.room.message", reply(&other));

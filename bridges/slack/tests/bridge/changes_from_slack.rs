@@ -124,13 +124,14 @@ fn ordering_what_is_about_an_unknown_message_is_given_up_after_a_minute() {
         // Waking up again and again does not make it wait longer.
         world.crash();
         pass(&world, 15_000);
-        world.try_ask::<()>(
-            hubbub_core::contract::Class::Portal,
-            &portal.portal_id,
-            &hubbub_bridge::contract::PortalCommand::Poke,
-        )
-        .unwrap()
-        .unwrap();
+        world
+            .try_ask::<()>(
+                hubbub_core::contract::Class::Portal,
+                &portal.portal_id,
+                &hubbub_bridge::contract::PortalCommand::Poke,
+            )
+            .unwrap()
+            .unwrap();
         world.try_settle_for_a_while();
     }
     world.settle();

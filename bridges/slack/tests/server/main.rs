@@ -440,9 +440,13 @@ fn edits_deletions_reactions_and_threads_go_through_the_whole_server() {
     let shown = bundle(&event_id);
     assert_eq!(shown["unsigned"]["m.relations"]["m.replace"]["content"]["m.new_content"]["body"], "first");
 
-    let reaction = send("m.reaction", "1", &json!({
-        "m.relates_to": { "rel_type": "m.annotation", "event_id": event_id, "key": "👍️" },
-    }));
+    let reaction = send(
+        "m.reaction",
+        "1",
+        &json!({
+            "m.relates_to": { "rel_type": "m.annotation", "event_id": event_id, "key": "👍️" },
+        }),
+    );
     echoes();
     assert_eq!(world.slack.reactions("C0GENERAL", ts), [("+1".to_owned(), vec!["U0OWNER".to_owned()])]);
     world.server.advance(5_000);
@@ -453,9 +457,13 @@ fn edits_deletions_reactions_and_threads_go_through_the_whole_server() {
     deliver(&world.slack.reacts("C0GENERAL", ts, "U0BEN", "tada", true).unwrap());
     assert_eq!(last()["content"]["m.relates_to"]["key"], "🎉");
 
-    send("m.room.message", "3", &json!({
-        "msgtype": "m.text", "body": "in it", "m.relates_to": { "rel_type": "m.thread", "event_id": event_id },
-    }));
+    send(
+        "m.room.message",
+        "3",
+        &json!({
+            "msgtype": "m.text", "body": "in it", "m.relates_to": { "rel_type": "m.thread", "event_id": event_id },
+        }),
+    );
     echoes();
     deliver(&world.slack.replies("C0GENERAL", "U0BEN", ts, "me too"));
     let thread = bundle(&event_id)["unsigned"]["m.relations"]["m.thread"].clone();
@@ -464,10 +472,14 @@ fn edits_deletions_reactions_and_threads_go_through_the_whole_server() {
 
     let mine = send("m.room.message", "4", &json!({ "msgtype": "m.text", "body": "mine" }));
     echoes();
-    send("m.room.message", "5", &json!({
-        "msgtype": "m.text", "body": "* mine, too", "m.new_content": { "msgtype": "m.text", "body": "mine, too" },
-        "m.relates_to": { "rel_type": "m.replace", "event_id": mine },
-    }));
+    send(
+        "m.room.message",
+        "5",
+        &json!({
+            "msgtype": "m.text", "body": "* mine, too", "m.new_content": { "msgtype": "m.text", "body": "mine, too" },
+            "m.relates_to": { "rel_type": "m.replace", "event_id": mine },
+        }),
+    );
     echoes();
     assert_eq!(world.slack.posted("C0GENERAL"), ["in it", "mine, too"]);
     world.alice.put(["rooms", &room, "redact", &mine, "6"], &json!({})).ok();

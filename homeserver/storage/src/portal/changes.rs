@@ -60,7 +60,9 @@ pub fn list_parts(query: &dyn Query, place: &str) -> Result<Vec<MappedMessage>, 
     query
         .query(
             "SELECT place, part, remote_id, event_id, sender, edited, thread_root
-             FROM messages WHERE place = ? ORDER BY part", &[place.into()])?
+             FROM messages WHERE place = ? ORDER BY part",
+            &[place.into()],
+        )?
         .iter()
         .map(mapped)
         .collect()
@@ -114,10 +116,7 @@ pub fn drop_parts(transaction: &dyn Transaction, place: &str, from: i64) -> Resu
 
 /// The newest event of a thread, by the place of its root.
 pub fn newest_reply(query: &dyn Query, root: &str) -> Result<Option<String>, DatabaseError> {
-    query
-        .query_one("SELECT event_id FROM threads WHERE root = ?", &[root.into()])?
-        .map(|row| row.text(0))
-        .transpose()
+    query.query_one("SELECT event_id FROM threads WHERE root = ?", &[root.into()])?.map(|row| row.text(0)).transpose()
 }
 
 /// Notes a reply in a thread, unless a newer one is known.
@@ -167,7 +166,9 @@ pub fn list_reactions(query: &dyn Query, place: &str) -> Result<Vec<ReactionRow>
     query
         .query(
             "SELECT place, person, key, generation, changed, sender, event_id
-             FROM reactions WHERE place = ? ORDER BY person, key", &[place.into()])?
+             FROM reactions WHERE place = ? ORDER BY person, key",
+            &[place.into()],
+        )?
         .iter()
         .map(reaction)
         .collect()
@@ -178,7 +179,9 @@ pub fn find_reaction(query: &dyn Query, event_id: &str) -> Result<Option<Reactio
     query
         .query_one(
             "SELECT place, person, key, generation, changed, sender, event_id
-             FROM reactions WHERE event_id = ?", &[event_id.into()])?
+             FROM reactions WHERE event_id = ?",
+            &[event_id.into()],
+        )?
         .as_ref()
         .map(reaction)
         .transpose()
