@@ -134,7 +134,7 @@ async fn our_gateway_beats_resumes_after_an_eviction_and_identifies_anew_when_it
     assert!(says(&events[0], "missed"));
     assert_eq!((fake.noted("identify").await, fake.noted("resume").await), (1, 1));
 
-    // Nobody answers its heartbeats any more: it resumes.
+    // Evicted again: it resumes again.
     let mut gateway = machine(&fake, &fake.token, gateway.saved().clone());
     drive(&fake, &mut gateway, |_, gateway| gateway.is_online()).await;
     fake.control("gateway", json!({ "forget": true })).await;
