@@ -55,7 +55,7 @@ route("GET", "/guilds/:guild/members/:user", (rest, { guild, user }) => {
   return found ? rest.world.member(found) : refuse([404, 10007, "Unknown Member"]);
 });
 route("GET", "/guilds/:guild/threads/active", (rest, { guild }) => ({
-  threads: rest.world.guildCreate(rest.guild(guild)).threads, members: [],
+  threads: rest.world.guildCreate(rest.guild(guild)).threads, members: [], has_more: false,
 }));
 route("GET", "/channels/:channel", (rest, { channel }) => rest.channel(channel));
 route("PATCH", "/channels/:channel", (rest, { channel }, { json }) => {
@@ -155,7 +155,7 @@ export class Rest {
     const headers = {};
     try {
       answer = this.answer(request, found, body, url.searchParams, headers, fault);
-      call.status = answer === undefined ? 204 : 200;
+      call.status = answer === undefined ? 204 : /^POST .*\/threads$/.test(name) ? 201 : 200;
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       call.status = error.status;
