@@ -3,8 +3,8 @@
 //! A network converts ([`network`]), the engine decides: de-duplication, order, rooms, ghosts and
 //! storage are here. [`login`] is the LoginObject, one account of a network; [`portal`] the
 //! PortalObject, one channel as a room; [`contract`] what they can be asked. [`bridge`] ties them to
-//! the server, [`web`] answers HTTP, `management` is the chat with the bot. [`failpoints`] lists
-//! where the fault tests strike.
+//! the server, [`web`] answers HTTP, `management` is the chat with the bot. [`text`] is what every
+//! connector converts from and to. [`failpoints`] lists where the fault tests strike.
 //!
 //! Open [`login`] next to follow a remote message in, [`portal`] to follow it into the room.
 
@@ -20,4 +20,5 @@ mod pace;
 pub mod portal;
 mod report;
 mod seal;
+pub mod text;
 pub mod web;
