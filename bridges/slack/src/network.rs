@@ -9,16 +9,17 @@ use hubbub_bridge::{
         HistoryPage, HistoryRequest, HookBody, Identity, KnownAddresses, KnownNames, NamesIn, Network, NetworkFacts,
         Post, RemoteChannel, RemoteError, RemoteEvent, RemoteProfile, RemoteReactions, ShownReaction,
     },
+    text::{Addresses, Channel, Names, Person},
     web::HookHeaders,
 };
 use hubbub_core::context::Context;
 use ruma::{EventId, RoomOrAliasId, UserId};
 use serde_json::{Value as Json, json, value::RawValue};
-use slack_morphism::{SlackChannelId, SlackUserGroupId, SlackUserId, api::SlackApiConversationsHistoryRequest};
+use slack_morphism::api::SlackApiConversationsHistoryRequest;
 
 use crate::{
     api::{Api, Conversation},
-    convert::{self, Addresses, Channel, Incoming, Names, Person, from_slack, to_slack},
+    convert::{self, Incoming, from_slack, to_slack},
     errors::explain,
     events, manifest,
     remote_id::{Timestamp, ghost_localpart, place_of, user_of_ghost},
@@ -413,17 +414,17 @@ fn group_name(name: &str) -> String {
 struct Known<'a>(&'a KnownNames);
 
 impl Names for Known<'_> {
-    fn user(&self, id: &SlackUserId) -> Option<Person> {
-        let ghost = self.0.people.iter().find(|ghost| ghost.remote_user == id.0)?;
+    fn user(&self, id: &str) -> Option<Person> {
+        let ghost = self.0.people.iter().find(|ghost| ghost.remote_user == id)?;
         Some(Person { display_name: ghost.name.clone(), mxid: ghost.user_id.clone() })
     }
 
-    fn channel(&self, id: &SlackChannelId) -> Option<Channel> {
-        let (_, name, room) = self.0.channels.iter().find(|(known, ..)| *known == id.0)?;
+    fn channel(&self, id: &str) -> Option<Channel> {
+        let (_, name, room) = self.0.channels.iter().find(|(known, ..)| known == id)?;
         Some(Channel { name: name.clone(), room: room.clone() })
     }
 
-    fn usergroup(&self, _: &SlackUserGroupId) -> Option<String> {
+    fn group(&self, _: &str) -> Option<String> {
         None
     }
 }
@@ -432,19 +433,19 @@ impl Names for Known<'_> {
 struct Here<'a>(&'a KnownAddresses<'a>);
 
 impl Addresses for Here<'_> {
-    fn user(&self, mxid: &UserId) -> Option<SlackUserId> {
+    fn user(&self, mxid: &UserId) -> Option<String> {
         if mxid == self.0.owner {
-            return Some(self.0.remote_user.into());
+            return Some(self.0.remote_user.to_owned());
         }
         if mxid.server_name() != self.0.server_name {
             return None;
         }
-        user_of_ghost(self.0.team, mxid.localpart()).map(SlackUserId)
+        user_of_ghost(self.0.team, mxid.localpart())
     }
 
-    fn channel(&self, room: &RoomOrAliasId) -> Option<SlackChannelId> {
+    fn channel(&self, room: &RoomOrAliasId) -> Option<String> {
         let own = self.0.room_id.is_some_and(|own| own.as_str() == room.as_str());
-        own.then(|| self.0.channel.into())
+        own.then(|| self.0.channel.to_owned())
     }
 
     fn permalink(&self, _: &RoomOrAliasId, _: &EventId) -> Option<String> {

@@ -6,8 +6,8 @@
 
 use super::block_elements::{bold, labels, linked};
 use super::blocks::{self, paragraph};
-use super::document::{Block, Span};
 use super::{files, json, mrkdwn};
+use hubbub_bridge::text::document::{Block, Span, spans_of};
 use serde_json::Value;
 
 /// Slack's own text for previews without one; it says nothing.
@@ -57,7 +57,7 @@ fn heading(attachment: &Value) -> Vec<Block> {
         }
     }
     read.extend(paragraph(author));
-    let title = blocks::spans_of(mrkdwn_field(attachment, "title"));
+    let title = spans_of(mrkdwn_field(attachment, "title"));
     let address = json::text(attachment, "title_link").or(shared);
     read.extend(paragraph(bold(linked(title, address))));
     read
@@ -82,7 +82,7 @@ pub(super) fn replaced_text(attachment: &Value) -> Option<&str> {
 }
 
 fn field(field: &Value) -> Vec<Block> {
-    let title = blocks::spans_of(mrkdwn_field(field, "title"));
+    let title = spans_of(mrkdwn_field(field, "title"));
     let mut value = mrkdwn_field(field, "value");
     if title.is_empty() {
         return value;

@@ -2,9 +2,9 @@
 //!
 //! See <https://docs.slack.dev/reference/block-kit/block-elements>.
 
-use super::blocks::{paragraph, spans_field, spans_of, text, texts};
-use super::document::{Block, Span, Style, restyle};
+use super::blocks::{paragraph, spans_field, text, texts};
 use super::json;
+use hubbub_bridge::text::document::{Block, Span, Style, restyle, spans_of};
 use serde_json::Value;
 
 /// Reads interactive elements as one line of labels, and the pictures among them.

@@ -4,8 +4,8 @@
 //! Matrix ([`block_elements`](super::block_elements)); a block that nobody knows shows the texts in
 //! it, or that it is there. See <https://docs.slack.dev/reference/block-kit/blocks>.
 
-use super::document::{Block, Row, Span, each_span};
 use super::{block_elements as elements, emoji, files, json, mrkdwn, rich_text};
+use hubbub_bridge::text::document::{Block, Row, Span, spans_of};
 use serde_json::Value;
 
 /// Reads the `blocks` of a message, an attachment or a container.
@@ -63,24 +63,6 @@ pub(super) fn text_field(block: &Value, key: &str) -> Vec<Block> {
 /// The spans of a field whose text is one line.
 pub(super) fn spans_field(block: &Value, key: &str) -> Vec<Span> {
     spans_of(text_field(block, key))
-}
-
-/// The spans of blocks that belong on one line, lists and quotes among them flattened.
-pub(super) fn spans_of(blocks: Vec<Block>) -> Vec<Span> {
-    let mut spans: Vec<Span> = Vec::new();
-    for block in blocks {
-        if !spans.is_empty() {
-            spans.push(Span::plain(" "));
-        }
-        match block {
-            Block::Paragraph(more) | Block::Heading { spans: more, .. } => spans.extend(more),
-            block => each_span(&[block], &mut |span| {
-                spans.push(span.clone());
-                spans.push(Span::plain(" "));
-            }),
-        }
-    }
-    spans
 }
 
 /// A paragraph, or nothing if there is nothing to say.

@@ -4,9 +4,9 @@
 //! here: text that blocks replace is an [alternative](Composition::alternatives), which goes to the
 //! plain body alone, and only if it says something that the blocks do not.
 
-use super::document::{Block, Document, Inline, each_span, each_span_mut};
-use super::normalise::normalise;
 use super::{attachments, blocks, files, json, mrkdwn};
+use hubbub_bridge::text::document::{Block, Document, Inline, each_span, each_span_mut};
+use hubbub_bridge::text::normalise;
 use serde_json::Value;
 
 /// What a message shows, and what it says to who cannot see that.
@@ -49,8 +49,7 @@ fn borrow_labels(document: &mut Document, alternatives: &[Document]) {
     let mut known: Vec<&Inline> = Vec::new();
     for alternative in alternatives {
         each_span(&alternative.blocks, &mut |span| {
-            if let Inline::User(_, Some(_)) | Inline::Channel(_, Some(_)) | Inline::UserGroup(_, Some(_)) = &span.inline
-            {
+            if let Inline::User(_, Some(_)) | Inline::Channel(_, Some(_)) | Inline::Group(_, Some(_)) = &span.inline {
                 known.push(&span.inline);
             }
         });
@@ -62,7 +61,7 @@ fn borrow_labels(document: &mut Document, alternatives: &[Document]) {
         let named = known.iter().find(|known| match (&span.inline, known) {
             (Inline::User(id, None), Inline::User(known, _)) => id == known,
             (Inline::Channel(id, None), Inline::Channel(known, _)) => id == known,
-            (Inline::UserGroup(id, None), Inline::UserGroup(known, _)) => id == known,
+            (Inline::Group(id, None), Inline::Group(known, _)) => id == known,
             _ => false,
         });
         if let Some(named) = named {

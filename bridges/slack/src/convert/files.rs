@@ -1,7 +1,7 @@
 //! Reads `files` as lines: a name that leads to Slack, until the bytes themselves are bridged.
 
-use super::document::{Block, Span};
 use super::{json, mrkdwn};
+use hubbub_bridge::text::document::{Block, Span};
 use serde_json::Value;
 
 /// One line for each file of a message or attachment.

@@ -6,13 +6,13 @@
 //! See <https://docs.slack.dev/reference/events/message>.
 
 use super::compose::compose;
-use super::document::{Block, Document, Span};
 use super::json;
-use super::names::Names;
-use super::normalise::normalise;
-use super::split::split;
-use super::to_body::to_body;
-use super::to_html::{mentions, needs_html, to_html};
+use hubbub_bridge::text::Names;
+use hubbub_bridge::text::document::{Block, Document, Span};
+use hubbub_bridge::text::normalise;
+use hubbub_bridge::text::split;
+use hubbub_bridge::text::to_body;
+use hubbub_bridge::text::{mentions, needs_html, to_html};
 use ruma::events::room::message::RoomMessageEventContent;
 use serde_json::Value;
 use slack_morphism::{SlackBotId, SlackChannelId, SlackClientMessageId, SlackMessageEdited, SlackTs, SlackUserId};

@@ -8,8 +8,8 @@
 mod inline;
 mod token;
 
-use super::document::{Block, List, Span};
 use super::emoji;
+use hubbub_bridge::text::document::{Block, List, Span};
 
 /// Reads mrkdwn.
 pub(super) fn blocks(mrkdwn: &str) -> Vec<Block> {

@@ -5,16 +5,17 @@
 //! there is nothing to say. The caller adds channel, thread and `metadata`.
 //! See <https://docs.slack.dev/reference/methods/chat.postMessage>.
 
-use super::document::{Block, Broadcast, Document, Inline, Span, Style, each_run_mut, each_span_mut};
-use super::from_html::from_html;
-use super::json;
-use super::links::linkify;
-use super::names::Addresses;
-use super::normalise::normalise;
-use super::split::split;
 use super::to_mrkdwn::{self, to_mrkdwn};
 use super::to_rich_text::to_rich_text;
+use super::{emoji, json};
+use hubbub_bridge::text::Addresses;
+use hubbub_bridge::text::document::{Block, Broadcast, Document, Inline, Span, Style, each_run_mut, each_span_mut};
+use hubbub_bridge::text::from_html;
+use hubbub_bridge::text::links::linkify;
+use hubbub_bridge::text::normalise;
+use hubbub_bridge::text::split;
 use ruma::events::room::message::sanitize::remove_plain_reply_fallback;
+use ruma::{EventId, MxcUri, RoomOrAliasId, UserId};
 use serde_json::Value;
 use slack_morphism::SlackMessageContent;
 
@@ -67,7 +68,7 @@ fn text(content: &Value, addresses: &dyn Addresses) -> Document {
     let is_html = json::text(content, "format") == Some("org.matrix.custom.html");
     let html = json::text(content, "formatted_body").filter(|_| is_html);
     if let Some(document) =
-        html.and_then(|html| from_html(html, addresses)).filter(|document| !document.blocks.is_empty())
+        html.and_then(|html| from_html(html, &Spelled(addresses))).filter(|document| !document.blocks.is_empty())
     {
         return document;
     }
@@ -75,6 +76,35 @@ fn text(content: &Value, addresses: &dyn Addresses) -> Document {
     let is_reply = content.pointer("/m.relates_to/m.in_reply_to").is_some();
     let body = if is_reply { remove_plain_reply_fallback(body) } else { body };
     Document { blocks: vec![paragraph(body)] }
+}
+
+/// Addresses as Slack's text wants them: emoji that Slack has by name are characters, and nothing
+/// hides a spoiler.
+struct Spelled<'a>(&'a dyn Addresses);
+
+impl Addresses for Spelled<'_> {
+    fn user(&self, mxid: &UserId) -> Option<String> {
+        self.0.user(mxid)
+    }
+
+    fn channel(&self, room: &RoomOrAliasId) -> Option<String> {
+        self.0.channel(room)
+    }
+
+    fn permalink(&self, room: &RoomOrAliasId, event: &EventId) -> Option<String> {
+        self.0.permalink(room, event)
+    }
+
+    fn emoji(&self, name: &str, _: Option<&MxcUri>) -> Inline {
+        match emoji::by_name(name) {
+            Some(shown) => Inline::Text(shown),
+            None => Inline::Emoji { name: name.to_owned(), id: None },
+        }
+    }
+
+    fn hides_spoilers(&self) -> bool {
+        false
+    }
 }
 
 /// A file is a line with its name, and its caption before that, if it has one

@@ -1,8 +1,8 @@
 //! Whom and what a message refers to, so that the caller can fetch names before it converts.
 
 use super::compose::compose;
-use super::document::{Document, Inline, each_span};
 use super::{incoming, json};
+use hubbub_bridge::text::document::{Document, Inline, each_span};
 use serde_json::Value;
 use slack_morphism::{SlackBotId, SlackChannelId, SlackUserGroupId, SlackUserId};
 
@@ -40,14 +40,15 @@ impl References {
         each_span(&document.blocks, &mut |span| match &span.inline {
             Inline::User(id, _) => push(&mut self.users, id),
             Inline::Channel(id, _) => push(&mut self.channels, id),
-            Inline::UserGroup(id, _) => push(&mut self.usergroups, id),
-            Inline::Text(_) | Inline::Broadcast(_) | Inline::Emoji(_) => {}
+            Inline::Group(id, _) => push(&mut self.usergroups, id),
+            Inline::Text(_) | Inline::Broadcast(_) | Inline::Emoji { .. } => {}
         });
     }
 }
 
-fn push<Id: PartialEq + Clone>(ids: &mut Vec<Id>, id: &Id) {
-    if !ids.contains(id) {
-        ids.push(id.clone());
+fn push<Id: PartialEq + From<String>>(ids: &mut Vec<Id>, id: &str) {
+    let id = Id::from(id.to_owned());
+    if !ids.contains(&id) {
+        ids.push(id);
     }
 }

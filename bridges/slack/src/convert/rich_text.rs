@@ -3,9 +3,9 @@
 //! See <https://docs.slack.dev/reference/block-kit/blocks/rich-text-block>. Lists are told apart and
 //! nested in `rich_text_list`. An element that nobody knows is shown by the texts in it.
 
-use super::document::{Block, Broadcast, Inline, Span, Style};
 use super::rich_text_list::push_list;
 use super::{blocks, date, emoji, json};
+use hubbub_bridge::text::document::{Block, Broadcast, Inline, Span, Style};
 use serde_json::Value;
 
 /// Reads the `elements` of a `rich_text` block.
@@ -71,7 +71,7 @@ fn inline(element: &Value) -> Vec<Span> {
         "link" | "message_mention" => link(element, style),
         "user" => id("user_id").map_or_else(Vec::new, |id| of(Inline::User(id.into(), label("name")))),
         "channel" => id("channel_id").map_or_else(Vec::new, |id| of(Inline::Channel(id.into(), label("name")))),
-        "usergroup" => id("usergroup_id").map_or_else(Vec::new, |id| of(Inline::UserGroup(id.into(), label("name")))),
+        "usergroup" => id("usergroup_id").map_or_else(Vec::new, |id| of(Inline::Group(id.into(), label("name")))),
         "broadcast" => of(Inline::Broadcast(match id("range") {
             Some("here") => Broadcast::Here,
             Some("everyone") => Broadcast::Everyone,
@@ -99,7 +99,7 @@ fn emoji_of(element: &Value) -> Inline {
     let toned = element.get("skin_tone").and_then(Value::as_u64).map(|tone| format!("{name}::skin-tone-{tone}"));
     match emoji::by_name(toned.as_deref().unwrap_or(name)) {
         Some(shown) => Inline::Text(shown),
-        None => Inline::Emoji(name.to_owned()),
+        None => Inline::Emoji { name: name.to_owned(), id: None },
     }
 }
 
@@ -134,5 +134,6 @@ fn style(element: &Value) -> Style {
         strike: set("strike"),
         underline: set("underline"),
         code: set("code"),
+        ..Style::default()
     }
 }

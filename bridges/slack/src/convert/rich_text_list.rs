@@ -1,8 +1,8 @@
 //! Nests Slack's lists, which are flat: each `rich_text_list` has an `indent`, and a list that goes
 //! on after a nested one is a new element whose `offset` counts the items before it.
 
-use super::document::{Block, List};
 use super::{json, rich_text};
+use hubbub_bridge::text::document::{Block, List};
 use serde_json::Value;
 
 /// Slack's own clients indent no deeper; more would only cost nesting.

@@ -4,7 +4,7 @@
 //! they are; the blocks beside it say what was meant.
 //! See <https://docs.slack.dev/messaging/formatting-message-text>.
 
-use super::document::{Block, Broadcast, Document, Inline, List, Span};
+use hubbub_bridge::text::document::{Block, Broadcast, Document, Inline, List, Span};
 
 /// A document as mrkdwn.
 pub(super) fn to_mrkdwn(document: &Document) -> String {
@@ -106,13 +106,13 @@ fn styled(text: &str, marks: &[&str]) -> String {
 fn shown(span: &Span, in_code: bool) -> String {
     let text = match &span.inline {
         Inline::Text(text) => escape(text),
-        Inline::User(id, _) => return format!("<@{}>", id.0),
-        Inline::Channel(id, _) => return format!("<#{}>", id.0),
-        Inline::UserGroup(id, _) => return format!("<!subteam^{}>", id.0),
+        Inline::User(id, _) => return format!("<@{}>", id),
+        Inline::Channel(id, _) => return format!("<#{}>", id),
+        Inline::Group(id, _) => return format!("<!subteam^{}>", id),
         Inline::Broadcast(Broadcast::Here) => return "<!here>".to_owned(),
         Inline::Broadcast(Broadcast::Channel) => return "<!channel>".to_owned(),
         Inline::Broadcast(Broadcast::Everyone) => return "<!everyone>".to_owned(),
-        Inline::Emoji(name) => format!(":{name}:"),
+        Inline::Emoji { name, .. } => format!(":{name}:"),
     };
     match span.style.link.as_deref().filter(|_| !in_code) {
         Some(url) => {

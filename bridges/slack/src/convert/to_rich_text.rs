@@ -4,7 +4,7 @@
 //! Its lists are flat, so nested ones are cut into pieces with an `indent` and an `offset`.
 //! See <https://docs.slack.dev/reference/block-kit/blocks/rich-text-block>.
 
-use super::document::{Block, Broadcast, Document, Inline, List, Row, Span, Style, restyle};
+use hubbub_bridge::text::document::{Block, Broadcast, Document, Inline, List, Row, Span, Style, restyle};
 use slack_morphism::SlackEmojiName;
 use slack_morphism::blocks::*;
 use slack_morphism::prelude::SlackRelaxedUrl;
@@ -186,11 +186,11 @@ fn element(span: &Span) -> SlackRichTextInlineElement {
     let style = style(&span.style);
     match (&span.inline, &span.style.link) {
         (Inline::Text(text), Some(url)) => link(url, text.clone(), style),
-        (Inline::Emoji(name), Some(url)) => link(url, format!(":{name}:"), style),
+        (Inline::Emoji { name, .. }, Some(url)) => link(url, format!(":{name}:"), style),
         (Inline::Text(text), None) => SlackRichTextText { text: text.clone(), style }.into(),
-        (Inline::User(id, _), _) => SlackRichTextUser { user_id: id.clone(), style }.into(),
-        (Inline::Channel(id, _), _) => SlackRichTextChannel { channel_id: id.clone(), style }.into(),
-        (Inline::UserGroup(id, _), _) => SlackRichTextUserGroup { usergroup_id: id.clone(), style }.into(),
+        (Inline::User(id, _), _) => SlackRichTextUser { user_id: id.as_str().into(), style }.into(),
+        (Inline::Channel(id, _), _) => SlackRichTextChannel { channel_id: id.as_str().into(), style }.into(),
+        (Inline::Group(id, _), _) => SlackRichTextUserGroup { usergroup_id: id.as_str().into(), style }.into(),
         (Inline::Broadcast(range), _) => {
             let range = match range {
                 Broadcast::Here => SlackRichTextBroadcastRange::Here,
@@ -199,7 +199,7 @@ fn element(span: &Span) -> SlackRichTextInlineElement {
             };
             SlackRichTextBroadcast { range, style }.into()
         }
-        (Inline::Emoji(name), None) => {
+        (Inline::Emoji { name, .. }, None) => {
             SlackRichTextEmoji { name: SlackEmojiName::new(name.clone()), unicode: None }.into()
         }
     }

@@ -1,16 +1,16 @@
 //! A small workspace whose people and channels are bridged, seen from both sides.
 
-use hubbub_slack::convert::{Addresses, Channel, Incoming, Message, Names, Person, from_slack};
+use hubbub_bridge::text::{Addresses, Channel, Names, Person};
+use hubbub_slack::convert::{Incoming, Message, from_slack};
 use ruma::{EventId, OwnedUserId, RoomOrAliasId, UserId};
 use serde_json::Value;
-use slack_morphism::{SlackChannelId, SlackUserGroupId, SlackUserId};
 
 /// Alice, somebody with an unfriendly name, `#general` (bridged) and `#random` (not).
 pub struct Workspace;
 
 impl Names for Workspace {
-    fn user(&self, id: &SlackUserId) -> Option<Person> {
-        let (display_name, mxid) = match id.0.as_str() {
+    fn user(&self, id: &str) -> Option<Person> {
+        let (display_name, mxid) = match id {
             "U1" => ("Alice", "@slack_u1:hub.example"),
             "U2" => ("@room <b>&", "@slack_u2:hub.example"),
             _ => return None,
@@ -18,8 +18,8 @@ impl Names for Workspace {
         Some(Person { display_name: display_name.to_owned(), mxid: OwnedUserId::try_from(mxid).unwrap() })
     }
 
-    fn channel(&self, id: &SlackChannelId) -> Option<Channel> {
-        let (name, room) = match id.0.as_str() {
+    fn channel(&self, id: &str) -> Option<Channel> {
+        let (name, room) = match id {
             "C1" => ("general", Some("!general:hub.example".try_into().unwrap())),
             "C2" => ("random", None),
             _ => return None,
@@ -27,18 +27,18 @@ impl Names for Workspace {
         Some(Channel { name: name.to_owned(), room })
     }
 
-    fn usergroup(&self, id: &SlackUserGroupId) -> Option<String> {
-        (id.0 == "S1").then(|| "devs".to_owned())
+    fn group(&self, id: &str) -> Option<String> {
+        (id == "S1").then(|| "devs".to_owned())
     }
 }
 
 impl Addresses for Workspace {
-    fn user(&self, mxid: &UserId) -> Option<SlackUserId> {
+    fn user(&self, mxid: &UserId) -> Option<String> {
         let id = mxid.as_str().strip_prefix("@slack_")?.strip_suffix(":hub.example")?;
-        Some(SlackUserId(id.to_uppercase()))
+        Some(id.to_uppercase())
     }
 
-    fn channel(&self, room: &RoomOrAliasId) -> Option<SlackChannelId> {
+    fn channel(&self, room: &RoomOrAliasId) -> Option<String> {
         ["!general:hub.example", "#general:hub.example"].contains(&room.as_str()).then(|| "C1".into())
     }
 

@@ -4,9 +4,9 @@
 //! is text. The line is cut into pieces first, then marks are paired, so that the work grows with
 //! the length of the line whatever it holds.
 
-use super::super::document::{Inline, Span, Style};
 use super::super::emoji;
 use super::token;
+use hubbub_bridge::text::document::{Inline, Span, Style};
 
 /// Reads one line.
 pub(super) fn line(text: &str) -> Vec<Span> {
@@ -67,7 +67,7 @@ fn cut(text: &str) -> Vec<Piece> {
                 rest = match after_char.split_once('`').filter(|(code, _)| !code.trim().is_empty()) {
                     Some((code, after)) => {
                         let style = Style { code: true, ..Style::default() };
-                        spans.extend(super::super::document::restyle(self::code(code), &style));
+                        spans.extend(hubbub_bridge::text::document::restyle(self::code(code), &style));
                         after
                     }
                     None => push_first_char(&mut spans, rest),
@@ -137,7 +137,7 @@ fn assemble(pieces: Vec<Piece>) -> Vec<Span> {
     let mut spans = Vec::new();
     for piece in pieces {
         match piece {
-            Piece::Spans(inner) => spans.extend(super::super::document::restyle(inner, &style)),
+            Piece::Spans(inner) => spans.extend(hubbub_bridge::text::document::restyle(inner, &style)),
             Piece::Mark { mark, role: Role::Text, .. } => spans.push(Span::text(mark, style.clone())),
             Piece::Mark { mark, role, .. } => {
                 let on = role == Role::Opens;

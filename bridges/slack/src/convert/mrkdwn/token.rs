@@ -1,7 +1,7 @@
 //! The contents of `<…>` in mrkdwn: mentions, dates and links.
 
-use super::super::document::{Broadcast, Inline, Span};
 use super::super::{date, emoji};
+use hubbub_bridge::text::document::{Broadcast, Inline, Span};
 
 /// The text up to the `>` that closes it, and what follows; `None` if this is no token.
 pub(super) fn enclosed(after_open: &str) -> Option<(&str, &str)> {
@@ -46,7 +46,7 @@ fn special(command: &str, label: Option<String>) -> Option<Span> {
         _ => {}
     }
     if let Some(id) = command.strip_prefix("subteam^").filter(|id| is_id(id)) {
-        let inline = Inline::UserGroup(id.into(), label.map(without_sigil));
+        let inline = Inline::Group(id.into(), label.map(without_sigil));
         return Some(Span { inline, style: Default::default() });
     }
     if let Some(date) = command.strip_prefix("date^") {

@@ -10,7 +10,7 @@ use super::document::{Block, Document, Inline, List, Row, Span};
 ///
 /// `measure` tells the length of one block; two blocks are taken to measure their sum and a blank
 /// line.
-pub(super) fn split(document: Document, limit: usize, measure: &dyn Fn(&Block) -> usize) -> Vec<Document> {
+pub fn split(document: Document, limit: usize, measure: &dyn Fn(&Block) -> usize) -> Vec<Document> {
     const BLANK_LINE: usize = 2;
     let mut parts: Vec<Document> = Vec::new();
     let mut part: Vec<Block> = Vec::new();

@@ -8,7 +8,7 @@
 use super::document::{Block, Document, Inline, List, Row, Span, Style, push_char};
 
 /// Brings a document to its normal form. Doing it twice changes nothing.
-pub(super) fn normalise(document: Document) -> Document {
+pub fn normalise(document: Document) -> Document {
     Document { blocks: normal_blocks(document.blocks) }
 }
 

@@ -1,11 +1,9 @@
 //! What a message says, in neither network's format.
 //!
 //! A [`Document`] is a list of [`Block`]s; text inside a block is a list of [`Span`]s, each with one
-//! flat [`Style`]. Slack styles its runs flatly, so nested HTML is flattened when read and nested
-//! again when written, always in the same order. `normalise` brings a document to the one
+//! flat [`Style`]. Nested HTML is flattened when read and nested
+//! again when written, always in the same order. [`normalise`](super::normalise()) brings a document to the one
 //! form in which equal messages are equal values.
-
-use slack_morphism::{SlackChannelId, SlackUserGroupId, SlackUserId};
 
 /// A whole message, or a part of one that is sent by itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -94,16 +92,22 @@ impl Span {
 pub enum Inline {
     /// Literal text.
     Text(String),
-    /// Somebody of the workspace, with the name that the message itself gave, if any.
-    User(SlackUserId, Option<String>),
-    /// A channel, with the name that the message itself gave, if any.
-    Channel(SlackChannelId, Option<String>),
-    /// A user group, with the handle that the message itself gave, if any.
-    UserGroup(SlackUserGroupId, Option<String>),
-    /// Everybody: Matrix knows one such mention, Slack three.
+    /// Somebody by their remote id, with the name that the message itself gave, if any.
+    User(String, Option<String>),
+    /// A channel by its remote id, with the name that the message itself gave, if any.
+    Channel(String, Option<String>),
+    /// A group of people (a role, a user group) by its remote id, with the name that the message
+    /// itself gave, if any.
+    Group(String, Option<String>),
+    /// Everybody: Matrix knows one such mention, networks have up to three.
     Broadcast(Broadcast),
-    /// A custom emoji of the workspace, by name and without colons.
-    Emoji(String),
+    /// A custom emoji.
+    Emoji {
+        /// The name, without colons.
+        name: String,
+        /// The network's id of it; `None` where the name is all there is.
+        id: Option<String>,
+    },
 }
 
 /// Whom a broadcast mention reaches.
@@ -113,7 +117,7 @@ pub enum Broadcast {
     Here,
     /// All members of the channel.
     Channel,
-    /// Everybody in the workspace.
+    /// Everybody at all.
     Everyone,
 }
 
@@ -132,6 +136,10 @@ pub struct Style {
     pub underline: bool,
     /// Inline code.
     pub code: bool,
+    /// Hidden until somebody wants to see it.
+    pub spoiler: bool,
+    /// Small print.
+    pub small: bool,
 }
 
 impl Style {
@@ -144,6 +152,8 @@ impl Style {
             strike: self.strike && other.strike,
             underline: self.underline && other.underline,
             code: self.code && other.code,
+            spoiler: self.spoiler && other.spoiler,
+            small: self.small && other.small,
         }
     }
 
@@ -156,6 +166,8 @@ impl Style {
             strike: self.strike || inner.strike,
             underline: self.underline || inner.underline,
             code: self.code || inner.code,
+            spoiler: self.spoiler || inner.spoiler,
+            small: self.small || inner.small,
         }
     }
 }
@@ -174,6 +186,24 @@ pub fn push_char(spans: &mut Vec<Span>, c: char, style: &Style) {
 /// Puts a style around spans that have their own already.
 pub fn restyle(spans: Vec<Span>, outer: &Style) -> Vec<Span> {
     spans.into_iter().map(|span| Span { style: outer.with(&span.style), ..span }).collect()
+}
+
+/// The spans of blocks that belong on one line, lists and quotes among them flattened.
+pub fn spans_of(blocks: Vec<Block>) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::new();
+    for block in blocks {
+        if !spans.is_empty() {
+            spans.push(Span::plain(" "));
+        }
+        match block {
+            Block::Paragraph(more) | Block::Heading { spans: more, .. } => spans.extend(more),
+            block => each_span(&[block], &mut |span| {
+                spans.push(span.clone());
+                spans.push(Span::plain(" "));
+            }),
+        }
+    }
+    spans
 }
 
 /// Calls `visit` for every span of the blocks, however deep, in reading order.

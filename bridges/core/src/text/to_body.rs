@@ -6,7 +6,7 @@ use super::names::Names;
 use super::to_html::{refused_address, shown};
 
 /// A document as plain text.
-pub(super) fn to_body(document: &Document, names: &dyn Names) -> String {
+pub fn to_body(document: &Document, names: &dyn Names) -> String {
     blocks(&document.blocks, names)
 }
 

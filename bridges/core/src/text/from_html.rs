@@ -5,7 +5,7 @@
 //! fallbacks go. `None` means that the HTML is not one to parse (`html_guard`), and that the plain
 //! body has to do. See <https://spec.matrix.org/v1.19/client-server-api/#mroommessage-msgtypes>.
 
-use super::document::{Block, Document, Inline, List, Row, Span, Style, push_char};
+use super::document::{Block, Document, Inline, List, Row, Span, Style, push_char, spans_of};
 use super::html_guard::is_well_nested;
 use super::names::Addresses;
 use super::normalise::normalise;
@@ -15,7 +15,7 @@ use ruma::html::{Html, NodeRef};
 use ruma::matrix_uri::MatrixId;
 
 /// Reads HTML.
-pub(super) fn from_html(html: &str, addresses: &dyn Addresses) -> Option<Document> {
+pub fn from_html(html: &str, addresses: &dyn Addresses) -> Option<Document> {
     if !is_well_nested(html) {
         return None;
     }
@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
 
     /// The spans inside a node that can hold no blocks.
     fn spans_inside(&self, node: &NodeRef, style: &Style) -> Vec<Span> {
-        super::blocks::spans_of(normalise(Document { blocks: self.inside(node, style) }).blocks)
+        spans_of(normalise(Document { blocks: self.inside(node, style) }).blocks)
     }
 
     fn node(&mut self, node: &NodeRef, style: &Style) {
@@ -118,6 +118,7 @@ impl<'a> Reader<'a> {
             MatrixElement::I | MatrixElement::Em => self.children(node, &with(|style| style.italic = true)),
             MatrixElement::Del | MatrixElement::S => self.children(node, &with(|style| style.strike = true)),
             MatrixElement::U => self.children(node, &with(|style| style.underline = true)),
+            MatrixElement::Sub => self.children(node, &with(|style| style.small = true)),
             MatrixElement::Code(_) => self.children(node, &with(|style| style.code = true)),
             MatrixElement::A(link) => self.link(node, style, link.href),
             MatrixElement::Img(image) => self.image(&image, style),
@@ -203,23 +204,26 @@ impl<'a> Reader<'a> {
     fn image(&mut self, image: &ImageData, style: &Style) {
         let text = image.alt.as_ref().or(image.title.as_ref()).map(|text| text.trim()).unwrap_or_default();
         match text.strip_prefix(':').and_then(|text| text.strip_suffix(':')) {
-            Some(name) if is_emoji_name(name) => match super::emoji::by_name(name) {
-                Some(shown) => self.push(Inline::Text(shown), style),
-                None => self.push(Inline::Emoji(name.to_owned()), style),
-            },
+            Some(name) if is_emoji_name(name) => {
+                let emoji = self.addresses.emoji(name, image.src.as_deref());
+                self.push(emoji, style);
+            }
             _ if text.is_empty() => self.push(Inline::Text("[image]".to_owned()), style),
             _ => self.push(Inline::Text(text.to_owned()), style),
         }
     }
 
-    /// Slack hides nothing, so a spoiler is announced instead.
+    /// Where the network hides nothing, a spoiler is announced; its reason is said everywhere.
     fn span(&mut self, node: &NodeRef, style: &Style, span: &SpanData) {
-        if let Some(reason) = &span.spoiler {
-            let reason = reason.trim();
-            let shown = if reason.is_empty() { "[spoiler]".to_owned() } else { format!("[spoiler: {reason}]") };
-            self.push(Inline::Text(format!("{shown} ")), style);
+        let Some(reason) = &span.spoiler else { return self.children(node, style) };
+        let hides = self.addresses.hides_spoilers();
+        match (reason.trim(), hides) {
+            ("", true) => {}
+            ("", false) => self.push(Inline::Text("[spoiler] ".to_owned()), style),
+            (reason, true) => self.push(Inline::Text(format!("{reason}: ")), style),
+            (reason, false) => self.push(Inline::Text(format!("[spoiler: {reason}] ")), style),
         }
-        self.children(node, style);
+        self.children(node, &Style { spoiler: style.spoiler || hides, ..style.clone() });
     }
 
     fn list(&mut self, node: &NodeRef, style: &Style, ordered: bool, start: u64) {

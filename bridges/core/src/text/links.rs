@@ -7,13 +7,13 @@ use super::document::{Inline, Span};
 const ALLOWED: [&str; 5] = ["https", "http", "ftp", "mailto", "magnet"];
 
 /// Whether a link to this address is safe to click in a client.
-pub(super) fn is_allowed(url: &str) -> bool {
+pub fn is_allowed(url: &str) -> bool {
     let Some((scheme, rest)) = url.split_once(':') else { return false };
     !rest.is_empty() && ALLOWED.iter().any(|allowed| scheme.eq_ignore_ascii_case(allowed))
 }
 
 /// Whether the label says no more than the address does.
-pub(super) fn says_the_same(url: &str, label: &str) -> bool {
+pub fn says_the_same(url: &str, label: &str) -> bool {
     fn bare(text: &str) -> String {
         let text = text.trim();
         let text =
@@ -25,7 +25,7 @@ pub(super) fn says_the_same(url: &str, label: &str) -> bool {
 }
 
 /// Makes links of the bare web addresses in unlinked text: Slack's rich text links nothing by itself.
-pub(super) fn linkify(spans: Vec<Span>) -> Vec<Span> {
+pub fn linkify(spans: Vec<Span>) -> Vec<Span> {
     let mut linked = Vec::with_capacity(spans.len());
     for span in spans {
         match span {
@@ -66,7 +66,7 @@ fn next_address(text: &str) -> Option<(&str, &str, &str)> {
 }
 
 /// The length of the address at the start, 0 if there is none.
-fn address_length(text: &str) -> usize {
+pub fn address_length(text: &str) -> usize {
     let Some(host) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else { return 0 };
     let scheme = text.len() - host.len();
     let end = text

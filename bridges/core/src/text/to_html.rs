@@ -10,14 +10,14 @@ use super::names::Names;
 use ruma::events::Mentions;
 
 /// A document as HTML.
-pub(super) fn to_html(document: &Document, names: &dyn Names) -> String {
+pub fn to_html(document: &Document, names: &dyn Names) -> String {
     let mut writer = Writer { html: String::new(), names };
     writer.blocks(&document.blocks);
     writer.html
 }
 
 /// Whom a document mentions, as `m.mentions` wants it.
-pub(super) fn mentions(document: &Document, names: &dyn Names) -> Mentions {
+pub fn mentions(document: &Document, names: &dyn Names) -> Mentions {
     let mut mentions = Mentions::new();
     super::document::each_span(&document.blocks, &mut |span| match &span.inline {
         Inline::User(id, _) => mentions.user_ids.extend(names.user(id).map(|person| person.mxid)),
@@ -28,7 +28,7 @@ pub(super) fn mentions(document: &Document, names: &dyn Names) -> Mentions {
 }
 
 /// Whether a client that shows only the plain body would show less.
-pub(super) fn needs_html(document: &Document, names: &dyn Names) -> bool {
+pub fn needs_html(document: &Document, names: &dyn Names) -> bool {
     document.blocks.iter().any(|block| match block {
         Block::Paragraph(spans) => spans.iter().any(|span| match &span.inline {
             Inline::Text(text) => {
@@ -37,7 +37,8 @@ pub(super) fn needs_html(document: &Document, names: &dyn Names) -> bool {
             }
             Inline::User(id, _) => names.user(id).is_some(),
             Inline::Channel(id, _) => names.channel(id).is_some_and(|channel| channel.room.is_some()),
-            Inline::UserGroup(..) | Inline::Broadcast(_) | Inline::Emoji(_) => span.style != Style::default(),
+            Inline::Emoji { name, id } => names.emoji(name, id.as_deref()).is_some() || span.style != Style::default(),
+            Inline::Group(..) | Inline::Broadcast(_) => span.style != Style::default(),
         }),
         _ => true,
     })
@@ -139,6 +140,10 @@ impl Writer<'_> {
             }
             match &span.inline {
                 Inline::Text(text) => self.text(text, &mut after_space),
+                Inline::Emoji { name, id } => {
+                    self.emoji(name, id.as_deref());
+                    after_space = false;
+                }
                 inline => {
                     self.mention(inline, span.style.link.is_none());
                     after_space = false;
@@ -163,6 +168,19 @@ impl Writer<'_> {
                 c => escape_char(&mut self.html, c),
             }
             *after_space = c.is_ascii_whitespace();
+        }
+    }
+
+    fn emoji(&mut self, name: &str, id: Option<&str>) {
+        let mut shown = String::new();
+        escape_into(&mut shown, name);
+        match self.names.emoji(name, id) {
+            Some(picture) => {
+                self.html.push_str("<img data-mx-emoticon src=\"");
+                escape_into(&mut self.html, picture.as_str());
+                self.html.push_str(&format!("\" alt=\":{shown}:\" title=\":{shown}:\" height=\"32\">"));
+            }
+            None => self.html.push_str(&format!(":{shown}:")),
         }
     }
 
@@ -196,29 +214,29 @@ fn room_address(room: &ruma::RoomOrAliasId) -> String {
 /// The text of a span, for bodies, code and labels alike.
 ///
 /// A name must never ping the room, however somebody is called: a zero-width space breaks it.
-pub(super) fn shown(inline: &Inline, names: &dyn Names) -> String {
+pub fn shown(inline: &Inline, names: &dyn Names) -> String {
     let harmless = |name: &str| name.replace("@room", "@\u{200b}room");
     match inline {
         Inline::Text(text) => text.clone(),
         Inline::User(id, label) => match names.user(id) {
             Some(person) => harmless(&person.display_name),
-            None => format!("@{}", harmless(label.as_deref().unwrap_or(&id.0))),
+            None => format!("@{}", harmless(label.as_deref().unwrap_or(id))),
         },
         Inline::Channel(id, label) => match names.channel(id) {
             Some(channel) => format!("#{}", harmless(&channel.name)),
-            None => format!("#{}", harmless(label.as_deref().unwrap_or(&id.0))),
+            None => format!("#{}", harmless(label.as_deref().unwrap_or(id))),
         },
-        Inline::UserGroup(id, label) => {
-            let handle = names.usergroup(id).or_else(|| label.clone()).unwrap_or_else(|| id.0.clone());
-            harmless(&format!("@{handle}"))
+        Inline::Group(id, label) => {
+            let name = names.group(id).or_else(|| label.clone()).unwrap_or_else(|| id.clone());
+            harmless(&format!("@{name}"))
         }
         Inline::Broadcast(_) => "@room".to_owned(),
-        Inline::Emoji(name) => format!(":{name}:"),
+        Inline::Emoji { name, .. } => format!(":{name}:"),
     }
 }
 
 /// The address of a link that must not be one: it is shown instead.
-pub(super) fn refused_address(span: &Span) -> Option<&str> {
+pub fn refused_address(span: &Span) -> Option<&str> {
     let url = span.style.link.as_deref().filter(|url| !links::is_allowed(url))?;
     match &span.inline {
         Inline::Text(text) if text == url => None,
@@ -256,11 +274,13 @@ fn marks(span: &Span) -> Vec<Mark<'_>> {
     let style = &span.style;
     let link = style.link.as_deref().filter(|url| links::is_allowed(url)).map(Mark::Link);
     let tags = [
+        (style.spoiler, Mark::Tag("<span data-mx-spoiler>", "</span>")),
         (style.bold, Mark::Tag("<strong>", "</strong>")),
         (style.italic, Mark::Tag("<em>", "</em>")),
         (style.strike, Mark::Tag("<del>", "</del>")),
         (style.underline, Mark::Tag("<u>", "</u>")),
         (style.code, Mark::Tag("<code>", "</code>")),
+        (style.small, Mark::Tag("<sub>", "</sub>")),
     ];
     link.into_iter().chain(tags.into_iter().filter_map(|(set, mark)| set.then_some(mark))).collect()
 }

@@ -1,0 +1,292 @@
+//! What happens at Discord, as the engine sees it.
+//!
+//! A stored frame is `{"t": name, "s": seq, "at": milliseconds, "d": data}` ([`stored`]): what the
+//! gateway handed out, and when it came, since a deletion or a reaction says no time of its own.
+//! [`read_event`] reads what changes a channel's timeline, from such a frame or from a message of a
+//! history; [`route`] tells the LoginObject where a frame belongs, and [`space`] what changes a
+//! server's channels, threads, emoji and people.
+
+pub mod space;
+
+use hubbub_bridge::{
+    contract::RemotePerson,
+    network::{
+        RemoteDeletion, RemoteEdit, RemoteEvent, RemoteMessage, RemoteReaction, RemoteReactions, RemoteUnreaction,
+        ShownReaction,
+    },
+};
+use hubbub_storage::portal::Place;
+use serde::Deserialize;
+use serde_json::{Value as Json, value::RawValue};
+
+use crate::{gateway::Event, remote_id::Snowflake, text_of};
+
+/// An event as it is kept until its portal has it.
+#[must_use]
+pub fn stored(event: &Event, at: i64) -> String {
+    // The data is JSON already: it is kept letter by letter.
+    let name = Json::from(event.name.as_str());
+    format!(r#"{{"t":{name},"s":{},"at":{at},"d":{}}}"#, event.seq, event.data)
+}
+
+#[derive(Deserialize)]
+struct Stored<'a> {
+    t: String,
+    s: u64,
+    at: i64,
+    #[serde(borrow)]
+    d: &'a RawValue,
+}
+
+/// Where a frame belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// The timeline of a channel or thread.
+    Channel {
+        /// The channel or thread.
+        channel: String,
+        /// Its server; `None` for a direct message.
+        guild: Option<String>,
+    },
+    /// The server: see [`space::read`].
+    Space,
+    /// Nowhere; its name for the counter.
+    Nowhere(String),
+}
+
+/// Tells where an event belongs, by its name and the ids that it needs for that.
+#[must_use]
+pub fn route(name: &str, data: &str) -> Route {
+    match name {
+        "MESSAGE_CREATE"
+        | "MESSAGE_UPDATE"
+        | "MESSAGE_DELETE"
+        | "MESSAGE_DELETE_BULK"
+        | "MESSAGE_REACTION_ADD"
+        | "MESSAGE_REACTION_REMOVE"
+        | "MESSAGE_REACTION_REMOVE_ALL"
+        | "MESSAGE_REACTION_REMOVE_EMOJI" => {
+            let data: Json = serde_json::from_str(data).unwrap_or_default();
+            match text_of(&data, "channel_id") {
+                Some(channel) => Route::Channel { channel, guild: text_of(&data, "guild_id") },
+                None => Route::Nowhere(name.to_owned()),
+            }
+        }
+        name if space::NAMES.contains(&name) => Route::Space,
+        name => Route::Nowhere(name.to_owned()),
+    }
+}
+
+/// The message in a stored frame or of a history, as JSON; `None` when there is none.
+#[must_use]
+pub fn message_of(event: &RawValue) -> Option<Json> {
+    match serde_json::from_str::<Stored<'_>>(event.get()) {
+        Ok(stored) => serde_json::from_str(stored.d.get()).ok(),
+        Err(_) => serde_json::from_str(event.get()).ok(),
+    }
+}
+
+/// Reads a stored frame, or a message of a history.
+#[must_use]
+pub fn read_event(event: &RawValue) -> RemoteEvent {
+    let Ok(stored) = serde_json::from_str::<Stored<'_>>(event.get()) else {
+        return match serde_json::from_str::<Json>(event.get()) {
+            Ok(message) => message_event(&message),
+            Err(_) => RemoteEvent::Malformed,
+        };
+    };
+    let Ok(data) = serde_json::from_str::<Json>(stored.d.get()) else { return RemoteEvent::Malformed };
+    let change = Change { data: &data, seq: stored.s, at: stored.at };
+    let read = match stored.t.as_str() {
+        "MESSAGE_CREATE" => return message_event(&data),
+        "MESSAGE_UPDATE" => return change.edit(),
+        "MESSAGE_DELETE" => change.deletion(text_of(&data, "id").into_iter().collect()),
+        "MESSAGE_DELETE_BULK" => {
+            let ids = data.get("ids").and_then(Json::as_array).into_iter().flatten();
+            change.deletion(ids.filter_map(Json::as_str).map(str::to_owned).collect())
+        }
+        "MESSAGE_REACTION_ADD" => change.reaction(),
+        "MESSAGE_REACTION_REMOVE" | "MESSAGE_REACTION_REMOVE_ALL" | "MESSAGE_REACTION_REMOVE_EMOJI" => {
+            change.unreaction(&stored.t)
+        }
+        other => return RemoteEvent::Ignored(other.to_owned()),
+    };
+    read.unwrap_or(RemoteEvent::Malformed)
+}
+
+fn message_event(message: &Json) -> RemoteEvent {
+    // A thread's first message repeats the one that the thread hangs on.
+    if message.get("type").and_then(Json::as_u64) == Some(21) {
+        return RemoteEvent::Ignored("thread_starter".to_owned());
+    }
+    read_message(message).map_or(RemoteEvent::Malformed, RemoteEvent::Message)
+}
+
+fn read_message(message: &Json) -> Option<RemoteMessage> {
+    let id = Snowflake::read(&text_of(message, "id")?)?;
+    let webhook = text_of(message, "webhook_id");
+    let author = message.get("author").unwrap_or(&Json::Null);
+    let is_bot = author.get("bot").and_then(Json::as_bool).unwrap_or(false);
+    let sender = text_of(author, "id").or_else(|| webhook.clone())?;
+    let reference = message.get("message_reference");
+    // Type 1 is a forward, which answers nothing.
+    let answers = reference.filter(|reference| reference.get("type").and_then(Json::as_u64).unwrap_or(0) == 0);
+    let is_reply = message.get("type").and_then(Json::as_u64) == Some(19);
+    Some(RemoteMessage {
+        id: id.to_string(),
+        place: Place { place: id.place(), generation: 0 },
+        sent_at: id.milliseconds(),
+        by_program: is_bot || webhook.is_some(),
+        sender: RemotePerson { id: sender, name: webhook.and_then(|_| text_of(author, "username")) },
+        // The nonce is a digest of the event's id, which only whoever sent it can tell (`nonce_of`).
+        transaction: None,
+        reply_to: answers.filter(|_| is_reply).and_then(|reference| text_of(reference, "message_id")),
+        // A thread is a channel of its own at Discord: the LoginObject knows its root.
+        thread_root: None,
+        also_in_channel: false,
+        leaves: false,
+        // A new name of a thread or channel.
+        changes_channel: message.get("type").and_then(Json::as_u64) == Some(4),
+        edited: edited_at(message).unwrap_or(0),
+    })
+}
+
+/// The mark that we left beside our own message.
+#[must_use]
+pub fn nonce_of(message: &Json) -> Option<String> {
+    match message.get("nonce")? {
+        Json::String(nonce) => Some(nonce.clone()),
+        Json::Number(nonce) => Some(nonce.to_string()),
+        _ => None,
+    }
+}
+
+/// When a person edited a message, in microseconds since the epoch; `None` when nobody did. Previews,
+/// pins and thread flags leave it alone.
+fn edited_at(message: &Json) -> Option<i64> {
+    let moment: jiff::Timestamp = text_of(message, "edited_timestamp")?.parse().ok()?;
+    u64::try_from(moment.as_microsecond()).ok().and_then(|micros| i64::try_from(micros).ok())
+}
+
+/// A change, and what tells it apart from all others.
+struct Change<'a> {
+    data: &'a Json,
+    seq: u64,
+    at: i64,
+}
+
+impl Change<'_> {
+    /// Where it stands: at its own time, after the message that it changes.
+    fn place(&self, at: i64, target: Snowflake, kind: &str) -> Place {
+        let moment = Snowflake::at(at).max(Snowflake(target.0.saturating_add(1)));
+        Place { place: format!("{}~{kind}{}", moment.place(), self.seq), generation: 0 }
+    }
+
+    fn edit(&self) -> RemoteEvent {
+        let Some(message) = read_message(self.data) else {
+            // Only Discord's own refreshes come without an author.
+            let partial = text_of(self.data, "id").is_some_and(|id| Snowflake::read(&id).is_some());
+            return if partial { RemoteEvent::Ignored("refresh".to_owned()) } else { RemoteEvent::Malformed };
+        };
+        if message.edited == 0 {
+            return RemoteEvent::Ignored("refresh".to_owned());
+        }
+        let Some(target) = Snowflake::read(&message.id) else { return RemoteEvent::Malformed };
+        let at = message.edited / 1_000;
+        // Not by the frame: the same edit comes again with each preview, and is one.
+        let moment = Snowflake::at(at).max(Snowflake(target.0.saturating_add(1)));
+        let place = Place { place: format!("{}~e{target}-{}", moment.place(), message.edited), generation: 0 };
+        RemoteEvent::Edit(RemoteEdit { place, message, at })
+    }
+
+    fn deletion(&self, ids: Vec<String>) -> Option<RemoteEvent> {
+        let newest = ids.iter().filter_map(|id| Snowflake::read(id)).max()?;
+        Some(RemoteEvent::Delete(RemoteDeletion { place: self.place(self.at, newest, "d"), ids }))
+    }
+
+    fn target(&self) -> Option<(String, Snowflake)> {
+        let target = text_of(self.data, "message_id")?;
+        let id = Snowflake::read(&target)?;
+        Some((target, id))
+    }
+
+    fn sender(&self) -> Option<RemotePerson> {
+        text_of(self.data, "user_id").map(|id| RemotePerson { id, name: None })
+    }
+
+    fn reaction(&self) -> Option<RemoteEvent> {
+        let (target, id) = self.target()?;
+        Some(RemoteEvent::ReactionAdd(RemoteReaction {
+            place: self.place(self.at, id, "r"),
+            target,
+            sender: self.sender()?,
+            key: reaction_key(self.data.get("emoji")?)?,
+            at: self.at.max(id.milliseconds()),
+        }))
+    }
+
+    fn unreaction(&self, name: &str) -> Option<RemoteEvent> {
+        let (target, id) = self.target()?;
+        let one = name == "MESSAGE_REACTION_REMOVE";
+        let all = name == "MESSAGE_REACTION_REMOVE_ALL";
+        Some(RemoteEvent::ReactionRemove(RemoteUnreaction {
+            place: self.place(self.at, id, "u"),
+            target,
+            sender: if one { Some(self.sender()?) } else { None },
+            key: if all { None } else { Some(reaction_key(self.data.get("emoji")?)?) },
+        }))
+    }
+}
+
+/// The key by which reactions are compared: the character without its variation selector, or
+/// `name:id` of a custom emoji (`a:name:id` of one that moves is the same emoji).
+fn reaction_key(emoji: &Json) -> Option<String> {
+    let name = text_of(emoji, "name");
+    match text_of(emoji, "id") {
+        Some(id) => Some(format!("{}:{}", name.unwrap_or_else(|| "emoji".to_owned()), Snowflake::read(&id)?)),
+        None => name.map(|name| name.replace('\u{fe0f}', "")),
+    }
+}
+
+/// How Matrix shows a reaction with this key. A custom one needs its picture, which the caller knows.
+#[must_use]
+pub fn shown_reaction(key: &str) -> ShownReaction {
+    if let Some((name, _)) = custom(key) {
+        let shown = format!(":{name}:");
+        return ShownReaction { key: shown.clone(), shortcode: Some(shown) };
+    }
+    // Clients compare reactions with the selector that asks for a picture.
+    let qualified = emojis::get(key).map_or(key, emojis::Emoji::as_str);
+    ShownReaction { key: qualified.to_owned(), shortcode: None }
+}
+
+/// The key of a reaction of Matrix's, where Discord has such an emoji: a character. A custom one is found by
+/// its name, in the server's list.
+#[must_use]
+pub fn key_of_reaction(reaction: &str, emoji: &[(String, Snowflake)]) -> Option<String> {
+    let name = reaction.strip_prefix(':').and_then(|rest| rest.strip_suffix(':'));
+    if let Some(name) = name {
+        return emoji.iter().find(|(known, _)| known == name).map(|(name, id)| format!("{name}:{id}"));
+    }
+    let bare = reaction.replace('\u{fe0f}', "");
+    (emojis::get(reaction).is_some() || emojis::get(&bare).is_some()).then_some(bare)
+}
+
+/// Name and id of a custom emoji's key.
+pub(crate) fn custom(key: &str) -> Option<(&str, Snowflake)> {
+    let (name, id) = key.rsplit_once(':')?;
+    Some((name, Snowflake::read(id)?)).filter(|(name, _)| !name.is_empty())
+}
+
+/// The reactions of a message of a history. Discord counts them; who reacted is another call for each.
+#[must_use]
+pub fn reactions_in(message: &Json) -> Vec<RemoteReactions> {
+    let reactions = message.get("reactions").and_then(Json::as_array).into_iter().flatten();
+    reactions
+        .filter_map(|reaction| reaction_key(reaction.get("emoji")?))
+        .map(|key| RemoteReactions { key, people: Vec::new(), complete: false })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;
