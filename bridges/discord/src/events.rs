@@ -144,6 +144,9 @@ fn read_message(message: &Json) -> Option<RemoteMessage> {
         // A thread is a channel of its own at Discord: the LoginObject knows its root.
         thread_root: None,
         also_in_channel: false,
+        leaves: false,
+        // A new name of a thread or channel.
+        changes_channel: message.get("type").and_then(Json::as_u64) == Some(4),
         edited: edited_at(message).unwrap_or(0),
     })
 }

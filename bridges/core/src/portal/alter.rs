@@ -15,7 +15,7 @@ use super::{
 use crate::{
     contract::Access,
     failpoints,
-    network::{Network, Post, RemoteError, TransactionMark},
+    network::{Post, RemoteError, TransactionMark},
     pace::Rate,
 };
 
@@ -45,7 +45,7 @@ impl Call {
     }
 }
 
-impl<N: Network> PortalObject<N> {
+impl PortalObject {
     /// Makes the next call of a change at the head of the lane.
     pub(super) async fn alter(&self, row: &OutboundRow, access: &Access) -> Result<Next> {
         let Some(token) = &access.token else {

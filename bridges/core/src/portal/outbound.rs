@@ -20,7 +20,7 @@ use super::{PortalObject, alter::Call, plan::Plan};
 use crate::{
     contract::Access,
     failpoints,
-    network::{Network, Post, RemoteError, TransactionMark},
+    network::{Post, RemoteError, TransactionMark},
     pace::Rate,
 };
 
@@ -233,7 +233,7 @@ pub(super) enum Next {
     Paused,
 }
 
-impl<N: Network> PortalObject<N> {
+impl PortalObject {
     /// Whether a call is in flight, or one's outcome is unknown.
     pub(super) fn outcome_is_open(&self) -> bool {
         self.sending.in_flight.get() || self.is_in_doubt()
@@ -495,7 +495,7 @@ impl<N: Network> PortalObject<N> {
     }
 
     async fn show_refusal(&self, row: &OutboundRow, code: &str) -> Result<Next> {
-        let title = N::TITLE;
+        let title = self.facts().title;
         let text = if code == super::reconcile::UNCERTAIN {
             format!(
                 "It is not certain whether this message reached {title}: look there before you \

@@ -12,10 +12,7 @@ use super::{
     alter::Call,
     outbound::{Outgoing, Progress},
 };
-use crate::{
-    contract::Access,
-    network::{KnownAddresses, Network},
-};
+use crate::{contract::Access, network::KnownAddresses};
 
 /// Messages of one millisecond that are looked at.
 const MOST_AT_ONCE: i64 = 200;
@@ -42,10 +39,10 @@ pub(super) enum Plan {
     Explain(Option<&'static str>, String),
 }
 
-impl<N: Network> PortalObject<N> {
+impl PortalObject {
     /// What an event at this place of the lane becomes.
     pub(super) async fn plan(&self, seq: i64, event: &Outgoing, access: &Access) -> Result<Plan> {
-        let title = N::TITLE;
+        let title = self.facts().title;
         let explain = |kind, text: String| Ok(Plan::Explain(kind, text));
         if event.sender != access.owner.as_str() {
             // What somebody else deletes or likes is a matter of the room.
@@ -67,7 +64,7 @@ impl<N: Network> PortalObject<N> {
     }
 
     async fn plan_message(&self, event: &Outgoing, access: &Access) -> Result<Plan> {
-        let title = N::TITLE;
+        let title = self.facts().title;
         // A message that was redacted before it came here.
         let Some(kind) = text(&event.content, "/msgtype") else {
             return Ok(Plan::Nothing);
@@ -106,7 +103,7 @@ impl<N: Network> PortalObject<N> {
             if thread.is_none() {
                 thread.clone_from(&target.thread_root);
             }
-            if N::REPLIES_THREAD {
+            if self.facts().replies_thread {
                 thread = thread.or(Some(target.remote_id));
             } else {
                 reply_to = Some(target.remote_id);
@@ -131,7 +128,7 @@ impl<N: Network> PortalObject<N> {
     }
 
     async fn plan_edit(&self, seq: i64, event: &Outgoing, access: &Access) -> Result<Plan> {
-        let title = N::TITLE;
+        let title = self.facts().title;
         let Some(target) = text(&event.content, "/m.relates_to/event_id") else { return Ok(Plan::Nothing) };
         let Some(content) = event.content.get("m.new_content") else { return Ok(Plan::Nothing) };
         if self.is_edited_later(seq, target)? {
@@ -179,7 +176,7 @@ impl<N: Network> PortalObject<N> {
     }
 
     async fn plan_reaction(&self, event: &Outgoing, access: &Access) -> Result<Plan> {
-        let title = N::TITLE;
+        let title = self.facts().title;
         let target = text(&event.content, "/m.relates_to/event_id");
         let (Some(target), Some(key)) = (target, text(&event.content, "/m.relates_to/key")) else {
             return Ok(Plan::Nothing);

@@ -12,7 +12,7 @@ use super::{PortalObject, outbound::Progress};
 use crate::{
     failpoints,
     matrix::{DOUBLE_PUPPET_KEY, is_ours},
-    network::{Network, RemoteEvent, RemoteMessage},
+    network::{RemoteEvent, RemoteMessage},
 };
 
 /// What decides whether an event of the room goes out.
@@ -43,7 +43,7 @@ pub(super) enum Echo {
     News,
 }
 
-impl<N: Network> PortalObject<N> {
+impl PortalObject {
     /// Queues remote events. Those that are in the room already, and the echoes of our own posts,
     /// are only taken note of.
     pub(super) async fn take_remote(&self, events: &[Box<RawValue>]) -> Result<()> {
@@ -179,8 +179,8 @@ impl<N: Network> PortalObject<N> {
     fn goes_out(&self, event: &RoomEvent<'_>) -> bool {
         debug_assert_eq!(DOUBLE_PUPPET_KEY, "com.hubbub.double_puppet");
         let marked = serde_json::from_str::<Marked>(event.content.get())
-            .is_ok_and(|content| content.puppet.as_deref() == Some(N::ID));
-        let ours = is_ours::<N>(&self.context.config.server_name, &event.sender);
+            .is_ok_and(|content| content.puppet.as_deref() == Some(self.facts().id));
+        let ours = is_ours(self.facts(), &self.context.config.server_name, &event.sender);
         event.state_key.is_none() && !marked && !ours
     }
 
