@@ -85,6 +85,8 @@ impl Test {
         }
         if wanted(Kind::Peers) {
             self.browser(&mut summary)?;
+            // Builds serenity's client: no other test needs it.
+            summary.part("Discord's clients", || cargo_test(&["--package", "hubbub-discord-clients"]));
             match synapse_is_missing() {
                 Some(reason) => summary.skip("conformance, Synapse", reason),
                 None => summary.part("conformance, Synapse", || against_synapse(&[])),
