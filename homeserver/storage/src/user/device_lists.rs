@@ -121,10 +121,14 @@ pub fn put(transaction: &dyn Transaction, change: &ListChange) -> Result<(), Dat
     Ok(())
 }
 
-/// The position of the newest change of any kind; 0 when there is none. Reads all rows: keep it.
+/// The position of the newest change of any kind; 0 when there is none.
 pub fn newest(query: &dyn Query) -> Result<i64, DatabaseError> {
     let row = query.query_one(
-        "SELECT MAX(COALESCE((SELECT MAX(changed_pos) FROM device_lists), 0), COALESCE((SELECT MAX(MAX(joined_pos, COALESCE(left_pos, 0))) FROM shared_rooms), 0))",
+        "SELECT max(
+            coalesce((SELECT max(changed_pos) FROM device_lists), 0),
+            coalesce((SELECT max(joined_pos) FROM shared_rooms), 0),
+            coalesce((SELECT max(left_pos) FROM shared_rooms WHERE left_pos IS NOT NULL), 0)
+        )",
         &[],
     )?;
     row.map_or(Ok(0), |row| row.integer(0))

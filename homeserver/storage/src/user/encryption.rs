@@ -32,6 +32,9 @@ pub(super) const STEP: &[&str] = &[
         left_pos INTEGER,
         members TEXT
     ) STRICT, WITHOUT ROWID",
+    "CREATE INDEX shared_rooms_joined ON shared_rooms (joined_pos)",
+    "CREATE INDEX shared_rooms_left ON shared_rooms (left_pos) WHERE left_pos IS NOT NULL",
+    "CREATE INDEX shared_rooms_unknown ON shared_rooms (room_id) WHERE members IS NULL",
     // Who is in them is asked for.
     "INSERT INTO shared_rooms (room_id, joined_pos, left_pos, members) SELECT room_id, 0, NULL, NULL FROM rooms WHERE membership = 'join'",
     "CREATE TABLE device_lists (
@@ -39,6 +42,7 @@ pub(super) const STEP: &[&str] = &[
         changed_pos INTEGER NOT NULL,
         revision INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID",
+    "CREATE INDEX device_lists_changed ON device_lists (changed_pos)",
     "CREATE TABLE keys_news (
         only INTEGER PRIMARY KEY CHECK (only = 1),
         version INTEGER NOT NULL,

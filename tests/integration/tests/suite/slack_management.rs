@@ -107,12 +107,14 @@ async fn a_workspace_is_connected_used_and_disconnected_from_the_management_room
     assert!(status.contains("connected") && status.contains("1 bridged"), "{status}");
 
     assert!(chat.say("bridge #nowhere").await.contains("nowhere"));
-    chat.say("unbridge #general").await;
+    assert!(chat.say("unbridge #general").await.contains("unbridge #general keep"));
+    chat.say("unbridge #general keep").await;
     slack.say("general", "ana", "gone?").await;
     portal.nothing_more().await;
     assert!(portal.room().saying("gone?").await.is_empty());
 
-    chat.say("disconnect").await;
+    assert!(chat.say("disconnect").await.contains("disconnect keep"));
+    chat.say("disconnect keep").await;
     assert!(chat.say("status").await.contains("disconnected"));
     let refused = slack.raw("{}", "good", 0).await;
     assert_eq!(refused["status"], 403, "{refused}");
