@@ -184,9 +184,12 @@ describe("two people who encrypt", { skip }, () => {
     await eventually(trusted, "the third device is trusted by the other person");
   });
 
-  test("a_message_for_a_person_who_is_away_waits_in_the_dehydrated_device", async () => {
+  test("a_message_for_a_person_who_is_away_waits_in_the_dehydrated_device", async (context) => {
     const crypto = robin.getCrypto();
-    assert.equal(await crypto.isDehydrationSupported(), true);
+    const supported = await crypto.isDehydrationSupported();
+    // Synapse has to be asked for it by its configuration; ours always has it.
+    if (!supported && !process.env.HUBBUB_URL) return context.skip("the server has no dehydrated devices");
+    assert.equal(supported, true);
     await crypto.startDehydration({ createNewKey: true });
     const prefix = "/_matrix/client/unstable/org.matrix.msc3814.v1";
     const { device_id: sleeping } = await robin.http.authedRequest("GET", "/dehydrated_device", undefined, undefined, { prefix });
