@@ -162,8 +162,9 @@ impl<N: Network> InProcess for Bridge<N> {
         if event.is_state {
             let bot = event.state_key.as_deref().is_some_and(|user| user == format!("@{}:{server}", N::BOT));
             let ghost = event.state_key.as_deref().is_some_and(|user| is_ours::<N>(server, user));
-            let chat = ghost && !is_ours::<N>(server, event.sender.as_str()) && event.event.get().contains("is_direct");
-            return (bot || chat) && event.event_type == "m.room.member";
+            let human = !is_ours::<N>(server, event.sender.as_str());
+            let invited = ghost && human && event.event.get().contains("\"invite\"");
+            return (bot || invited) && event.event_type == "m.room.member";
         }
         // The portal looks closer: this only saves the queue what comes back from the bridge.
         let ours = is_ours::<N>(server, event.sender.as_str());
