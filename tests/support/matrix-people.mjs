@@ -1,4 +1,4 @@
-// Two people on a homeserver, through matrix-js-sdk without crypto, for `matrix-js-sdk.test.mjs` and the round trips.
+// Two people on a homeserver, through matrix-js-sdk, for the tests with that SDK and the round trips.
 //
 // HOMESERVER_URL names the server. Either REGISTER=1 makes fresh accounts (REGISTRATION_TOKEN where one is asked for),
 // or MATRIX_USER and PASSWORD (and MATRIX_USER2, PASSWORD2 for the second person) name existing ones; `USER` is read
@@ -18,8 +18,8 @@ const STEP_MS = 20_000;
 
 export const homeserverUrl = process.env.HOMESERVER_URL;
 
-/** Logs the person in on a new device; resolves to a client that does not sync yet. */
-export async function logIn({ user, password }) {
+/** Logs the person in on a new device; resolves to a client that does not sync yet. `options` are the SDK's own. */
+export async function logIn({ user, password }, options = {}) {
   const stranger = createClient({ baseUrl: homeserverUrl, logger: QUIET });
   const login = await stranger.loginRequest({
     type: "m.login.password",
@@ -27,11 +27,11 @@ export async function logIn({ user, password }) {
     password,
     initial_device_display_name: "hubbub test support",
   });
-  return clientFor({ userId: login.user_id, accessToken: login.access_token, deviceId: login.device_id });
+  return clientFor({ userId: login.user_id, accessToken: login.access_token, deviceId: login.device_id }, options);
 }
 
-export function clientFor({ userId, accessToken, deviceId, baseUrl = homeserverUrl }) {
-  return createClient({ baseUrl, userId, accessToken, deviceId, logger: QUIET, timelineSupport: true });
+export function clientFor({ userId, accessToken, deviceId, baseUrl = homeserverUrl }, options = {}) {
+  return createClient({ baseUrl, userId, accessToken, deviceId, logger: QUIET, timelineSupport: true, ...options });
 }
 
 /** The credentials of the first or second person. */

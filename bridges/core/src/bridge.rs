@@ -158,12 +158,12 @@ impl InProcess for Bridge {
     fn wants(&self, _appservice_id: &str, event: &DeliveredEvent) -> bool {
         let server = &self.context.config.server_name;
         if event.is_state {
-            let bot = event.state_key.as_deref().is_some_and(|user| user == format!("@{}:{server}", self.facts().bot));
-            let ghost = event.state_key.as_deref().is_some_and(|user| is_ours(self.facts(), server, user));
-            let chat = ghost
-                && !is_ours(self.facts(), server, event.sender.as_str())
-                && event.event.get().contains("is_direct");
-            return (bot || chat) && event.event_type == "m.room.member";
+            let facts = self.facts();
+            let bot = event.state_key.as_deref().is_some_and(|user| user == format!("@{}:{server}", facts.bot));
+            let ghost = event.state_key.as_deref().is_some_and(|user| is_ours(facts, server, user));
+            let human = !is_ours(facts, server, event.sender.as_str());
+            let invited = ghost && human && event.event.get().contains("\"invite\"");
+            return (bot || invited) && event.event_type == "m.room.member";
         }
         // The portal looks closer: this only saves the queue what comes back from the bridge.
         let ours = is_ours(self.facts(), server, event.sender.as_str());

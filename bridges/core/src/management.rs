@@ -6,6 +6,7 @@
 //! say. `commands` carries out what is said there.
 
 mod commands;
+mod encrypted;
 mod reply;
 
 use std::rc::Rc;
@@ -105,32 +106,37 @@ pub(crate) fn inviter<'a>(bot: &UserId, event: &'a Json) -> Option<(&'a UserId, 
     Some((<&UserId>::try_from(sender).ok()?, text("/event_id")?))
 }
 
-/// The invitation of a ghost to a chat of two.
+/// The invitation of a ghost.
 pub(crate) struct ChatInvite<'a> {
     ghost: &'a UserId,
     inviter: &'a UserId,
     event_id: &'a str,
+    /// To a chat of two, or into any room.
+    direct: bool,
 }
 
-/// Whom an event invites to a chat, if it does.
+/// Which ghost an event invites, if it does.
 pub(crate) fn chat_invite<'a>(facts: &NetworkFacts, server: &ServerName, event: &'a Json) -> Option<ChatInvite<'a>> {
     let text = |pointer: &str| event.pointer(pointer).and_then(Json::as_str);
     let direct = event.pointer("/content/is_direct").and_then(Json::as_bool) == Some(true);
     let ghost = text("/state_key")?;
     let invited = text("/type") == Some("m.room.member") && text("/content/membership") == Some("invite");
-    if !direct || !invited || !is_ours(facts, server, ghost) {
+    if !invited || !is_ours(facts, server, ghost) {
         return None;
     }
     let invite = ChatInvite {
         ghost: <&UserId>::try_from(ghost).ok()?,
         inviter: <&UserId>::try_from(text("/sender")?).ok()?,
         event_id: text("/event_id")?,
+        direct,
     };
-    (invite.ghost.localpart() != facts.bot).then_some(invite)
+    // Its own side brings ghosts into portals.
+    let by_bridge = is_ours(facts, server, invite.inviter.as_str());
+    (invite.ghost.localpart() != facts.bot && !by_bridge).then_some(invite)
 }
 
 /// Somebody wants to chat with a person of the network: the chat gets its portal, and the ghost declines, since the
-/// portal has a room of its own. The inviter is told where.
+/// portal has a room of its own. The inviter is told where; in an encrypted room, which no ghost stays in, by the ghost.
 pub(crate) async fn start_chat(
     network: &dyn Network,
     context: &Rc<Context>,
@@ -145,6 +151,11 @@ pub(crate) async fn start_chat(
         Some((login, person))
     });
     let Some((login, person)) = found else { return Ok(()) };
+    let matrix = Matrix::new(facts, Rc::clone(context));
+    let encrypted = encrypted::is_encrypted(context, &matrix, invite.inviter, room).await?;
+    if !invite.direct && !encrypted {
+        return Ok(());
+    }
     let address = Address::new(Class::Login, login.login_id.as_str());
     let command = LoginCommand::OpenChat { person };
     let opened: Result<Bridged> = call(context.objects.as_ref(), address, &command).await;
@@ -153,8 +164,9 @@ pub(crate) async fn start_chat(
         Err(error) if error.status >= 500 && error.status != 502 => return Err(error),
         Err(error) => format!("That chat came to nothing. {}", error.error),
     };
-    let matrix = Matrix::new(facts, Rc::clone(context));
-    if let Err(error) = matrix.ghost(invite.ghost).leave(room).await {
+    if encrypted {
+        encrypted::explain(&matrix, room, invite, facts.title, &text).await?;
+    } else if let Err(error) = matrix.ghost(invite.ghost).leave(room).await {
         tracing::info!("A ghost could not decline an invitation: {error}");
     }
     tell(&matrix, invite.inviter, &format!("chat-{}", invite.event_id), &text).await

@@ -3,6 +3,7 @@
 
 mod delete_dehydrated_device;
 mod get_dehydrated_device;
+mod get_events;
 mod put_dehydrated_device;
 
 use http::Method;
@@ -10,6 +11,7 @@ use http::Method;
 use crate::endpoint::{Endpoint, own};
 
 const PATH: &str = "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device";
+const EVENTS: &str = "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device/{device_id}/events";
 
 /// The endpoints of this area.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
@@ -17,5 +19,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         own(Method::PUT, PATH).raw(put_dehydrated_device::handle),
         own(Method::GET, PATH).raw(get_dehydrated_device::handle),
         own(Method::DELETE, PATH).raw(delete_dehydrated_device::handle),
+        own(Method::GET, EVENTS).raw(get_events::get),
+        own(Method::POST, EVENTS).raw(get_events::post),
     ]
 }

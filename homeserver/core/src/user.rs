@@ -12,6 +12,7 @@ mod appservice_news;
 mod carry_over;
 mod create_room;
 mod deactivate;
+mod dehydrated_events;
 mod deliver;
 mod device_lists;
 mod devices;
@@ -193,7 +194,7 @@ impl UserSyncObject {
             UserCommand::Keys(command) => self.handle_keys(*command).await,
             UserCommand::GetProfile => encode(&self.profile()?),
             UserCommand::People(command) => self.handle_people(*command).await,
-            UserCommand::ToDevice(command) => encode(&self.handle_to_device(*command)?),
+            UserCommand::ToDevice(command) => self.handle_to_device(*command),
             UserCommand::KeysNews(news) => encode(&self.take_keys_news(&news)?),
             UserCommand::DeviceLists(command) => self.handle_device_lists(&command),
             UserCommand::Poke => {

@@ -1,7 +1,10 @@
 //! What requests cost in calls to objects, statements and rows: the budgets of the hot ones.
 
 use hubbub_core::contract::{Address, Class};
-use hubbub_native::{Client, TestServer};
+use hubbub_native::{
+    Client, TestServer,
+    crypto::{SigningKey, device_keys},
+};
 use serde_json::{Value as Json, json};
 
 fn classes(calls: &[Address]) -> Vec<Class> {
@@ -269,4 +272,76 @@ fn a_search_costs_what_its_page_shows_however_much_there_is() {
     // Of many hits the newest 500 are looked at for a page of the newest.
     let (in_room, index) = search("hay");
     assert!(in_room <= 700 && index <= 8, "{in_room} statements in the room, {index} in the index");
+}
+
+/// People with keys of one device each.
+fn people_with_keys(server: &TestServer, count: u32) -> Vec<Client> {
+    let made = (0..count).map(|number| {
+        let client = server.account(&format!("person{number}"));
+        let key = SigningKey::new(Some(&client.device_id));
+        let body = json!({
+            "device_keys": device_keys(&client.user_id, &client.device_id, &key),
+            "one_time_keys": {"signed_curve25519:1": {"key": "one"}},
+        });
+        client.post(["keys", "upload"], &body).ok();
+        client
+    });
+    let made: Vec<Client> = made.collect();
+    server.advance(60_000);
+    made
+}
+
+/// For each of the people and their device the same.
+fn for_each_device(people: &[Client], value: &Json) -> Json {
+    let entries = people.iter().map(|client| (client.user_id.clone(), json!({ &client.device_id: value })));
+    Json::Object(entries.collect())
+}
+
+#[test]
+fn a_claim_is_one_call_for_each_claimed_user_and_a_query_of_keys_asks_no_more() {
+    let server = TestServer::new();
+    let (alice, people) = (server.account("alice"), people_with_keys(&server, 12));
+    server.take_calls();
+
+    let body = json!({"one_time_keys": for_each_device(&people, &json!("signed_curve25519"))});
+    let claimed = alice.post(["keys", "claim"], &body).ok();
+
+    assert_eq!(claimed["one_time_keys"].as_object().map(serde_json::Map::len), Some(12));
+    let mut calls = classes(&server.take_calls());
+    calls.retain(|class| *class != Class::User);
+    assert_eq!(calls, [Class::UserKeys; 12]);
+    let users: Vec<(String, Json)> = people.iter().map(|client| (client.user_id.clone(), json!([]))).collect();
+    server.take_calls();
+    alice.post(["keys", "query"], &json!({"device_keys": Json::Object(users.into_iter().collect())})).ok();
+    let asked = server.take_calls().iter().filter(|call| call.class != Class::User).count();
+    assert!(asked <= 12, "{asked} objects were asked");
+}
+
+#[test]
+fn a_send_to_devices_is_acknowledged_by_one_object_in_one_transaction_for_however_many() {
+    let server = TestServer::new();
+    let (alice, people) = (server.account("alice"), people_with_keys(&server, 12));
+    let cost = |people: &[Client], transaction: &str| {
+        server.set_settling(false);
+        server.take_calls();
+        let before = rows_of(&server, &user(&alice));
+        let body = json!({"messages": for_each_device(people, &json!({"n": 1}))});
+        let uri = ["sendToDevice", "m.test", transaction];
+        let started = server.start(alice.request(http::Method::PUT, &hubbub_native::client::path(uri), Some(&body)));
+        server.finish(&started).ok();
+        let cost = (server.take_calls().first().cloned(), rows_of(&server, &user(&alice)) - before);
+        server.settle();
+        server.advance(60_000);
+        server.set_settling(true);
+        cost
+    };
+    let one = cost(&people[..1], "one");
+
+    let twelve = cost(&people, "twelve");
+
+    assert_eq!(twelve.0, Some(user(&alice)));
+    assert!(twelve.1 <= one.1 + 1 && twelve.1 <= 5, "{twelve:?} rows for twelve, {one:?} for one");
+    for client in &people {
+        assert!(client.sync(None).0["to_device"]["events"].as_array().is_some_and(|events| !events.is_empty()));
+    }
 }

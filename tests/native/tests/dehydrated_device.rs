@@ -118,3 +118,81 @@ fn msc3814_a_malformed_one_and_one_with_the_id_of_a_real_device_are_refused() {
     get(&alice).refused(404, "M_NOT_FOUND");
     assert_eq!(device_ids(&alice), std::slice::from_ref(&alice.device_id), "what is refused makes no device");
 }
+
+const EVENTS: &str = "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device/DRY/events";
+
+/// Sends the dehydrated device so many messages, the `n` of which counts from 0.
+fn send(sender: &Client, to: &Client, count: u32) {
+    for n in 0..count {
+        let body = json!({"messages": {&to.user_id: {"DRY": {"n": n}}}});
+        sender.put(["sendToDevice", "m.test", &format!("t{n}")], &body).ok();
+    }
+}
+
+fn numbers(page: &Json) -> Vec<u64> {
+    let events = page["events"].as_array().unwrap();
+    events.iter().map(|event| event["content"]["n"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn msc3814_a_message_of_the_dehydrated_device_is_shown_as_a_sync_would_and_to_its_user_only() {
+    let server = TestServer::new();
+    let (alice, bob) = (server.account("alice"), server.account("bob"));
+    alice.ask(Method::GET, EVENTS, None).refused(403, "M_FORBIDDEN");
+    put(&alice, &body(&alice, "DRY")).ok();
+    assert_eq!(alice.ask(Method::GET, EVENTS, None).ok(), json!({"events": []}));
+
+    send(&bob, &alice, 1);
+
+    let expected = json!([{"type": "m.test", "sender": bob.user_id, "content": {"n": 0}}]);
+    assert_eq!(alice.ask(Method::GET, EVENTS, None).ok(), json!({"events": expected}));
+    assert_eq!(alice.ask(Method::POST, EVENTS, Some(&json!({}))).ok()["events"], expected);
+    bob.ask(Method::GET, EVENTS, None).refused(403, "M_FORBIDDEN");
+    bob.ask(Method::POST, EVENTS, Some(&json!({}))).refused(403, "M_FORBIDDEN");
+    let other = EVENTS.replace("DRY", &alice.device_id);
+    alice.ask(Method::GET, &other, None).refused(403, "M_FORBIDDEN");
+    alice.ask(Method::GET, &format!("{EVENTS}?from=nonsense"), None).refused(400, "M_INVALID_PARAM");
+    alice.ask(Method::GET, &format!("{EVENTS}?limit=many"), None).refused(400, "M_INVALID_PARAM");
+    alice.ask(Method::POST, EVENTS, Some(&json!({"next_batch": 1}))).refused(400, "M_BAD_JSON");
+    server.send(Method::POST, EVENTS, None, Some(&json!({}))).refused(401, "M_MISSING_TOKEN");
+}
+
+#[test]
+fn msc3814_a_dehydrated_devices_messages_come_in_pages_and_a_posted_token_deletes_what_it_passed() {
+    let server = TestServer::new();
+    let (alice, bob) = (server.account("alice"), server.account("bob"));
+    put(&alice, &body(&alice, "DRY")).ok();
+    send(&bob, &alice, 230);
+    let all: Vec<u64> = (0..230).collect();
+
+    let (mut seen, mut uri, mut pages) = (Vec::new(), EVENTS.to_owned(), 0);
+    loop {
+        let page = alice.ask(Method::GET, &uri, None).ok();
+        seen.extend(numbers(&page));
+        pages += 1;
+        let Some(next) = page["next_batch"].as_str() else { break };
+        uri = format!("{EVENTS}?from={next}");
+    }
+    assert_eq!((&seen, pages), (&all, 3));
+    let few = alice.ask(Method::GET, &format!("{EVENTS}?limit=7"), None).ok();
+    assert_eq!(numbers(&few), all[..7], "reading deletes nothing");
+
+    let post = |next: Option<&Json>| {
+        let body = next.map_or(json!({}), |next| json!({"next_batch": next}));
+        alice.ask(Method::POST, EVENTS, Some(&body)).ok()
+    };
+    let first = post(None);
+    assert_eq!(numbers(&first), all[..100]);
+    assert_eq!(numbers(&post(None)), all[..100], "the first answer may have been lost");
+    let second = post(Some(&first["next_batch"]));
+    assert_eq!(numbers(&second), all[100..200]);
+    server.host().crash_all();
+    assert_eq!(numbers(&post(None)), all[100..200], "the first hundred were passed");
+    let third = post(Some(&second["next_batch"]));
+    assert_eq!(numbers(&third), all[200..]);
+    let end = post(Some(&third["next_batch"]));
+    assert_eq!(numbers(&end), [0; 0]);
+    assert_eq!(numbers(&post(None)), [0; 0]);
+    send(&server.account("carol"), &alice, 1);
+    assert_eq!(numbers(&post(Some(&end["next_batch"]))), [0], "what comes later is read on from there");
+}

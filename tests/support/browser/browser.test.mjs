@@ -14,19 +14,13 @@ import { build } from "esbuild";
 import { chromium } from "playwright-core";
 
 import { controlOf } from "../control-client.mjs";
+import { eventually as soon, logIn, person, startSync } from "../matrix-people.mjs";
 
 const { HOMESERVER_URL, MATRIX_USER, PASSWORD, SLACK_URL, CHROMIUM, ARTIFACTS } = process.env;
 const skip = CHROMIUM && SLACK_URL ? false : "CHROMIUM and SLACK_URL are not set";
 const folder = dirname(fileURLToPath(import.meta.url));
 
-/** Leaves out megabytes that only clients which encrypt load. */
-const withoutEncryption = {
-  name: "without encryption",
-  setup(build) {
-    build.onResolve({ filter: /matrix-sdk-crypto-wasm/ }, ({ path }) => ({ path, namespace: "empty" }));
-    build.onLoad({ filter: /.*/, namespace: "empty" }, () => ({ contents: "module.exports = {};" }));
-  },
-};
+const CRYPTO = "@matrix-org/matrix-sdk-crypto-wasm/pkg/matrix_sdk_crypto_wasm_bg.wasm";
 
 /** Serves the page and its bundle on loopback. */
 async function servePage() {
@@ -37,7 +31,6 @@ async function servePage() {
     format: "esm",
     platform: "browser",
     define: { global: "globalThis" },
-    plugins: [withoutEncryption],
     nodePaths: [process.env.HUBBUB_SUPPORT_MODULES],
     logLevel: "error",
   });
@@ -45,10 +38,12 @@ async function servePage() {
     "/": ["text/html", await readFile(join(folder, "page.html"))],
     "/page.css": ["text/css", await readFile(join(folder, "page.css"))],
     "/page.js": ["text/javascript", bundle.outputFiles[0].contents],
+    // Where the bundle looks for it: beside itself.
+    "/pkg/matrix_sdk_crypto_wasm_bg.wasm": ["application/wasm", await readFile(join(process.env.HUBBUB_SUPPORT_MODULES, CRYPTO))],
   };
   const server = createServer((request, response) => {
     const [type, body] = files[request.url] ?? ["text/plain", undefined];
-    response.writeHead(body ? 200 : 404, { "content-type": `${type}; charset=utf-8` });
+    response.writeHead(body ? 200 : 404, { "content-type": type.startsWith("text/") ? `${type}; charset=utf-8` : type });
     response.end(body);
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -75,7 +70,7 @@ describe("a browser on the demo", { skip }, () => {
     server?.close();
   });
 
-  const named = (name) => page.locator("#rooms button", { hasText: name });
+  const named = (name) => page.locator("#rooms button:not(.beside)", { hasText: name });
   const inTimeline = (text) => page.locator("#timeline li", { hasText: text });
 
   test("a_wrong_password_is_refused_with_a_sentence", async () => {
@@ -92,8 +87,8 @@ describe("a browser on the demo", { skip }, () => {
     await page.click("#login button");
     const { team } = await slack("workspace");
     const space = page.locator("#rooms .section", { hasText: team.name });
-    await space.locator("button", { hasText: "general" }).waitFor();
-    await space.locator("button", { hasText: "random" }).waitFor();
+    await space.locator("button:not(.beside)", { hasText: "general" }).waitFor();
+    await space.locator("button:not(.beside)", { hasText: "random" }).waitFor();
   });
 
   test("a_channel_shows_its_past_with_names_pictures_and_links", async () => {
@@ -128,6 +123,34 @@ describe("a browser on the demo", { skip }, () => {
     });
     const { app } = await slack("workspace");
     assert.deepEqual(arrived.map((message) => message.user), [app.owner]);
+  });
+
+  test("an_encrypted_conversation_is_read_beside_a_bridged_channel", async () => {
+    const friend = await logIn(await person(1));
+    const owner = await logIn({ user: MATRIX_USER, password: PASSWORD });
+    try {
+      await friend.initRustCrypto({ useIndexedDB: false });
+      await startSync(friend);
+      const encryption = { type: "m.room.encryption", state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" } };
+      const created = { name: "Between us", preset: "private_chat", initial_state: [encryption], invite: [owner.getUserId()] };
+      const { room_id: roomId } = await friend.createRoom(created);
+      await owner.joinRoom(roomId);
+      await soon(() => friend.getRoom(roomId)?.getMember(owner.getUserId())?.membership === "join", "the owner in the room");
+      const { event_id: eventId } = await friend.sendTextMessage(roomId, "Only you can read this");
+      assert.equal((await owner.fetchRoomEvent(roomId, eventId)).type, "m.room.encrypted");
+
+      await named("Between us").click();
+      await page.locator("#timeline li[data-encrypted=true]", { hasText: "Only you can read this" }).waitFor();
+      await page.locator("#rooms .entry", { hasText: "general" }).locator(".beside").click();
+      await page.locator("#beside-timeline li[data-encrypted=false]", { hasText: "Yes, I do." }).waitFor();
+      await page.fill("#composer [name=text]", "And only you this");
+      await page.press("#composer [name=text]", "Enter");
+      const answer = (event) => event.isEncrypted() && event.getContent().body === "And only you this";
+      await soon(() => friend.getRoom(roomId).getLiveTimeline().getEvents().some(answer), "the page's answer, decrypted");
+    } finally {
+      friend.stopClient();
+      await owner.logout();
+    }
   });
 
   test("the_page_is_photographed_and_complained_about_nothing", async () => {

@@ -1,12 +1,15 @@
-// A small Matrix client on matrix-js-sdk without crypto: what a person sees of the bridged chats in a browser.
+// A small Matrix client on matrix-js-sdk with its wasm crypto: what a person sees of bridged chats, and of encrypted ones
+// beside them, in a browser.
 
-import { ClientEvent, createClient, RoomEvent } from "matrix-js-sdk";
+import { ClientEvent, createClient, MatrixEventEvent, RoomEvent } from "matrix-js-sdk";
 
 const byId = (id) => document.getElementById(id);
 const TAGS = new Set(["A", "B", "BLOCKQUOTE", "BR", "CODE", "DEL", "EM", "H1", "H2", "H3", "H4", "H5", "H6", "I", "LI", "OL", "P", "PRE", "S", "STRONG", "U", "UL"]);
 
 let client;
 let shown;
+/** The room in the pane beside it. */
+let beside;
 
 byId("login").addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -21,7 +24,10 @@ byId("login").addEventListener("submit", async (event) => {
     client.on(event, drawSoon);
   }
   client.on(ClientEvent.Sync, drawSoon);
+  client.on(MatrixEventEvent.Decrypted, drawSoon);
+  await client.initRustCrypto();
   await client.startClient({ initialSyncLimit: 20, lazyLoadMembers: true });
+  await signOwnDevice();
   byId("login").hidden = true;
   byId("chats").hidden = false;
 });
@@ -32,6 +38,13 @@ byId("composer").addEventListener("submit", (event) => {
   client.sendTextMessage(shown, text.value);
   text.value = "";
 });
+
+/** The first device makes the keys by which a person's devices trust each other. */
+async function signOwnDevice() {
+  const crypto = client.getCrypto();
+  if (await crypto.userHasCrossSigningKeys(client.getUserId(), true)) return;
+  await crypto.bootstrapCrossSigning({ authUploadDeviceSigningKeys: (request) => request(null) });
+}
 
 async function logIn(baseUrl, user, password) {
   const request = { type: "m.login.password", identifier: { type: "m.id.user", user }, password };
@@ -50,6 +63,7 @@ function drawSoon() {
     drawing = false;
     drawRooms();
     drawRoom();
+    drawBeside();
   });
 }
 
@@ -81,11 +95,20 @@ function entry(room) {
   if (unread > 0) button.append(element("span", { className: "unread" }, String(unread)));
   button.addEventListener("click", () => {
     shown = room.roomId;
-    drawSoon();
-    // What was said before the last sync that left some out.
-    client.scrollback(room, 30).then(drawSoon);
+    open(room);
   });
-  return button;
+  const toTheSide = element("button", { type: "button", className: "beside", title: `Open ${room.name} beside` }, "⧉");
+  toTheSide.addEventListener("click", () => {
+    beside = room.roomId;
+    open(room);
+  });
+  return element("div", { className: "entry" }, button, toTheSide);
+}
+
+function open(room) {
+  drawSoon();
+  // What was said before the last sync that left some out.
+  client.scrollback(room, 30).then(drawSoon);
 }
 
 function drawRoom() {
@@ -94,7 +117,18 @@ function drawRoom() {
   if (!room) return;
   byId("name").textContent = room.name;
   byId("topic").textContent = room.currentState.getStateEvents("m.room.topic", "")?.getContent().topic ?? "";
-  const timeline = byId("timeline");
+  drawTimeline(room, byId("timeline"));
+}
+
+function drawBeside() {
+  const room = beside && client.getRoom(beside);
+  byId("beside").hidden = !room;
+  if (!room) return;
+  byId("beside-name").textContent = room.name;
+  drawTimeline(room, byId("beside-timeline"));
+}
+
+function drawTimeline(room, timeline) {
   const messages = room.getLiveTimeline().getEvents().filter((event) => event.getType() === "m.room.message" && !event.isRedacted());
   timeline.replaceChildren(...messages.map((event) => message(room, event)));
   timeline.scrollTop = timeline.scrollHeight;
@@ -107,6 +141,7 @@ function message(room, event) {
   const body = element("div", {}, element("span", { className: "sender" }, name), time, content(event.getContent()));
   const own = event.getSender() === client.getUserId();
   const item = element("li", { className: own ? "own" : "" }, avatarOf(name, sender?.getMxcAvatarUrl()), body);
+  item.dataset.encrypted = event.isEncrypted();
   item.dataset.status = event.status ?? "sent";
   return item;
 }

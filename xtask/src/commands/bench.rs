@@ -1,9 +1,10 @@
 //! `cargo xtask bench`: measures the embedded release build with a fake Slack beside it, and counts what Cloudflare would bill.
 //!
-//! [`rooms`], [`reading`], [`large`] and [`mod@media`] measure the client's requests, [`slack`] the bridge; [`figures`] makes numbers of samples,
+//! [`rooms`], [`reading`], [`large`], [`encryption`] and [`mod@media`] measure the client's requests, [`slack`] the bridge; [`figures`] makes numbers of samples,
 //! [`bill`] a month's bill of operations, [`mod@print`] the table.
 
 mod bill;
+mod encryption;
 mod figures;
 mod large;
 mod media;
@@ -92,6 +93,10 @@ const GROUPS: &[Group] = &[
     Group { names: &["members"], measure: Plain(large::members) },
     Group { names: &["hierarchy"], measure: Plain(large::hierarchy) },
     Group { names: &["search"], measure: Among(large::search) },
+    Group {
+        names: &["keys/query", "keys/claim", "sendToDevice", "sync, 100 messages"],
+        measure: Plain(encryption::hundred),
+    },
     Group { names: &["Slack to sync"], measure: Plain(slack::to_sync) },
     Group { names: &["answer to Slack"], measure: Plain(slack::answer) },
     Group { names: &["Slack burst"], measure: Plain(slack::burst) },

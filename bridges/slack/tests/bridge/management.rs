@@ -228,6 +228,56 @@ fn inviting_a_ghost_to_a_chat_opens_it() {
 }
 
 #[test]
+fn a_ghost_invited_to_an_encrypted_room_says_why_it_leaves_and_opens_the_plain_chat() {
+    let (world, _, management) = connected();
+    let ghost = "@_slack_t0team_u0carl:hub.test";
+    // A chat of two as Element opens it, and any other room.
+    for (direct, event_id) in [(true, "$chat"), (false, "$room")] {
+        let (room, _) = world.homeserver.human_invites_bot(ALICE);
+        {
+            let mut rooms = world.homeserver.rooms.borrow_mut();
+            let room = rooms.get_mut(&room).unwrap();
+            room.invited.insert(ghost.to_owned());
+            let encryption = ("m.room.encryption".to_owned(), String::new());
+            room.state.insert(encryption, json!({ "algorithm": "m.megolm.v1.aes-sha2" }));
+        }
+        let invite = json!({
+            "type": "m.room.member", "state_key": ghost, "sender": ALICE, "event_id": event_id,
+            "content": { "membership": "invite", "is_direct": direct },
+        });
+        for _ in 0..2 {
+            world.hand_over(&room, vec![invite.clone()]);
+            world.settle();
+        }
+
+        let said = world.homeserver.said(&room);
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert_eq!(said[0].0, ghost);
+        assert!(said[0].1.contains("This room is encrypted") && said[0].1.contains("Slack"), "{said:?}");
+        let left = world.homeserver.room(&room);
+        assert!(!left.joined.contains(ghost) && !left.invited.contains(ghost));
+        let portal = world.homeserver.room(&room_in(&said[0].1));
+        assert!(portal.joined.contains(ghost) && portal.joined.contains(ALICE));
+        assert!(world.homeserver.bodies(&management).last().unwrap().contains("Your chat is here"));
+    }
+}
+
+#[test]
+fn a_ghost_invited_to_a_plain_room_of_many_stays_out_of_it_silently() {
+    let (world, _, _) = connected();
+    let ghost = "@_slack_t0team_u0carl:hub.test";
+    let (room, _) = world.homeserver.human_invites_bot(ALICE);
+    let invite = json!({
+        "type": "m.room.member", "state_key": ghost, "sender": ALICE, "event_id": "$invite-ghost",
+        "content": { "membership": "invite" },
+    });
+    world.hand_over(&room, vec![invite]);
+    world.settle();
+    assert_eq!(world.slack.calls_of("conversations.open"), 0);
+    assert!(world.homeserver.said(&room).is_empty());
+}
+
+#[test]
 fn unbridge_delete_empties_the_room_and_bridging_again_makes_a_new_one() {
     let (world, login_id, management) = connected();
     let room = room_in(&ask(&world, &management, "bridge #general"));

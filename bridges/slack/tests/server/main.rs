@@ -498,3 +498,37 @@ fn edits_deletions_reactions_and_threads_go_through_the_whole_server() {
     assert_eq!(bundle(typed["event_id"].as_str().unwrap())["content"], json!({}));
     assert_eq!(world.slack.calls_of("chat.delete"), 1, "what the double puppet takes back goes nowhere");
 }
+
+#[test]
+fn a_ghost_invited_to_an_encrypted_room_leaves_it_and_the_chat_goes_on_in_the_plain_portal() {
+    let world = World::connected(11);
+    let ghost = "@_slack_t0team_u0ben:hub.example";
+    let encryption = json!({
+        "type": "m.room.encryption", "state_key": "", "content": { "algorithm": "m.megolm.v1.aes-sha2" },
+    });
+    for direct in [true, false] {
+        let room = world.alice.create_room(&json!({
+            "preset": "private_chat", "is_direct": direct, "invite": [ghost], "initial_state": [encryption],
+        }));
+        world.server.settle();
+        world.server.advance(60_000);
+
+        let said = world.said(&room);
+        assert_eq!(said.len(), 1, "{said:?}");
+        let (sender, sentence) = &said[0];
+        assert_eq!(sender, ghost);
+        assert!(sentence.contains("encrypted") && sentence.contains("Slack"), "{sentence}");
+        assert_eq!(world.state(&room, "m.room.member", ghost)["membership"], "leave");
+        let portal = sentence.rsplit_once("https://matrix.to/#/").unwrap().1;
+        assert_eq!(world.state(portal, "m.room.member", ghost)["membership"], "join");
+        world.alice.get(["rooms", portal, "state", "m.room.encryption", ""]).refused(404, "M_NOT_FOUND");
+        world
+            .alice
+            .put(["rooms", portal, "state", "m.room.encryption", ""], &encryption["content"])
+            .refused(403, "M_FORBIDDEN");
+        let text = format!("plain, {direct}");
+        world.send(portal, &text, &json!({ "msgtype": "m.text", "body": text }));
+        world.server.settle();
+        assert!(world.slack.posted("D0BEN").contains(&text), "{:?}", world.slack.posted("D0BEN"));
+    }
+}

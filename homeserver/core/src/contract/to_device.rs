@@ -28,6 +28,20 @@ pub enum ToDeviceCommand {
         /// The messages, by local recipient.
         messages: BTreeMap<OwnedUserId, ForDevices>,
     },
+    /// A page of what waits for the user's dehydrated device. 403 `M_FORBIDDEN` for any other. →
+    /// [`DehydratedEvents`]
+    ListDehydrated {
+        /// On whose behalf.
+        caller: Caller,
+        /// The device.
+        device_id: String,
+        /// The token of the page before.
+        from: Option<String>,
+        /// The most messages of the page.
+        limit: Option<usize>,
+        /// Whether what the token passed is deleted.
+        delete_passed: bool,
+    },
     /// Messages of another user, in their order. Those that came before are passed over, as are
     /// devices that do not exist. → `()`, also where there is no such user
     Take {
@@ -36,6 +50,17 @@ pub enum ToDeviceCommand {
         /// The requests.
         parts: Vec<ToDevicePart>,
     },
+}
+
+/// Some messages of a dehydrated device.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct DehydratedEvents {
+    /// As clients get them, oldest first.
+    pub events: Vec<Box<RawValue>>,
+    /// Where the next page begins.
+    pub next_batch: String,
+    /// Whether more wait.
+    pub more: bool,
 }
 
 /// What one request has for one recipient.

@@ -87,7 +87,8 @@ fn writer(command: &UserCommand) -> Option<&Caller> {
         },
         UserCommand::ToDevice(command) => match command.as_ref() {
             ToDeviceCommand::Send { caller, .. } => Some(caller),
-            ToDeviceCommand::Take { .. } => None,
+            // It deletes what was read, which is less than was written.
+            ToDeviceCommand::ListDehydrated { .. } | ToDeviceCommand::Take { .. } => None,
         },
         _ => None,
     }

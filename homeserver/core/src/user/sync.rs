@@ -12,7 +12,7 @@ mod relations;
 mod room;
 mod state;
 mod timeline;
-mod to_device;
+pub(super) mod to_device;
 
 use std::collections::BTreeMap;
 

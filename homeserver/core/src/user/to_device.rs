@@ -25,7 +25,7 @@ use serde_json::value::RawValue;
 use super::{UserSyncObject, token};
 use crate::{
     contract::{
-        Address, call,
+        Address, call, encode,
         to_device::{ForDevices, ToDeviceCommand, ToDevicePart},
         user::{Caller, UserCommand},
     },
@@ -73,12 +73,15 @@ struct Page {
 }
 
 impl UserSyncObject {
-    pub(super) fn handle_to_device(&self, command: ToDeviceCommand) -> Result<()> {
+    pub(super) fn handle_to_device(&self, command: ToDeviceCommand) -> Result<Vec<u8>> {
         match command {
             ToDeviceCommand::Send { caller, event_type, transaction_id, messages } => {
-                self.send_to_device(&caller, event_type, &transaction_id, &messages)
+                encode(&self.send_to_device(&caller, event_type, &transaction_id, &messages)?)
             }
-            ToDeviceCommand::Take { sender, parts } => self.take_to_device(&sender, &parts),
+            ToDeviceCommand::ListDehydrated { caller, device_id, from, limit, delete_passed } => {
+                encode(&self.dehydrated_events(&caller, &device_id, from.as_deref(), limit, delete_passed)?)
+            }
+            ToDeviceCommand::Take { sender, parts } => encode(&self.take_to_device(&sender, &parts)?),
         }
     }
 

@@ -98,7 +98,7 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<(http::Request<Vec<u8>>, bo
 
 fn encode(reply: &Reply, close: bool) -> Vec<u8> {
     let mut head = format!("HTTP/1.1 {} -\r\ncontent-length: {}\r\n", reply.status, reply.body.len());
-    for (name, value) in &reply.headers {
+    for (name, value) in reply.headers.iter().filter(|(name, _)| *name != "content-length") {
         head.push_str(&format!("{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes())));
     }
     if close {
