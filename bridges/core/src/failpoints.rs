@@ -25,6 +25,8 @@ pub const PORTAL_BEFORE_APPLY: &str = "portal.before_apply";
 pub const PORTAL_AFTER_APPLY: &str = "portal.after_apply";
 /// The lane gave up what is in the room.
 pub const PORTAL_AFTER_INBOUND: &str = "portal.after_inbound_commit";
+/// A file's bytes are here, the portal does not know.
+pub const PORTAL_AFTER_FILE: &str = "portal.after_file";
 /// Matrix events are queued, the appservice does not know.
 pub const PORTAL_AFTER_MATRIX: &str = "portal.after_matrix_commit";
 /// It is written down that a call may have been made.
@@ -54,6 +56,7 @@ pub const FAILPOINTS: &[&str] = &[
     PORTAL_BEFORE_APPLY,
     PORTAL_AFTER_APPLY,
     PORTAL_AFTER_INBOUND,
+    PORTAL_AFTER_FILE,
     PORTAL_AFTER_MATRIX,
     PORTAL_AFTER_ATTEMPT,
     PORTAL_AFTER_SEND,

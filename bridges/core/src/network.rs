@@ -5,6 +5,7 @@
 //! network is a [`RemoteEvent`].
 
 mod event;
+mod file;
 
 use std::{
     future::{Future, ready},
@@ -12,9 +13,11 @@ use std::{
 };
 
 use hubbub_core::context::Context;
+use hubbub_storage::blobs::Body;
 use ruma::{OwnedRoomId, UserId};
 use serde_json::{Value as Json, value::RawValue};
 
+pub use self::file::{FileUpload, RemoteFile};
 pub use self::event::{
     RemoteDeletion, RemoteEdit, RemoteEvent, RemoteLeave, RemoteMessage, RemoteReaction, RemoteReactions,
     RemoteUnreaction, ShownReaction,
@@ -171,8 +174,62 @@ pub trait Network: Sized + 'static {
     /// Whom and what a message, or an edit, names.
     fn names_in(&self, event: &RawValue) -> NamesIn;
 
-    /// The message, or of an edit the message as it is now, as contents of `m.room.message`: at least one.
+    /// The message, or of an edit the message as it is now, as contents of `m.room.message`: at least
+    /// one, unless it has files and nothing else.
     fn to_matrix(&self, event: &RawValue, names: &KnownNames) -> Vec<Json>;
+
+    /// The files of a message whose bytes are to be copied, in order; [`Network::to_matrix`] leaves them out.
+    fn files_in(&self, _event: &RawValue) -> Vec<RemoteFile> {
+        Vec::new()
+    }
+
+    /// The request for a file's bytes; `None` when it is not known where they are. Goes to a host that a stranger may
+    /// have named: it must hold the token for the network's own hosts only.
+    fn file_request(&self, _token: &str, _file: &RemoteFile) -> Option<http::Request<Body>> {
+        None
+    }
+
+    /// The largest file that the network takes, in bytes. Larger ones go as links.
+    fn most_file_bytes(&self) -> u64 {
+        0
+    }
+
+    /// Whether this code says that the network takes no such file, so that it goes as a link.
+    fn refuses_file(&self, _code: &str) -> bool {
+        false
+    }
+
+    /// Brings a file's bytes to the network, where nobody sees them yet, and returns its id. Repeating it is harmless.
+    fn upload(&self, _token: &str, _channel: &str, _file: FileUpload) -> impl Future<Output = Result<String, RemoteError>> {
+        ready(Err(RemoteError::Refused(NOT_POSSIBLE.to_owned())))
+    }
+
+    /// Posts a file that was uploaded, and returns the message's remote id if the network tells it already. Never
+    /// repeats anything by itself.
+    fn share(
+        &self,
+        _token: &str,
+        _channel: &str,
+        _file_id: &str,
+        _post: &Post,
+    ) -> impl Future<Output = Result<Option<String>, RemoteError>> {
+        ready(Err(RemoteError::Refused(NOT_POSSIBLE.to_owned())))
+    }
+
+    /// The message in a channel by which a file was posted, if there is one.
+    fn shared_as(
+        &self,
+        _token: &str,
+        _channel: &str,
+        _file_id: &str,
+    ) -> impl Future<Output = Result<Option<String>, RemoteError>> {
+        ready(Ok(None))
+    }
+
+    /// Deletes a file; fine when it is gone. Repeating it is harmless.
+    fn delete_file(&self, _token: &str, _file_id: &str) -> impl Future<Output = Result<(), RemoteError>> {
+        ready(Ok(()))
+    }
 
     /// How Matrix shows a reaction with this key.
     fn shown_reaction(&self, key: &str) -> ShownReaction;

@@ -11,6 +11,8 @@ mod catch_up;
 mod change;
 mod channel;
 mod delete;
+mod file_content;
+mod files;
 mod inbound;
 mod make;
 mod mirror;
@@ -42,7 +44,7 @@ use hubbub_core::{
 };
 use hubbub_storage::{
     database::{Database, Transaction, transaction},
-    portal::{self as store, Place, PortalRow, care},
+    portal::{self as store, Place, PortalRow, care, files as file_rows},
     schema,
 };
 use ruma::{OwnedRoomId, OwnedUserId};
@@ -70,6 +72,8 @@ pub struct PortalObject<N> {
     /// The places of the inbound lane that no run holds.
     inbound: RefCell<BTreeSet<Place>>,
     parked: Parked,
+    incoming: files::Incoming,
+    file_lane: Lane,
     catching: Lane,
     /// When the network is told what the owner has read.
     mark_at: Cell<Option<i64>>,
@@ -103,6 +107,8 @@ impl<N: Network> Object for PortalObject<N> {
             row: RefCell::default(),
             inbound: RefCell::default(),
             parked: Parked::default(),
+            incoming: files::Incoming::default(),
+            file_lane: Lane::default(),
             catching: Lane::default(),
             mark_at: Cell::new(None),
             mark_lane: Lane::default(),
@@ -175,10 +181,12 @@ enum Duty {
     Mirror,
     /// What the owner has read, to the network.
     Mark,
+    /// The bytes of files, into this server.
+    Files,
 }
 
 impl Duty {
-    const ALL: [Self; 5] = [Self::Make, Self::Inbound, Self::Outbound, Self::Mirror, Self::Mark];
+    const ALL: [Self; 6] = [Self::Make, Self::Inbound, Self::Outbound, Self::Mirror, Self::Mark, Self::Files];
 }
 
 impl<N: Network> PortalObject<N> {
@@ -197,6 +205,7 @@ impl<N: Network> PortalObject<N> {
             }
             Duty::Outbound => active && !self.sending.is_paused() && !self.outbound.borrow().is_empty(),
             Duty::Mirror => active && self.owes_mirror(&row),
+            Duty::Files => active && self.incoming.is_due(self.now()),
             Duty::Mark => active && self.mark_at.get().is_some_and(|at| at <= self.now()),
         }
     }
@@ -208,6 +217,7 @@ impl<N: Network> PortalObject<N> {
             Duty::Outbound => &self.outbound_lane,
             Duty::Mirror => &self.mirror_lane,
             Duty::Mark => &self.mark_lane,
+            Duty::Files => &self.file_lane,
         }
     }
 
@@ -224,6 +234,7 @@ impl<N: Network> PortalObject<N> {
             Duty::Outbound => Box::pin(self.run_outbound()),
             Duty::Mirror => Box::pin(self.run_mirror()),
             Duty::Mark => Box::pin(self.run_mark()),
+            Duty::Files => Box::pin(self.run_files()),
         }
     }
 
@@ -233,7 +244,8 @@ impl<N: Network> PortalObject<N> {
         let duties = Duty::ALL.into_iter().filter(|duty| self.owes(*duty)).map(|duty| self.lane(duty).next(now));
         let parked = self.parked.next().filter(|until| self.is_active() && *until > now);
         let mark = self.mark_at.get().filter(|at| self.is_active() && *at > now);
-        duties.chain(parked).chain(mark).min()
+        let file = self.incoming.next_try(now).filter(|_| self.is_active());
+        duties.chain(parked).chain(mark).chain(file).min()
     }
 
     /// Arms the alarm if there is something to do: a command that commits nothing starts no work.
@@ -256,6 +268,7 @@ impl<N: Network> PortalObject<N> {
             self.inbound.borrow_mut().insert(place);
         }
         self.outbound.borrow_mut().extend(store::list_outbound(query, row.sent_through)?);
+        self.incoming.load(file_rows::list(query)?);
         self.mark_at.set(care::get(query)?.mark_at);
         self.joined.borrow_mut().extend(store::list_joined(query)?);
         self.has_mirror.set(!store::list_mirror(query)?.is_empty());
