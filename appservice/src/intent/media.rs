@@ -13,7 +13,7 @@ impl Intent {
     /// Reserves an address for a file that comes within a day
     /// ([spec](https://spec.matrix.org/v1.11/client-server-api/#post_matrixmediav1create)).
     pub async fn reserve_media(&self) -> Result<OwnedMxcUri> {
-        Ok(self.send_request(create_mxc_uri::v1::Request {}).await?.content_uri)
+        Ok(self.send_request(create_mxc_uri::v1::Request::default()).await?.content_uri)
     }
 
     /// Streams a file to an address that the same user reserved. `M_CANNOT_OVERWRITE_MEDIA` when that was done before

@@ -1,10 +1,10 @@
 //! A whole bridge as the server sees it: what it does with the events of its rooms, and with
 //! requests to its addresses. It holds nothing; everything lives in logins and portals.
 
-use std::{marker::PhantomData, rc::Rc};
+use std::rc::Rc;
 
 use futures_util::future::LocalBoxFuture;
-use hubbub_appservice::{builtin::Builtin, in_process::InProcess};
+use hubbub_appservice::in_process::InProcess;
 use hubbub_core::{
     context::Context,
     contract::{Address, Class, appservice::Query, call, delivery::DeliveredEvent},
@@ -20,8 +20,8 @@ use serde_json::{
 use crate::{
     contract::{LoginCommand, PortalCommand},
     management,
-    matrix::{DOUBLE_PUPPET_KEY, Matrix, builtin, is_ours},
-    network::Network,
+    matrix::{DOUBLE_PUPPET_KEY, Matrix, is_ours},
+    network::{Network, NetworkFacts},
     portal::readers,
     web,
 };
@@ -29,27 +29,26 @@ use crate::{
 /// How many logins are asked for somebody.
 const MOST_LOGINS: u32 = 10;
 
-/// The bridge of the network `N`.
-pub struct Bridge<N> {
+/// The bridge of a network.
+pub struct Bridge {
     context: Rc<Context>,
-    network: PhantomData<N>,
+    network: Rc<dyn Network>,
 }
 
-impl<N: Network> Bridge<N> {
+impl Bridge {
     /// The bridge.
-    pub fn new(context: Rc<Context>) -> Self {
-        Self { context, network: PhantomData }
+    pub fn new(context: Rc<Context>, network: Rc<dyn Network>) -> Self {
+        Self { context, network }
     }
 
-    /// Its registration, which is part of the program.
-    pub fn registration(context: &Context) -> Builtin {
-        builtin::<N>(&context.config.server_name)
+    fn facts(&self) -> &'static NetworkFacts {
+        self.network.facts()
     }
 
     /// Makes the bot's account, so that it can be invited before the bridge ever made a room.
     /// Idempotent.
     pub async fn prepare(&self) -> Result<()> {
-        Matrix::new::<N>(Rc::clone(&self.context)).ensure_bot().await
+        Matrix::new(self.facts(), Rc::clone(&self.context)).ensure_bot().await
     }
 
     /// Makes the bot, or the ghost of somebody whom one of the logins knows; whether there is one now. Rooms have
@@ -58,15 +57,14 @@ impl<N: Network> Bridge<N> {
         let Query::User(user) = query else {
             return Ok(false);
         };
-        if user.localpart() == N::BOT {
+        if user.localpart() == self.facts().bot {
             return self.prepare().await.map(|()| true);
         }
-        let network = N::new(Rc::clone(&self.context));
-        let logins = bridges::list_connected(self.context.directory.as_ref(), N::ID, MOST_LOGINS).await?;
+        let logins = bridges::list_connected(self.context.directory.as_ref(), self.facts().id, MOST_LOGINS).await?;
         for (login_id, team) in logins {
-            let person = network.person_of_ghost(&team, user.localpart());
+            let person = self.network.person_of_ghost(&team, user.localpart());
             // Of the spellings of a name only one is ever made.
-            let person = person.filter(|person| network.ghost_localpart(&team, person) == user.localpart());
+            let person = person.filter(|person| self.network.ghost_localpart(&team, person) == user.localpart());
             let Some(person) = person else { continue };
             let command = LoginCommand::Introduce { person };
             let address = Address::new(Class::Login, login_id);
@@ -79,7 +77,7 @@ impl<N: Network> Bridge<N> {
 
     /// Answers a request to one of the bridge's addresses; `None` for every other path.
     pub async fn handle_http(&self, request: http::Request<Vec<u8>>) -> Option<http::Response<Vec<u8>>> {
-        web::handle_http::<N>(&self.context, request).await
+        web::handle_http(self.facts(), &self.context, request).await
     }
 
     async fn take(&self, room: &RoomId, events: Vec<Json>, route: Option<String>) -> Result<()> {
@@ -89,7 +87,7 @@ impl<N: Network> Bridge<N> {
         if let Some(user) = management::user_of(&route) {
             self.take_unrouted(room, &events).await?;
             for event in &events {
-                management::run::<N>(&self.context, room, user, event).await?;
+                management::run(self.network.as_ref(), &self.context, room, user, event).await?;
             }
             return Ok(());
         }
@@ -106,17 +104,17 @@ impl<N: Network> Bridge<N> {
     /// Looks for invitations of the bot, and of ghosts to a chat.
     async fn take_unrouted(&self, room: &RoomId, events: &[Json]) -> Result<()> {
         let server = &self.context.config.server_name;
-        let bot = ruma::UserId::parse_with_server_name(N::BOT, server)
+        let bot = ruma::UserId::parse_with_server_name(self.facts().bot, server)
             .map_err(|_| MatrixError::internal("the bot's user id is not valid"))?;
         for event in events {
-            if let Some(invite) = management::chat_invite::<N>(server, event) {
-                management::start_chat::<N>(&self.context, room, &invite).await?;
+            if let Some(invite) = management::chat_invite(self.facts(), server, event) {
+                management::start_chat(self.network.as_ref(), &self.context, room, &invite).await?;
                 continue;
             }
             let Some((inviter, event_id)) = management::inviter(&bot, event) else {
                 continue;
             };
-            match management::accept_invite::<N>(&self.context, room, inviter, event_id).await {
+            match management::accept_invite(self.network.as_ref(), &self.context, room, inviter, event_id).await {
                 // The invitation was withdrawn, or is not for us.
                 Err(error) if (400..500).contains(&error.status) && error.status != 429 => {
                     tracing::info!("An invitation came to nothing: {error}");
@@ -129,16 +127,16 @@ impl<N: Network> Bridge<N> {
 }
 
 /// Whether the bridge itself sent an event, through the double puppet.
-fn is_puppets<N: Network>(event: &RawValue) -> bool {
+fn is_puppets(facts: &NetworkFacts, event: &RawValue) -> bool {
     // Nearly no event names the key: those are not worth parsing.
     event.get().contains(DOUBLE_PUPPET_KEY)
         && serde_json::from_str::<Json>(event.get()).is_ok_and(|event| {
             let key = event.get("content").and_then(|content| content.get(DOUBLE_PUPPET_KEY));
-            key.and_then(Json::as_str) == Some(N::ID)
+            key.and_then(Json::as_str) == Some(facts.id)
         })
 }
 
-impl<N: Network> InProcess for Bridge<N> {
+impl InProcess for Bridge {
     fn transaction<'a>(
         &'a self,
         _appservice_id: &'a str,
@@ -154,20 +152,22 @@ impl<N: Network> InProcess for Bridge<N> {
     }
 
     fn serves(&self, appservice_id: &str) -> bool {
-        appservice_id == N::ID
+        appservice_id == self.facts().id
     }
 
     fn wants(&self, _appservice_id: &str, event: &DeliveredEvent) -> bool {
         let server = &self.context.config.server_name;
         if event.is_state {
-            let bot = event.state_key.as_deref().is_some_and(|user| user == format!("@{}:{server}", N::BOT));
-            let ghost = event.state_key.as_deref().is_some_and(|user| is_ours::<N>(server, user));
-            let chat = ghost && !is_ours::<N>(server, event.sender.as_str()) && event.event.get().contains("is_direct");
+            let bot = event.state_key.as_deref().is_some_and(|user| user == format!("@{}:{server}", self.facts().bot));
+            let ghost = event.state_key.as_deref().is_some_and(|user| is_ours(self.facts(), server, user));
+            let chat = ghost
+                && !is_ours(self.facts(), server, event.sender.as_str())
+                && event.event.get().contains("is_direct");
             return (bot || chat) && event.event_type == "m.room.member";
         }
         // The portal looks closer: this only saves the queue what comes back from the bridge.
-        let ours = is_ours::<N>(server, event.sender.as_str());
-        !ours && !is_puppets::<N>(&event.event)
+        let ours = is_ours(self.facts(), server, event.sender.as_str());
+        !ours && !is_puppets(self.facts(), &event.event)
     }
 
     /// What humans have read; who types stays here.
@@ -175,7 +175,7 @@ impl<N: Network> InProcess for Bridge<N> {
         let server = &self.context.config.server_name;
         serde_json::from_str::<Json>(event.get()).is_ok_and(|event| {
             event.get("type").is_some_and(|kind| kind == "m.receipt")
-                && readers(&event).any(|(_, user, _)| !is_ours::<N>(server, user))
+                && readers(&event).any(|(_, user, _)| !is_ours(self.facts(), server, user))
         })
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A network converts ([`network`]), the engine decides: de-duplication, order, rooms, ghosts and
 //! storage are here. [`login`] is the LoginObject, one account of a network; [`portal`] the
-//! PortalObject, one channel as a room; [`contract`] what they can be asked. [`bridge`] ties them to
+//! PortalObject, one channel as a room; [`hosted`] gives them their network; [`contract`] what they can be asked. [`bridge`] ties them to
 //! the server, [`web`] answers HTTP, `management` is the chat with the bot. [`failpoints`] lists
 //! where the fault tests strike.
 //!
@@ -11,6 +11,7 @@
 pub mod bridge;
 pub mod contract;
 pub mod failpoints;
+pub mod hosted;
 mod lane;
 pub mod login;
 mod management;

@@ -27,7 +27,7 @@ use hubbub_core::{
     context::Context,
     contract::encode,
     error::{MatrixError, Result},
-    object::{InFlight, Object},
+    object::InFlight,
 };
 use hubbub_storage::{
     database::{Database, Transaction, transaction},
@@ -41,18 +41,18 @@ use crate::{
     contract::{Access, Counters, Finished, LoginCommand, LoginState, LoginStatus},
     lane::{Alarm, Lane, run_lanes},
     matrix::Matrix,
-    network::Network,
+    network::{Network, NetworkFacts},
     pace::{Buckets, Rate},
     report::Report,
     seal::{LoginSecrets, unseal},
 };
 
-/// A login of the network `N`.
-pub struct LoginObject<N> {
+/// A login of a network.
+pub struct LoginObject {
     login_id: String,
     database: Rc<dyn Database>,
     context: Rc<Context>,
-    network: N,
+    network: Rc<dyn Network>,
     matrix: Matrix,
     row: RefCell<Option<LoginRow>>,
     secrets: RefCell<Option<(i64, LoginSecrets)>>,
@@ -78,14 +78,18 @@ pub struct LoginObject<N> {
     report: Report,
 }
 
-impl<N: Network> Object for LoginObject<N> {
-    type Command = LoginCommand;
-
-    fn open(name: &str, database: Rc<dyn Database>, context: Rc<Context>) -> Result<Self> {
+impl LoginObject {
+    /// A login of `network` over its database. Writes nothing: a stranger's random name conjures nothing.
+    pub fn new(
+        name: &str,
+        database: Rc<dyn Database>,
+        context: Rc<Context>,
+        network: Rc<dyn Network>,
+    ) -> Result<Self> {
         let object = Self {
             login_id: name.to_owned(),
-            network: N::new(Rc::clone(&context)),
-            matrix: Matrix::new::<N>(Rc::clone(&context)),
+            matrix: Matrix::new(network.facts(), Rc::clone(&context)),
+            network,
             database,
             context,
             row: RefCell::default(),
@@ -114,7 +118,8 @@ impl<N: Network> Object for LoginObject<N> {
         Ok(object)
     }
 
-    fn handle(&self, command: LoginCommand) -> LocalBoxFuture<'_, Result<Vec<u8>>> {
+    /// Carries out one command and returns the encoded reply.
+    pub fn handle(&self, command: LoginCommand) -> LocalBoxFuture<'_, Result<Vec<u8>>> {
         Box::pin(async move {
             match command {
                 LoginCommand::Start { owner } => encode(&self.start(&owner).await?),
@@ -151,7 +156,8 @@ impl<N: Network> Object for LoginObject<N> {
         })
     }
 
-    fn work(&self) -> LocalBoxFuture<'_, Option<i64>> {
+    /// Does what can be done now and returns when to be woken again.
+    pub fn work(&self) -> LocalBoxFuture<'_, Option<i64>> {
         Box::pin(async move {
             if self.row.borrow().is_none() {
                 return None;
@@ -176,7 +182,7 @@ enum Duty {
     Tend,
 }
 
-impl<N: Network> LoginObject<N> {
+impl LoginObject {
     /// What can be done now.
     fn ready(&self) -> Vec<Duty> {
         let now = self.now();
@@ -237,6 +243,10 @@ impl<N: Network> LoginObject<N> {
         self.resumed.set(row.mirrored);
         *self.row.borrow_mut() = Some(row);
         Ok(())
+    }
+
+    fn facts(&self) -> &'static NetworkFacts {
+        self.network.facts()
     }
 
     fn now(&self) -> i64 {
@@ -320,7 +330,11 @@ impl<N: Network> LoginObject<N> {
         let token = self.secrets()?.and_then(|secrets| secrets.token);
         match (state, token) {
             (LoginState::Connected, Some(token)) => Ok(token.0),
-            _ => Err(MatrixError::new(409, "M_UNKNOWN", format!("This login is not connected to {}.", N::TITLE))),
+            _ => Err(MatrixError::new(
+                409,
+                "M_UNKNOWN",
+                format!("This login is not connected to {}.", self.facts().title),
+            )),
         }
     }
 
@@ -328,7 +342,7 @@ impl<N: Network> LoginObject<N> {
     fn spend(&self, method: &str) -> Result<()> {
         self.take_budget(method).map_err(|at| {
             let wait = at.saturating_sub(self.now()).max(1);
-            MatrixError::new(429, "M_LIMIT_EXCEEDED", format!("{} allows no more calls right now.", N::TITLE))
+            MatrixError::new(429, "M_LIMIT_EXCEEDED", format!("{} allows no more calls right now.", self.facts().title))
                 .with("retry_after_ms", wait)
         })
     }

@@ -23,7 +23,7 @@ pub(crate) use self::commands::run;
 use crate::{
     contract::{Bridged, LoginCommand},
     matrix::{Matrix, is_ours},
-    network::Network,
+    network::{Network, NetworkFacts},
 };
 
 /// The target of a management room's route.
@@ -113,12 +113,12 @@ pub(crate) struct ChatInvite<'a> {
 }
 
 /// Whom an event invites to a chat, if it does.
-pub(crate) fn chat_invite<'a, N: Network>(server: &ServerName, event: &'a Json) -> Option<ChatInvite<'a>> {
+pub(crate) fn chat_invite<'a>(facts: &NetworkFacts, server: &ServerName, event: &'a Json) -> Option<ChatInvite<'a>> {
     let text = |pointer: &str| event.pointer(pointer).and_then(Json::as_str);
     let direct = event.pointer("/content/is_direct").and_then(Json::as_bool) == Some(true);
     let ghost = text("/state_key")?;
     let invited = text("/type") == Some("m.room.member") && text("/content/membership") == Some("invite");
-    if !direct || !invited || !is_ours::<N>(server, ghost) {
+    if !direct || !invited || !is_ours(facts, server, ghost) {
         return None;
     }
     let invite = ChatInvite {
@@ -126,19 +126,20 @@ pub(crate) fn chat_invite<'a, N: Network>(server: &ServerName, event: &'a Json) 
         inviter: <&UserId>::try_from(text("/sender")?).ok()?,
         event_id: text("/event_id")?,
     };
-    (invite.ghost.localpart() != N::BOT).then_some(invite)
+    (invite.ghost.localpart() != facts.bot).then_some(invite)
 }
 
 /// Somebody wants to chat with a person of the network: the chat gets its portal, and the ghost declines, since the
 /// portal has a room of its own. The inviter is told where.
-pub(crate) async fn start_chat<N: Network>(
+pub(crate) async fn start_chat(
+    network: &dyn Network,
     context: &Rc<Context>,
     room: &RoomId,
     invite: &ChatInvite<'_>,
 ) -> Result<()> {
-    let network = N::new(Rc::clone(context));
+    let facts = network.facts();
     let directory = context.directory.as_ref();
-    let logins = bridges::list_logins_of(directory, N::ID, invite.inviter.as_str()).await?;
+    let logins = bridges::list_logins_of(directory, facts.id, invite.inviter.as_str()).await?;
     let found = logins.iter().find_map(|login| {
         let person = network.person_of_ghost(login.team.as_deref()?, invite.ghost.localpart())?;
         Some((login, person))
@@ -152,7 +153,7 @@ pub(crate) async fn start_chat<N: Network>(
         Err(error) if error.status >= 500 && error.status != 502 => return Err(error),
         Err(error) => format!("That chat came to nothing. {}", error.error),
     };
-    let matrix = Matrix::new::<N>(Rc::clone(context));
+    let matrix = Matrix::new(facts, Rc::clone(context));
     if let Err(error) = matrix.ghost(invite.ghost).leave(room).await {
         tracing::info!("A ghost could not decline an invitation: {error}");
     }
@@ -160,13 +161,15 @@ pub(crate) async fn start_chat<N: Network>(
 }
 
 /// Somebody invited the bot: it joins a human of this server, and says what it can do.
-pub(crate) async fn accept_invite<N: Network>(
+pub(crate) async fn accept_invite(
+    network: &dyn Network,
     context: &Rc<Context>,
     room: &RoomId,
     inviter: &UserId,
     event_id: &str,
 ) -> Result<()> {
-    let matrix = Matrix::new::<N>(Rc::clone(context));
+    let facts = network.facts();
+    let matrix = Matrix::new(facts, Rc::clone(context));
     let account = appservices::owner_of_account(context.directory.as_ref(), inviter.as_str()).await?;
     if account != Some(None) {
         // Refusing may fail when somebody else did already.
@@ -184,7 +187,7 @@ pub(crate) async fn accept_invite<N: Network>(
     }
     let text = format!(
         "Hello. I bring your {} channels here. Say `connect` to start, or `help` for all that I can do.",
-        N::TITLE
+        facts.title
     );
     say(&matrix, room, &format!("hello-{event_id}"), &text).await
 }

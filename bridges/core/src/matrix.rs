@@ -16,27 +16,29 @@ use hubbub_storage::directory::accounts;
 use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomId, ServerName, UserId};
 use serde_json::Value as Json;
 
-use crate::network::Network;
+use crate::network::NetworkFacts;
 
 /// The content key of what the double puppet sends: its value is the network's id. Portals of that
 /// network take no notice of such events.
 pub const DOUBLE_PUPPET_KEY: &str = "com.hubbub.double_puppet";
 
 /// The registration of a network's bridge: its ghosts and aliases all start with `_<id>_`.
-pub fn builtin<N: Network>(server_name: &ServerName) -> Builtin {
-    let builtin = Builtin::with_prefix(N::ID, N::BOT, &format!("_{}_", N::ID), server_name);
-    Builtin { receive_ephemeral: N::MARK_METHOD.is_some(), ..builtin }
+pub fn builtin(facts: &NetworkFacts, server_name: &ServerName) -> Builtin {
+    let builtin = Builtin::with_prefix(facts.id, facts.bot, &format!("_{}_", facts.id), server_name);
+    Builtin { receive_ephemeral: facts.mark_method.is_some(), ..builtin }
 }
 
 /// Whether a user is a network's bot or one of its ghosts on this server.
-pub fn is_ours<N: Network>(server_name: &ServerName, user_id: &str) -> bool {
+pub fn is_ours(facts: &NetworkFacts, server_name: &ServerName, user_id: &str) -> bool {
     let user = user_id.strip_prefix('@').and_then(|user| user.split_once(':'));
     let Some((localpart, server)) = user else {
         return false;
     };
-    let ghost =
-        localpart.strip_prefix('_').and_then(|rest| rest.strip_prefix(N::ID)).is_some_and(|rest| rest.starts_with('_'));
-    server == server_name && (localpart == N::BOT || ghost)
+    let ghost = localpart
+        .strip_prefix('_')
+        .and_then(|rest| rest.strip_prefix(facts.id))
+        .is_some_and(|rest| rest.starts_with('_'));
+    server == server_name && (localpart == facts.bot || ghost)
 }
 
 /// The bridge's client of this server.
@@ -49,10 +51,10 @@ pub(crate) struct Matrix {
 
 impl Matrix {
     /// The client of a network's bridge.
-    pub(crate) fn new<N: Network>(context: Rc<Context>) -> Self {
+    pub(crate) fn new(facts: &NetworkFacts, context: Rc<Context>) -> Self {
         Self {
-            builtin: builtin::<N>(&context.config.server_name),
-            title: N::TITLE,
+            builtin: builtin(facts, &context.config.server_name),
+            title: facts.title,
             context,
             bot_ready: Cell::new(false),
         }

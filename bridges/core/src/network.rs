@@ -7,12 +7,9 @@
 mod event;
 mod file;
 
-use std::{
-    future::{Future, ready},
-    rc::Rc,
-};
+use std::future::ready;
 
-use hubbub_core::context::Context;
+use futures_util::future::LocalBoxFuture;
 use hubbub_storage::blobs::Body;
 use ruma::{OwnedRoomId, UserId};
 use serde_json::{Value as Json, value::RawValue};
@@ -30,26 +27,40 @@ use crate::{
 /// The code of what a network has no way to do.
 pub const NOT_POSSIBLE: &str = "not possible there";
 
-/// One network, as seen from an object: cheap to make, holds nothing that must survive.
-pub trait Network: Sized + 'static {
+/// What never changes about a network.
+#[derive(Debug)]
+pub struct NetworkFacts {
     /// Its name in paths, user ids, aliases and transaction ids, like `slack`. Also the id of its
     /// appservice registration.
-    const ID: &'static str;
+    pub id: &'static str,
     /// Its name in sentences, like `Slack`.
-    const TITLE: &'static str;
+    pub title: &'static str,
     /// The localpart of its bot.
-    const BOT: &'static str;
+    pub bot: &'static str,
     /// How many messages a second may be sent into one channel, unless a login says otherwise.
-    const PACE: u32;
-
+    pub pace: u32,
     /// Whether an answer to a message is a reply in that message's thread, since the network knows no other.
-    const REPLIES_THREAD: bool;
-
+    pub replies_thread: bool,
     /// The headers that sign its hooks.
-    const HOOK_HEADERS: HookHeaders;
+    pub hook_headers: HookHeaders,
+    /// The method that lists channels.
+    pub channels_method: &'static str,
+    /// The method that names people.
+    pub person_method: &'static str,
+    /// The method that describes a channel.
+    pub channel_method: &'static str,
+    /// The method that marks a channel as read; `None` when the network has no such thing.
+    pub mark_method: Option<&'static str>,
+    /// The method that reads history.
+    pub history_method: &'static str,
+    /// The method that reads the history of a thread.
+    pub thread_method: &'static str,
+}
 
-    /// The network as this server reaches it.
-    fn new(context: Rc<Context>) -> Self;
+/// One network, as seen from an object: cheap to make, holds nothing that must survive.
+pub trait Network: 'static {
+    /// What never changes about it.
+    fn facts(&self) -> &'static NetworkFacts;
 
     /// The app that the owner is to make, which calls us at `hook_url`.
     fn manifest(&self, hook_url: &str) -> Json;
@@ -61,7 +72,7 @@ pub trait Network: Sized + 'static {
     fn check_secrets(&self, signing_secret: &str, token: &str) -> Result<(), String>;
 
     /// Whose token this is.
-    fn identify(&self, token: &str) -> impl Future<Output = Result<Identity, RemoteError>>;
+    fn identify<'a>(&'a self, token: &'a str) -> LocalBoxFuture<'a, Result<Identity, RemoteError>>;
 
     /// Checks a hook's signature and age.
     fn verify(&self, signing_secret: &str, hook: &Hook, now: i64) -> Result<(), &'static str>;
@@ -73,68 +84,95 @@ pub trait Network: Sized + 'static {
     fn event_of(&self, body: &str) -> Option<Box<RawValue>>;
 
     /// All channels that the account is in.
-    fn channels(&self, token: &str) -> impl Future<Output = Result<Vec<RemoteChannel>, RemoteError>>;
+    fn channels<'a>(&'a self, token: &'a str) -> LocalBoxFuture<'a, Result<Vec<RemoteChannel>, RemoteError>>;
 
     /// One channel.
-    fn channel(&self, token: &str, channel: &str) -> impl Future<Output = Result<RemoteChannel, RemoteError>>;
+    fn channel<'a>(
+        &'a self,
+        token: &'a str,
+        channel: &'a str,
+    ) -> LocalBoxFuture<'a, Result<RemoteChannel, RemoteError>>;
 
     /// Joins a channel by its id or name; `None` when there is no such channel.
-    fn join(&self, _token: &str, _channel: &str) -> impl Future<Output = Result<Option<RemoteChannel>, RemoteError>> {
-        ready(Err(RemoteError::Refused(NOT_POSSIBLE.to_owned())))
+    fn join<'a>(
+        &'a self,
+        _token: &'a str,
+        _channel: &'a str,
+    ) -> LocalBoxFuture<'a, Result<Option<RemoteChannel>, RemoteError>> {
+        Box::pin(ready(Err(RemoteError::Refused(NOT_POSSIBLE.to_owned()))))
     }
 
     /// The people with this id or name, as (id, name).
-    fn people_named(
-        &self,
-        _token: &str,
-        _name: &str,
-    ) -> impl Future<Output = Result<Vec<(String, String)>, RemoteError>> {
-        ready(Err(RemoteError::Refused(NOT_POSSIBLE.to_owned())))
+    fn people_named<'a>(
+        &'a self,
+        _token: &'a str,
+        _name: &'a str,
+    ) -> LocalBoxFuture<'a, Result<Vec<(String, String)>, RemoteError>> {
+        Box::pin(ready(Err(RemoteError::Refused(NOT_POSSIBLE.to_owned()))))
     }
 
     /// Opens a chat with somebody and returns its channel.
-    fn open_chat(&self, _token: &str, _person: &str) -> impl Future<Output = Result<String, RemoteError>> {
-        ready(Err(RemoteError::Refused(NOT_POSSIBLE.to_owned())))
+    fn open_chat<'a>(&'a self, _token: &'a str, _person: &'a str) -> LocalBoxFuture<'a, Result<String, RemoteError>> {
+        Box::pin(ready(Err(RemoteError::Refused(NOT_POSSIBLE.to_owned()))))
     }
 
     /// How somebody is shown; `None` when the network knows no name.
-    fn person(&self, token: &str, person: &str) -> impl Future<Output = Result<Option<RemoteProfile>, RemoteError>>;
+    fn person<'a>(
+        &'a self,
+        token: &'a str,
+        person: &'a str,
+    ) -> LocalBoxFuture<'a, Result<Option<RemoteProfile>, RemoteError>>;
 
     /// A page of the messages of a channel or a thread, in any order.
-    fn history(
-        &self,
-        token: &str,
-        request: &HistoryRequest<'_>,
-    ) -> impl Future<Output = Result<HistoryPage, RemoteError>>;
+    fn history<'a>(
+        &'a self,
+        token: &'a str,
+        request: &'a HistoryRequest<'a>,
+    ) -> LocalBoxFuture<'a, Result<HistoryPage, RemoteError>>;
 
     /// Sends one post and returns its remote id. Never repeats anything by itself.
-    fn send(&self, token: &str, channel: &str, post: &Post) -> impl Future<Output = Result<String, RemoteError>>;
+    fn send<'a>(
+        &'a self,
+        token: &'a str,
+        channel: &'a str,
+        post: &'a Post,
+    ) -> LocalBoxFuture<'a, Result<String, RemoteError>>;
 
     /// Replaces a post of the account and returns the count of the edit ([`RemoteMessage::edited`]): the echo's is no
     /// greater. Repeating it is harmless.
-    fn edit(
-        &self,
-        token: &str,
-        channel: &str,
-        remote_id: &str,
-        post: &Post,
-    ) -> impl Future<Output = Result<i64, RemoteError>>;
+    fn edit<'a>(
+        &'a self,
+        token: &'a str,
+        channel: &'a str,
+        remote_id: &'a str,
+        post: &'a Post,
+    ) -> LocalBoxFuture<'a, Result<i64, RemoteError>>;
 
     /// Deletes a message; fine when it is gone. Repeating it is harmless.
-    fn delete(&self, token: &str, channel: &str, remote_id: &str) -> impl Future<Output = Result<(), RemoteError>>;
+    fn delete<'a>(
+        &'a self,
+        token: &'a str,
+        channel: &'a str,
+        remote_id: &'a str,
+    ) -> LocalBoxFuture<'a, Result<(), RemoteError>>;
 
     /// Adds the account's reaction, or takes it away; fine when that is so already.
-    fn react(
-        &self,
-        token: &str,
-        channel: &str,
-        remote_id: &str,
-        key: &str,
+    fn react<'a>(
+        &'a self,
+        token: &'a str,
+        channel: &'a str,
+        remote_id: &'a str,
+        key: &'a str,
         added: bool,
-    ) -> impl Future<Output = Result<(), RemoteError>>;
+    ) -> LocalBoxFuture<'a, Result<(), RemoteError>>;
 
     /// Marks a channel as read by the account, up to a message.
-    fn mark_read(&self, token: &str, channel: &str, remote_id: &str) -> impl Future<Output = Result<(), RemoteError>>;
+    fn mark_read<'a>(
+        &'a self,
+        token: &'a str,
+        channel: &'a str,
+        remote_id: &'a str,
+    ) -> LocalBoxFuture<'a, Result<(), RemoteError>>;
 
     /// Whether this code says that a channel is not there any more, or not for the account.
     fn is_gone(&self, code: &str) -> bool;
@@ -142,19 +180,6 @@ pub trait Network: Sized + 'static {
     /// How often the account may call a method, as (calls a minute, calls at once); `None`:
     /// without a budget.
     fn budget(&self, method: &str) -> Option<(u32, u32)>;
-
-    /// The method that lists channels.
-    const CHANNELS_METHOD: &'static str;
-    /// The method that names people.
-    const PERSON_METHOD: &'static str;
-    /// The method that describes a channel.
-    const CHANNEL_METHOD: &'static str;
-    /// The method that marks a channel as read; `None` when the network has no such thing.
-    const MARK_METHOD: Option<&'static str>;
-    /// The method that reads history.
-    const HISTORY_METHOD: &'static str;
-    /// The method that reads the history of a thread.
-    const THREAD_METHOD: &'static str;
 
     /// The localpart of somebody's ghost; must start with `_<ID>_`.
     fn ghost_localpart(&self, team: &str, person: &str) -> String;
@@ -200,35 +225,40 @@ pub trait Network: Sized + 'static {
     }
 
     /// Brings a file's bytes to the network, where nobody sees them yet, and returns its id. Repeating it is harmless.
-    fn upload(&self, _token: &str, _channel: &str, _file: FileUpload) -> impl Future<Output = Result<String, RemoteError>> {
-        ready(Err(RemoteError::Refused(NOT_POSSIBLE.to_owned())))
+    fn upload<'a>(
+        &'a self,
+        _token: &'a str,
+        _channel: &'a str,
+        _file: FileUpload,
+    ) -> LocalBoxFuture<'a, Result<String, RemoteError>> {
+        Box::pin(ready(Err(RemoteError::Refused(NOT_POSSIBLE.to_owned()))))
     }
 
     /// Posts a file that was uploaded, and returns the message's remote id if the network tells it already. Never
     /// repeats anything by itself.
-    fn share(
-        &self,
-        _token: &str,
-        _channel: &str,
-        _file_id: &str,
-        _post: &Post,
-    ) -> impl Future<Output = Result<Option<String>, RemoteError>> {
-        ready(Err(RemoteError::Refused(NOT_POSSIBLE.to_owned())))
+    fn share<'a>(
+        &'a self,
+        _token: &'a str,
+        _channel: &'a str,
+        _file_id: &'a str,
+        _post: &'a Post,
+    ) -> LocalBoxFuture<'a, Result<Option<String>, RemoteError>> {
+        Box::pin(ready(Err(RemoteError::Refused(NOT_POSSIBLE.to_owned()))))
     }
 
     /// The message in a channel by which a file was posted, if there is one.
-    fn shared_as(
-        &self,
-        _token: &str,
-        _channel: &str,
-        _file_id: &str,
-    ) -> impl Future<Output = Result<Option<String>, RemoteError>> {
-        ready(Ok(None))
+    fn shared_as<'a>(
+        &'a self,
+        _token: &'a str,
+        _channel: &'a str,
+        _file_id: &'a str,
+    ) -> LocalBoxFuture<'a, Result<Option<String>, RemoteError>> {
+        Box::pin(ready(Ok(None)))
     }
 
     /// Deletes a file; fine when it is gone. Repeating it is harmless.
-    fn delete_file(&self, _token: &str, _file_id: &str) -> impl Future<Output = Result<(), RemoteError>> {
-        ready(Ok(()))
+    fn delete_file<'a>(&'a self, _token: &'a str, _file_id: &'a str) -> LocalBoxFuture<'a, Result<(), RemoteError>> {
+        Box::pin(ready(Ok(())))
     }
 
     /// How Matrix shows a reaction with this key.

@@ -28,6 +28,7 @@ mod reconcile;
 mod relation;
 mod show;
 mod take;
+mod upload;
 
 use std::{
     cell::{Cell, RefCell},
@@ -40,7 +41,7 @@ use hubbub_core::{
     context::Context,
     contract::{Address, Class, call, encode},
     error::{MatrixError, Result},
-    object::{InFlight, Object},
+    object::InFlight,
 };
 use hubbub_storage::{
     database::{Database, Transaction, transaction},
@@ -56,17 +57,17 @@ use crate::{
     contract::{Access, ChannelKind, LoginCommand, PortalCommand, PortalStatus, Tended},
     lane::{Alarm, Lane, run_lanes},
     matrix::Matrix,
-    network::{Network, RemoteChannel},
+    network::{Network, NetworkFacts, RemoteChannel},
     pace::Buckets,
     report::Report,
 };
 
-/// A portal of the network `N`.
-pub struct PortalObject<N> {
+/// A portal of a network.
+pub struct PortalObject {
     portal_id: String,
     database: Rc<dyn Database>,
     context: Rc<Context>,
-    network: N,
+    network: Rc<dyn Network>,
     matrix: Matrix,
     row: RefCell<Option<PortalRow>>,
     /// The places of the inbound lane that no run holds.
@@ -94,14 +95,18 @@ pub struct PortalObject<N> {
     ignored: RefCell<HashMap<String, u64>>,
 }
 
-impl<N: Network> Object for PortalObject<N> {
-    type Command = PortalCommand;
-
-    fn open(name: &str, database: Rc<dyn Database>, context: Rc<Context>) -> Result<Self> {
+impl PortalObject {
+    /// A portal of `network` over its database. Writes nothing: a stranger's random name conjures nothing.
+    pub fn new(
+        name: &str,
+        database: Rc<dyn Database>,
+        context: Rc<Context>,
+        network: Rc<dyn Network>,
+    ) -> Result<Self> {
         let object = Self {
             portal_id: name.to_owned(),
-            network: N::new(Rc::clone(&context)),
-            matrix: Matrix::new::<N>(Rc::clone(&context)),
+            matrix: Matrix::new(network.facts(), Rc::clone(&context)),
+            network,
             database,
             context,
             row: RefCell::default(),
@@ -133,7 +138,8 @@ impl<N: Network> Object for PortalObject<N> {
         Ok(object)
     }
 
-    fn handle(&self, command: PortalCommand) -> LocalBoxFuture<'_, Result<Vec<u8>>> {
+    /// Carries out one command and returns the encoded reply.
+    pub fn handle(&self, command: PortalCommand) -> LocalBoxFuture<'_, Result<Vec<u8>>> {
         Box::pin(async move {
             match command {
                 PortalCommand::Open(intent) => encode(&self.start(&intent).await?),
@@ -154,7 +160,8 @@ impl<N: Network> Object for PortalObject<N> {
         })
     }
 
-    fn work(&self) -> LocalBoxFuture<'_, Option<i64>> {
+    /// Does what can be done now and returns when to be woken again.
+    pub fn work(&self) -> LocalBoxFuture<'_, Option<i64>> {
         Box::pin(async move {
             if self.row.borrow().is_none() {
                 return None;
@@ -189,7 +196,7 @@ impl Duty {
     const ALL: [Self; 6] = [Self::Make, Self::Inbound, Self::Outbound, Self::Mirror, Self::Mark, Self::Files];
 }
 
-impl<N: Network> PortalObject<N> {
+impl PortalObject {
     /// Whether there is something to do, were the lane free.
     fn owes(&self, duty: Duty) -> bool {
         let Ok(row) = self.row() else { return false };
@@ -278,6 +285,10 @@ impl<N: Network> PortalObject<N> {
         self.sending.done_through(head.map_or(row.attempt_through, |seq| seq.saturating_sub(1)));
         *self.row.borrow_mut() = Some(row);
         Ok(())
+    }
+
+    fn facts(&self) -> &'static NetworkFacts {
+        self.network.facts()
     }
 
     fn now(&self) -> i64 {

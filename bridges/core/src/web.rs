@@ -18,7 +18,7 @@ use serde_json::json;
 use self::answer::{json_answer, refusal, text_answer};
 use crate::{
     contract::{Hook, HookAnswer, LoginCommand},
-    network::Network,
+    network::NetworkFacts,
 };
 
 /// The largest body of a hook.
@@ -38,36 +38,40 @@ pub struct HookHeaders {
 
 /// Answers a request under `/_hubbub/<network>/` or `/_hubbub/admin/v1/<network>/`; `None` for every
 /// other path.
-pub async fn handle_http<N: Network>(
+pub async fn handle_http(
+    facts: &NetworkFacts,
     context: &Rc<Context>,
     request: http::Request<Vec<u8>>,
 ) -> Option<http::Response<Vec<u8>>> {
     let path = request.uri().path().to_owned();
     let rest = path.strip_prefix("/_hubbub/")?;
-    if let Some(verb) =
-        rest.strip_prefix("admin/v1/").and_then(|rest| rest.strip_prefix(N::ID)).and_then(|rest| rest.strip_prefix('/'))
+    if let Some(verb) = rest
+        .strip_prefix("admin/v1/")
+        .and_then(|rest| rest.strip_prefix(facts.id))
+        .and_then(|rest| rest.strip_prefix('/'))
     {
-        return Some(admin::handle::<N>(context, verb, &request).await);
+        return Some(admin::handle(facts, context, verb, &request).await);
     }
-    let rest = rest.strip_prefix(N::ID)?.strip_prefix('/')?;
+    let rest = rest.strip_prefix(facts.id)?.strip_prefix('/')?;
     let (first, second) = rest.split_once('/')?;
     if second.contains('/') {
         return None;
     }
     Some(if first == "login" {
-        page::handle::<N>(context, second, &request).await
+        page::handle(facts, context, second, &request).await
     } else {
-        hook::<N>(context, first, second, request).await
+        hook(facts, context, first, second, request).await
     })
 }
 
-async fn hook<N: Network>(
+async fn hook(
+    facts: &NetworkFacts,
     context: &Rc<Context>,
     login_id: &str,
     mac: &str,
     request: http::Request<Vec<u8>>,
 ) -> http::Response<Vec<u8>> {
-    if !paths::is_hook::<N>(context, login_id, mac) {
+    if !paths::is_hook(facts, context, login_id, mac) {
         return refusal(&MatrixError::not_found("There is no such address."));
     }
     if request.method() != http::Method::POST {
@@ -80,8 +84,8 @@ async fn hook<N: Network>(
         let value = request.headers().get(name).and_then(|value| value.to_str().ok());
         value.unwrap_or_default().to_owned()
     };
-    let signature = header(N::HOOK_HEADERS.signature);
-    let timestamp = header(N::HOOK_HEADERS.timestamp);
+    let signature = header(facts.hook_headers.signature);
+    let timestamp = header(facts.hook_headers.timestamp);
     let Ok(body) = String::from_utf8(request.into_body()) else {
         return refusal(&MatrixError::bad_json("The body is not UTF-8."));
     };

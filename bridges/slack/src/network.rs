@@ -2,15 +2,17 @@
 
 use std::rc::Rc;
 
+use futures_util::future::LocalBoxFuture;
 use hubbub_bridge::{
     contract::{ChannelKind, Hook},
     network::{
-        HistoryPage, HistoryRequest, HookBody, Identity, KnownAddresses, KnownNames, NamesIn, Network, Post,
-        RemoteChannel, RemoteError, RemoteEvent, RemoteProfile, RemoteReactions, ShownReaction,
+        FileUpload, HistoryPage, HistoryRequest, HookBody, Identity, KnownAddresses, KnownNames, NamesIn, Network, NetworkFacts,
+        Post, RemoteChannel, RemoteError, RemoteEvent, RemoteFile, RemoteProfile, RemoteReactions, ShownReaction,
     },
     web::HookHeaders,
 };
 use hubbub_core::context::Context;
+use hubbub_storage::blobs::Body;
 use ruma::{EventId, RoomOrAliasId, UserId};
 use serde_json::{Value as Json, json, value::RawValue};
 use slack_morphism::{SlackChannelId, SlackUserGroupId, SlackUserId, api::SlackApiConversationsHistoryRequest};
@@ -19,7 +21,7 @@ use crate::{
     api::{Api, Conversation},
     convert::{self, Addresses, Channel, Incoming, Names, Person, from_slack, to_slack},
     errors::explain,
-    events, manifest,
+    events, files, manifest,
     remote_id::{Timestamp, ghost_localpart, place_of, user_of_ghost},
     signature,
 };
@@ -30,30 +32,36 @@ pub struct Slack {
 }
 
 impl Slack {
+    /// Slack as this server reaches it.
+    pub fn new(context: Rc<Context>) -> Self {
+        Self { context }
+    }
+
     fn api<'a>(&'a self, token: &'a str) -> Api<'a> {
         Api { context: &self.context, token }
     }
 }
 
-impl Network for Slack {
-    const ID: &'static str = "slack";
-    const TITLE: &'static str = "Slack";
-    const BOT: &'static str = "slackbot";
-    /// About one message a second and channel
-    /// ([docs](https://docs.slack.dev/apis/web-api/rate-limits)).
-    const PACE: u32 = 1;
-    const REPLIES_THREAD: bool = true;
-    const CHANNELS_METHOD: &'static str = "users.conversations";
-    const PERSON_METHOD: &'static str = "users.info";
-    const CHANNEL_METHOD: &'static str = "conversations.info";
-    const MARK_METHOD: Option<&'static str> = Some("conversations.mark");
-    const HISTORY_METHOD: &'static str = "conversations.history";
-    const THREAD_METHOD: &'static str = "conversations.replies";
-    const HOOK_HEADERS: HookHeaders =
-        HookHeaders { signature: "x-slack-signature", timestamp: "x-slack-request-timestamp" };
+/// What never changes about Slack.
+pub static FACTS: NetworkFacts = NetworkFacts {
+    id: "slack",
+    title: "Slack",
+    bot: "slackbot",
+    // About one message a second and channel: https://docs.slack.dev/apis/web-api/rate-limits.
+    pace: 1,
+    replies_thread: true,
+    hook_headers: HookHeaders { signature: "x-slack-signature", timestamp: "x-slack-request-timestamp" },
+    channels_method: "users.conversations",
+    person_method: "users.info",
+    channel_method: "conversations.info",
+    mark_method: Some("conversations.mark"),
+    history_method: "conversations.history",
+    thread_method: "conversations.replies",
+};
 
-    fn new(context: Rc<Context>) -> Self {
-        Self { context }
+impl Network for Slack {
+    fn facts(&self) -> &'static NetworkFacts {
+        &FACTS
     }
 
     fn manifest(&self, hook_url: &str) -> Json {
@@ -91,16 +99,18 @@ impl Network for Slack {
         Ok(())
     }
 
-    async fn identify(&self, token: &str) -> Result<Identity, RemoteError> {
-        let answer = self.api(token).auth_test().await?;
-        if answer.bot_id.is_some() {
-            return Err(RemoteError::Refused("not_a_user_token".to_owned()));
-        }
-        Ok(Identity {
-            team: answer.team_id.0,
-            team_name: answer.team,
-            user_name: answer.user.unwrap_or_else(|| answer.user_id.0.clone()),
-            user: answer.user_id.0,
+    fn identify<'a>(&'a self, token: &'a str) -> LocalBoxFuture<'a, Result<Identity, RemoteError>> {
+        Box::pin(async move {
+            let answer = self.api(token).auth_test().await?;
+            if answer.bot_id.is_some() {
+                return Err(RemoteError::Refused("not_a_user_token".to_owned()));
+            }
+            Ok(Identity {
+                team: answer.team_id.0,
+                team_name: answer.team,
+                user_name: answer.user.unwrap_or_else(|| answer.user_id.0.clone()),
+                user: answer.user_id.0,
+            })
         })
     }
 
@@ -116,102 +126,165 @@ impl Network for Slack {
         events::event_of(body)
     }
 
-    async fn channels(&self, token: &str) -> Result<Vec<RemoteChannel>, RemoteError> {
-        let channels = self.api(token).users_conversations().await?;
-        Ok(channels.into_iter().map(remote_channel).collect())
+    fn channels<'a>(&'a self, token: &'a str) -> LocalBoxFuture<'a, Result<Vec<RemoteChannel>, RemoteError>> {
+        Box::pin(async move {
+            let channels = self.api(token).users_conversations().await?;
+            Ok(channels.into_iter().map(remote_channel).collect())
+        })
     }
 
-    async fn channel(&self, token: &str, channel: &str) -> Result<RemoteChannel, RemoteError> {
-        let conversation = self.api(token).conversations_info(channel).await?;
-        Ok(remote_channel(conversation))
+    fn channel<'a>(
+        &'a self,
+        token: &'a str,
+        channel: &'a str,
+    ) -> LocalBoxFuture<'a, Result<RemoteChannel, RemoteError>> {
+        Box::pin(async move {
+            let conversation = self.api(token).conversations_info(channel).await?;
+            Ok(remote_channel(conversation))
+        })
     }
 
-    async fn join(&self, token: &str, wanted: &str) -> Result<Option<RemoteChannel>, RemoteError> {
-        let api = self.api(token);
-        let Some(id) = api.open_channel(wanted).await? else { return Ok(None) };
-        Ok(Some(remote_channel(api.conversations_join(&id).await?)))
+    fn join<'a>(
+        &'a self,
+        token: &'a str,
+        wanted: &'a str,
+    ) -> LocalBoxFuture<'a, Result<Option<RemoteChannel>, RemoteError>> {
+        Box::pin(async move {
+            let api = self.api(token);
+            let Some(id) = api.open_channel(wanted).await? else { return Ok(None) };
+            Ok(Some(remote_channel(api.conversations_join(&id).await?)))
+        })
     }
 
-    async fn people_named(&self, token: &str, name: &str) -> Result<Vec<(String, String)>, RemoteError> {
-        let users = self.api(token).users_list().await?;
-        let shown = |user: &Json| events::profile_of(user).map(|profile| profile.name);
-        let found = users.iter().filter(|user| events::is_called(user, name)).filter_map(|user| {
-            let id = user.get("id")?.as_str()?.to_owned();
-            Some((id.clone(), shown(user).unwrap_or(id)))
-        });
-        Ok(found.collect())
+    fn people_named<'a>(
+        &'a self,
+        token: &'a str,
+        name: &'a str,
+    ) -> LocalBoxFuture<'a, Result<Vec<(String, String)>, RemoteError>> {
+        Box::pin(async move {
+            let users = self.api(token).users_list().await?;
+            let shown = |user: &Json| events::profile_of(user).map(|profile| profile.name);
+            let found = users.iter().filter(|user| events::is_called(user, name)).filter_map(|user| {
+                let id = user.get("id")?.as_str()?.to_owned();
+                Some((id.clone(), shown(user).unwrap_or(id)))
+            });
+            Ok(found.collect())
+        })
     }
 
-    async fn open_chat(&self, token: &str, person: &str) -> Result<String, RemoteError> {
-        self.api(token).conversations_open(person).await
+    fn open_chat<'a>(&'a self, token: &'a str, person: &'a str) -> LocalBoxFuture<'a, Result<String, RemoteError>> {
+        Box::pin(async move { self.api(token).conversations_open(person).await })
     }
 
-    async fn person(&self, token: &str, person: &str) -> Result<Option<RemoteProfile>, RemoteError> {
-        if person.starts_with('B') {
-            return self.api(token).bots_info(person).await;
-        }
-        if person == "USLACKBOT" {
-            return Ok(Some(RemoteProfile { name: "Slackbot".to_owned(), picture: None }));
-        }
-        let user = self.api(token).users_info(person).await?;
-        Ok(events::profile_of(&user))
+    fn person<'a>(
+        &'a self,
+        token: &'a str,
+        person: &'a str,
+    ) -> LocalBoxFuture<'a, Result<Option<RemoteProfile>, RemoteError>> {
+        Box::pin(async move {
+            if person.starts_with('B') {
+                return self.api(token).bots_info(person).await;
+            }
+            if person == "USLACKBOT" {
+                return Ok(Some(RemoteProfile { name: "Slackbot".to_owned(), picture: None }));
+            }
+            let user = self.api(token).users_info(person).await?;
+            Ok(events::profile_of(&user))
+        })
     }
 
-    async fn history(&self, token: &str, request: &HistoryRequest<'_>) -> Result<HistoryPage, RemoteError> {
-        if let Some(thread) = request.thread {
-            let mut page = self.api(token).replies(request, thread).await?;
-            return Ok(HistoryPage { next: page.next(), messages: page.messages });
-        }
-        let mut call = SlackApiConversationsHistoryRequest::new();
-        call.channel = Some(request.channel.into());
-        call.oldest = request.after.map(Into::into);
-        call.cursor = request.cursor.map(|cursor| slack_morphism::SlackCursorId(cursor.to_owned()));
-        call.limit = u16::try_from(request.limit).ok();
-        let mut page = self.api(token).history(call).await?;
-        Ok(HistoryPage { next: page.next(), messages: page.messages })
+    fn history<'a>(
+        &'a self,
+        token: &'a str,
+        request: &'a HistoryRequest<'a>,
+    ) -> LocalBoxFuture<'a, Result<HistoryPage, RemoteError>> {
+        Box::pin(async move {
+            if let Some(thread) = request.thread {
+                let mut page = self.api(token).replies(request, thread).await?;
+                return Ok(HistoryPage { next: page.next(), messages: page.messages });
+            }
+            let mut call = SlackApiConversationsHistoryRequest::new();
+            call.channel = Some(request.channel.into());
+            call.oldest = request.after.map(Into::into);
+            call.cursor = request.cursor.map(|cursor| slack_morphism::SlackCursorId(cursor.to_owned()));
+            call.limit = u16::try_from(request.limit).ok();
+            let mut page = self.api(token).history(call).await?;
+            Ok(HistoryPage { next: page.next(), messages: page.messages })
+        })
     }
 
-    async fn send(&self, token: &str, channel: &str, post: &Post) -> Result<String, RemoteError> {
-        let mut body = body_of(channel, post)?;
-        if let (Some(thread), Some(fields)) = (&post.thread_root, body.as_object_mut()) {
-            fields.insert("thread_ts".to_owned(), thread.as_str().into());
-        }
-        self.api(token).post_message(&body).await
+    fn send<'a>(
+        &'a self,
+        token: &'a str,
+        channel: &'a str,
+        post: &'a Post,
+    ) -> LocalBoxFuture<'a, Result<String, RemoteError>> {
+        Box::pin(async move {
+            let mut body = body_of(channel, post)?;
+            if let (Some(thread), Some(fields)) = (&post.thread_root, body.as_object_mut()) {
+                fields.insert("thread_ts".to_owned(), thread.as_str().into());
+            }
+            self.api(token).post_message(&body).await
+        })
     }
 
-    async fn edit(&self, token: &str, channel: &str, remote_id: &str, post: &Post) -> Result<i64, RemoteError> {
-        let mut body = body_of(channel, post)?;
-        if let Some(fields) = body.as_object_mut() {
-            fields.insert("ts".to_owned(), remote_id.into());
-        }
-        let edited_at = self.api(token).update(&body).await?;
-        Ok(events::own_edit(edited_at.unwrap_or_else(|| Timestamp::at(self.context.clock.now()))))
+    fn edit<'a>(
+        &'a self,
+        token: &'a str,
+        channel: &'a str,
+        remote_id: &'a str,
+        post: &'a Post,
+    ) -> LocalBoxFuture<'a, Result<i64, RemoteError>> {
+        Box::pin(async move {
+            let mut body = body_of(channel, post)?;
+            if let Some(fields) = body.as_object_mut() {
+                fields.insert("ts".to_owned(), remote_id.into());
+            }
+            let edited_at = self.api(token).update(&body).await?;
+            Ok(events::own_edit(edited_at.unwrap_or_else(|| Timestamp::at(self.context.clock.now()))))
+        })
     }
 
-    async fn delete(&self, token: &str, channel: &str, remote_id: &str) -> Result<(), RemoteError> {
-        let body = json!({ "channel": channel, "ts": remote_id });
-        self.api(token).done("chat.delete", &body, &["message_not_found"]).await
+    fn delete<'a>(
+        &'a self,
+        token: &'a str,
+        channel: &'a str,
+        remote_id: &'a str,
+    ) -> LocalBoxFuture<'a, Result<(), RemoteError>> {
+        Box::pin(async move {
+            let body = json!({ "channel": channel, "ts": remote_id });
+            self.api(token).done("chat.delete", &body, &["message_not_found"]).await
+        })
     }
 
-    async fn react(
-        &self,
-        token: &str,
-        channel: &str,
-        remote_id: &str,
-        key: &str,
+    fn react<'a>(
+        &'a self,
+        token: &'a str,
+        channel: &'a str,
+        remote_id: &'a str,
+        key: &'a str,
         added: bool,
-    ) -> Result<(), RemoteError> {
-        let name = convert::reaction_name(&convert::shown_reaction(key));
-        let body = json!({ "channel": channel, "timestamp": remote_id, "name": name.as_deref().unwrap_or(key) });
-        match added {
-            true => self.api(token).done("reactions.add", &body, &["already_reacted"]).await,
-            false => self.api(token).done("reactions.remove", &body, &["no_reaction", "message_not_found"]).await,
-        }
+    ) -> LocalBoxFuture<'a, Result<(), RemoteError>> {
+        Box::pin(async move {
+            let name = convert::reaction_name(&convert::shown_reaction(key));
+            let body = json!({ "channel": channel, "timestamp": remote_id, "name": name.as_deref().unwrap_or(key) });
+            match added {
+                true => self.api(token).done("reactions.add", &body, &["already_reacted"]).await,
+                false => self.api(token).done("reactions.remove", &body, &["no_reaction", "message_not_found"]).await,
+            }
+        })
     }
 
-    async fn mark_read(&self, token: &str, channel: &str, remote_id: &str) -> Result<(), RemoteError> {
-        let body = json!({ "channel": channel, "ts": remote_id });
-        self.api(token).done("conversations.mark", &body, &[]).await
+    fn mark_read<'a>(
+        &'a self,
+        token: &'a str,
+        channel: &'a str,
+        remote_id: &'a str,
+    ) -> LocalBoxFuture<'a, Result<(), RemoteError>> {
+        Box::pin(async move {
+            let body = json!({ "channel": channel, "ts": remote_id });
+            self.api(token).done("conversations.mark", &body, &[]).await
+        })
     }
 
     fn is_gone(&self, code: &str) -> bool {
@@ -260,13 +333,71 @@ impl Network for Slack {
     }
 
     fn to_matrix(&self, event: &RawValue, names: &KnownNames) -> Vec<Json> {
-        let event: Json = serde_json::from_str(event.get()).unwrap_or_default();
+        let mut event: Json = serde_json::from_str(event.get()).unwrap_or_default();
+        if files::take_out(&mut event) {
+            return Vec::new();
+        }
         let contents = match from_slack(&event, &Known(names)) {
             Incoming::Message(message) => message.contents,
             Incoming::Edit(edit) => edit.message.contents,
             _ => Vec::new(),
         };
         contents.into_iter().filter_map(|content| serde_json::to_value(content).ok()).collect()
+    }
+
+    fn files_in(&self, event: &RawValue) -> Vec<RemoteFile> {
+        files::files_in(event)
+    }
+
+    fn file_request(&self, token: &str, file: &RemoteFile) -> Option<http::Request<Body>> {
+        files::request(&self.context.config.slack_api_url, token, &file.url)
+    }
+
+    fn most_file_bytes(&self) -> u64 {
+        files::MOST_BYTES
+    }
+
+    fn refuses_file(&self, code: &str) -> bool {
+        matches!(
+            code,
+            "file_upload_size_restricted" | "file_uploads_disabled" | "file_uploads_except_images_disabled"
+                | "storage_limit_reached" | "file_type_not_allowed" | "upload_address" | "invalid_arguments"
+        )
+    }
+
+    fn upload<'a>(
+        &'a self,
+        token: &'a str,
+        _channel: &'a str,
+        file: FileUpload,
+    ) -> LocalBoxFuture<'a, Result<String, RemoteError>> {
+        Box::pin(async move { self.api(token).upload(file).await })
+    }
+
+    fn share<'a>(
+        &'a self,
+        token: &'a str,
+        channel: &'a str,
+        file_id: &'a str,
+        post: &'a Post,
+    ) -> LocalBoxFuture<'a, Result<Option<String>, RemoteError>> {
+        Box::pin(async move { self.api(token).complete_upload(channel, file_id, post).await })
+    }
+
+    fn shared_as<'a>(
+        &'a self,
+        token: &'a str,
+        channel: &'a str,
+        file_id: &'a str,
+    ) -> LocalBoxFuture<'a, Result<Option<String>, RemoteError>> {
+        Box::pin(async move { self.api(token).shared_as(channel, file_id).await })
+    }
+
+    fn delete_file<'a>(&'a self, token: &'a str, file_id: &'a str) -> LocalBoxFuture<'a, Result<(), RemoteError>> {
+        let body = json!({ "file": file_id });
+        Box::pin(async move {
+            self.api(token).done("files.delete", &body, &["file_not_found", "file_deleted"]).await
+        })
     }
 
     fn shown_reaction(&self, key: &str) -> ShownReaction {

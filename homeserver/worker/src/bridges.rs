@@ -4,10 +4,10 @@ use std::rc::Rc;
 
 use futures_util::future::LocalBoxFuture;
 use hubbub_api::BridgeRoutes;
-use hubbub_slack::SlackBridge;
+use hubbub_bridge::bridge::Bridge;
 
 /// The addresses of the bundled bridges.
-pub struct Bridges(pub Rc<SlackBridge>);
+pub struct Bridges(pub Rc<Bridge>);
 
 impl BridgeRoutes for Bridges {
     fn handle(&self, request: http::Request<Vec<u8>>) -> LocalBoxFuture<'_, Option<http::Response<Vec<u8>>>> {

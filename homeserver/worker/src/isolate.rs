@@ -8,9 +8,8 @@ use std::{cell::RefCell, rc::Rc};
 
 use hubbub_api::{Front, RateLimiter, Unlimited};
 use hubbub_appservice::registry::Registry;
-use hubbub_bridge::matrix::builtin;
+use hubbub_bridge::{bridge::Bridge, matrix::builtin};
 use hubbub_core::context::{Context, Failpoints};
-use hubbub_slack::{Slack, SlackBridge};
 use worker::Env;
 
 use crate::{
@@ -39,7 +38,7 @@ pub struct Isolate {
     /// What requests from outside meet.
     pub front: Rc<Front>,
     /// The bundled bridge.
-    pub bridge: Rc<SlackBridge>,
+    pub bridge: Rc<Bridge>,
     /// What only the platform's side needs to know.
     pub switches: Switches,
 }
@@ -78,9 +77,13 @@ fn make(env: &Env) -> Result<Isolate, Misconfigured> {
             Rc::new(Unlimited)
         }
     };
-    let registry =
-        Registry::new(&config, directory.clone(), clock.clone(), vec![builtin::<Slack>(&config.server_name)])
-            .map_err(|error| Misconfigured(error.to_string()))?;
+    let registry = Registry::new(
+        &config,
+        directory.clone(),
+        clock.clone(),
+        vec![builtin(&hubbub_slack::FACTS, &config.server_name)],
+    )
+    .map_err(|error| Misconfigured(error.to_string()))?;
     let registry = Rc::new(registry);
     let inside = Rc::new(Front::new(Rc::clone(&registry)));
     let context = Rc::new_cyclic(|context| Context {
@@ -96,7 +99,7 @@ fn make(env: &Env) -> Result<Isolate, Misconfigured> {
         appservices: registry.clone(),
         config,
     });
-    let bridge = Rc::new(SlackBridge::new(Rc::clone(&context)));
+    let bridge = Rc::new(hubbub_slack::bridge(Rc::clone(&context)));
     let front = Rc::new(Front { limiter, bridges: Rc::new(Bridges(Rc::clone(&bridge))), registry });
     Ok(Isolate { context, objects, front, bridge, switches })
 }

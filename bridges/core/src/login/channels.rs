@@ -14,10 +14,10 @@ use super::LoginObject;
 use crate::{
     contract::{Bridged, ChannelKind, ListedChannel, PortalCommand, Tended},
     failpoints,
-    network::{Network, RemoteChannel, RemoteError},
+    network::{RemoteChannel, RemoteError},
 };
 
-impl<N: Network> LoginObject<N> {
+impl LoginObject {
     /// An error of the network, for a person; one about the token is noted.
     pub(super) fn remote_failed(&self, error: &RemoteError) -> MatrixError {
         if let RemoteError::BadCredentials(code) = error {
@@ -31,12 +31,12 @@ impl<N: Network> LoginObject<N> {
             RemoteError::Refused(_) | RemoteError::BadCredentials(_) => 400,
             RemoteError::NotDone(_) | RemoteError::Unknown(_) => 502,
         };
-        MatrixError::new(status, "M_UNKNOWN", format!("{}: {}", N::TITLE, error.sentence()))
+        MatrixError::new(status, "M_UNKNOWN", format!("{}: {}", self.facts().title, error.sentence()))
     }
 
     pub(super) async fn list(&self) -> Result<Vec<ListedChannel>> {
         let token = self.token()?;
-        self.spend(N::CHANNELS_METHOD)?;
+        self.spend(self.facts().channels_method)?;
         let channels = self.network.channels(&token).await.map_err(|error| self.remote_failed(&error))?;
         channels.into_iter().map(|channel| self.listed(channel)).collect()
     }
@@ -98,7 +98,7 @@ impl<N: Network> LoginObject<N> {
         let name = wanted.trim_start_matches('#');
         let joined = self.network.join(&self.token()?, name).await.map_err(|error| self.remote_failed(&error))?;
         let Some(channel) = joined else {
-            let text = format!("There is no open channel called “{name}” at {}.", N::TITLE);
+            let text = format!("There is no open channel called “{name}” at {}.", self.facts().title);
             return Err(MatrixError::not_found(text));
         };
         self.bridge_channel(&channel.id, channel.kind, &channel.name).await
@@ -109,7 +109,9 @@ impl<N: Network> LoginObject<N> {
         let people = self.network.people_named(&token, wanted).await.map_err(|error| self.remote_failed(&error))?;
         let person = match people.as_slice() {
             [(person, _)] => person,
-            [] => return Err(MatrixError::not_found(format!("Nobody at {} is called “{wanted}”.", N::TITLE))),
+            [] => {
+                return Err(MatrixError::not_found(format!("Nobody at {} is called “{wanted}”.", self.facts().title)));
+            }
             several => {
                 let names: Vec<_> = several.iter().take(10).map(|(id, name)| format!("{name} ({id})")).collect();
                 let text = format!("Several people are called so: {}. Say `dm` and the id.", names.join(", "));
@@ -157,7 +159,10 @@ impl<N: Network> LoginObject<N> {
         let found = channels.iter().find(|channel| channel.id == wanted);
         let found = found.or_else(|| channels.iter().find(|channel| channel.name.eq_ignore_ascii_case(name)));
         let Some(channel) = found else {
-            return Err(MatrixError::not_found(format!("You are in no channel called “{name}” at {}.", N::TITLE)));
+            return Err(MatrixError::not_found(format!(
+                "You are in no channel called “{name}” at {}.",
+                self.facts().title
+            )));
         };
         // While the network answered, the first message of a chat may have made the portal.
         let existing = self.portals.borrow().get(&channel.id).cloned();

@@ -20,12 +20,12 @@ use super::LoginObject;
 use crate::{
     contract::{Finished, LoginCommand, LoginState, Secret, Started},
     failpoints,
-    network::{Identity, Network, RemoteError},
+    network::{Identity, NetworkFacts, RemoteError},
     seal::{LoginSecrets, seal},
     web::paths,
 };
 
-impl<N: Network> LoginObject<N> {
+impl LoginObject {
     pub(super) async fn start(&self, owner: &UserId) -> Result<Started> {
         if self.row.borrow().is_none() {
             self.create(owner)?;
@@ -37,7 +37,8 @@ impl<N: Network> LoginObject<N> {
         if !self.row()?.mirrored {
             self.mirror().await?;
         }
-        let hook_url = format!("{}{}", self.context.config.public_url, paths::hook::<N>(&self.context, &self.login_id));
+        let hook_url =
+            format!("{}{}", self.context.config.public_url, paths::hook(self.facts(), &self.context, &self.login_id));
         Ok(Started { login_id: self.login_id.clone(), manifest: self.network.manifest(&hook_url), hook_url })
     }
 
@@ -51,7 +52,7 @@ impl<N: Network> LoginObject<N> {
             remote_name: None,
             secrets: None,
             generation: 0,
-            pace: i64::from(N::PACE),
+            pace: i64::from(self.facts().pace),
             forward_to: None,
             space_id: None,
             link: None,
@@ -102,7 +103,7 @@ impl<N: Network> LoginObject<N> {
         }
         let row = self.row()?;
         self.network.check_secrets(&signing_secret.0, &token.0).map_err(MatrixError::invalid_param)?;
-        let identity = self.network.identify(&token.0).await.map_err(|error| unidentified::<N>(&error))?;
+        let identity = self.network.identify(&token.0).await.map_err(|error| unidentified(self.facts(), &error))?;
         if let Some(older) = &row.forward_to {
             return self.hand_to(older, signing_secret, token).await;
         }
@@ -112,7 +113,7 @@ impl<N: Network> LoginObject<N> {
                 return Err(MatrixError::invalid_param(format!(
                     "This token belongs to another {} account than this login. Start a new login \
                      for it with `connect new`.",
-                    N::TITLE
+                    self.facts().title
                 )));
             }
             Some(_) => {}
@@ -146,14 +147,18 @@ impl<N: Network> LoginObject<N> {
     }
 
     async fn other_login(&self, row: &LoginRow, identity: &Identity) -> Result<Option<String>> {
-        let found =
-            bridges::find_login_by_account(self.context.directory.as_ref(), N::ID, &identity.team, &identity.user)
-                .await?;
+        let found = bridges::find_login_by_account(
+            self.context.directory.as_ref(),
+            self.facts().id,
+            &identity.team,
+            &identity.user,
+        )
+        .await?;
         match found {
             Some(other) if other.login_id == self.login_id => Ok(None),
             Some(other) if other.owner != row.owner => Err(MatrixError::forbidden(format!(
                 "Another user of this server has connected this {} account.",
-                N::TITLE
+                self.facts().title
             ))),
             Some(other) => Ok(Some(other.login_id)),
             None => Ok(None),
@@ -180,7 +185,7 @@ impl<N: Network> LoginObject<N> {
             return Err(MatrixError::forbidden("This login is somebody else's."));
         }
         let _turn = self.locks.lock("connect").await;
-        let identity = self.network.identify(&token.0).await.map_err(|error| unidentified::<N>(&error))?;
+        let identity = self.network.identify(&token.0).await.map_err(|error| unidentified(self.facts(), &error))?;
         let row = self.row()?;
         if (row.team.as_ref(), row.remote_user.as_ref()) != (Some(&identity.team), Some(&identity.user)) {
             return Err(MatrixError::forbidden("This login is of another account."));
@@ -265,7 +270,7 @@ impl<N: Network> LoginObject<N> {
         BridgeLogin {
             login_id: self.login_id.clone(),
             owner: row.owner.clone(),
-            network: N::ID.to_owned(),
+            network: self.facts().id.to_owned(),
             team: row.team.clone(),
             remote_user: row.remote_user.clone(),
             name,
@@ -292,8 +297,8 @@ impl<N: Network> LoginObject<N> {
     }
 }
 
-fn unidentified<N: Network>(error: &RemoteError) -> MatrixError {
-    let title = N::TITLE;
+fn unidentified(facts: &NetworkFacts, error: &RemoteError) -> MatrixError {
+    let title = facts.title;
     match error {
         RemoteError::BadCredentials(code) | RemoteError::Refused(code) => MatrixError::invalid_param(format!(
             "{title} refuses this token ({code}). Install the app to your workspace and copy \

@@ -17,7 +17,7 @@ use crate::{
     contract::{ChannelKind, PortalCommand, PortalIntent},
     failpoints,
     lane::Lane,
-    network::{HookBody, HookKind, Network},
+    network::{HookBody, HookKind},
 };
 
 /// Events of one call to a portal.
@@ -32,7 +32,7 @@ const REMEMBERED: i64 = 2 * 86_400 / BUCKET_SECONDS;
 /// How often ids are forgotten, in buckets: ten minutes.
 const TIDY_EVERY: i64 = 600 / BUCKET_SECONDS;
 
-impl<N: Network> LoginObject<N> {
+impl LoginObject {
     /// The channels with waiting events, and their lanes.
     pub(super) fn waiting_lanes(&self) -> Vec<(String, Rc<Lane>)> {
         let waiting = self.waiting.borrow();
@@ -209,22 +209,22 @@ impl<N: Network> LoginObject<N> {
 }
 
 /// Events that are on their way to a portal. Dropped before they are there, they wait again.
-struct Taken<'a, N: Network> {
-    login: &'a LoginObject<N>,
+struct Taken<'a> {
+    login: &'a LoginObject,
     channel: &'a str,
     events: Vec<Waiting>,
     count: usize,
 }
 
-impl<'a, N: Network> Taken<'a, N> {
-    fn new(login: &'a LoginObject<N>, channel: &'a str, events: Vec<Waiting>) -> Self {
+impl<'a> Taken<'a> {
+    fn new(login: &'a LoginObject, channel: &'a str, events: Vec<Waiting>) -> Self {
         let count = events.len();
         login.under_way.set(login.under_way.get().saturating_add(count));
         Self { login, channel, events, count }
     }
 }
 
-impl<N: Network> Drop for Taken<'_, N> {
+impl Drop for Taken<'_> {
     fn drop(&mut self) {
         self.login.under_way.set(self.login.under_way.get().saturating_sub(self.count));
         if self.events.is_empty() {

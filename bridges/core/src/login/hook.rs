@@ -10,7 +10,7 @@ use super::LoginObject;
 use crate::{
     contract::{Hook, HookAnswer, LoginState},
     failpoints,
-    network::{HookBody, HookEvent, HookKind, Network},
+    network::{HookBody, HookEvent, HookKind},
 };
 
 /// The inbound log is filed by minutes of the network's own clock, which are the same in each retry
@@ -21,7 +21,7 @@ fn refused(status: u16, sentence: impl Into<String>) -> HookAnswer {
     HookAnswer::Refused(status, sentence.into())
 }
 
-impl<N: Network> LoginObject<N> {
+impl LoginObject {
     /// Answers a request to the login's hook.
     pub(super) async fn take_hook(&self, hook: &Hook) -> Result<HookAnswer> {
         let Some(row) = self.row.borrow().clone() else {

@@ -15,7 +15,7 @@ use ruma::{OwnedUserId, UserId};
 use super::LoginObject;
 use crate::{
     contract::{Ghost, NamedChannel, RemotePerson},
-    network::{Network, RemoteError, RemoteProfile},
+    network::{RemoteError, RemoteProfile},
 };
 
 /// How long a name is taken for good.
@@ -37,7 +37,7 @@ struct Refreshed {
     owes_picture: bool,
 }
 
-impl<N: Network> LoginObject<N> {
+impl LoginObject {
     /// Makes sure that these people have ghosts with names; the login's own account is the owner.
     pub(super) async fn ghosts(&self, people: Vec<RemotePerson>) -> Result<Vec<Ghost>> {
         let mut ghosts = Vec::with_capacity(people.len());
@@ -148,13 +148,13 @@ impl<N: Network> LoginObject<N> {
             return Some(RemoteProfile { name: name.clone(), picture: None });
         }
         let token = self.token().ok()?;
-        self.take_budget(N::PERSON_METHOD).ok()?;
+        self.take_budget(self.facts().person_method).ok()?;
         match self.network.person(&token, &person.id).await {
             Ok(profile) => profile,
             Err(RemoteError::RateLimited(wait)) => {
                 let now = self.now();
                 let until = now.saturating_add(wait);
-                self.buckets.block(N::PERSON_METHOD, until, now);
+                self.buckets.block(self.facts().person_method, until, now);
                 None
             }
             Err(error) => {
@@ -188,7 +188,7 @@ impl<N: Network> LoginObject<N> {
         let team = self.row()?.team.unwrap_or_default();
         let statements = ghosts
             .map(|Refreshed { row, .. }| {
-                bridges::put_ghost(&row.user_id, N::ID, &team, &row.remote_user, &row.name, now)
+                bridges::put_ghost(&row.user_id, self.facts().id, &team, &row.remote_user, &row.name, now)
             })
             .collect();
         // D1 shows a ghost that it missed when the name is asked for again.
@@ -242,7 +242,7 @@ impl<N: Network> LoginObject<N> {
         let Ok(token) = self.token() else {
             return Ok(known.map(|(name, _)| name));
         };
-        if self.take_budget(N::CHANNEL_METHOD).is_err() {
+        if self.take_budget(self.facts().channel_method).is_err() {
             return Ok(known.map(|(name, _)| name));
         }
         let Ok(channel) = self.network.channel(&token, id).await else {

@@ -15,7 +15,7 @@ use hubbub_storage::{
 use ruma::UserId;
 
 use super::LoginObject;
-use crate::{matrix::is_final, network::Network};
+use crate::matrix::is_final;
 
 /// How long fetching a picture may take when nobody waits, in milliseconds.
 const TIMEOUT_MS: u32 = 20_000;
@@ -42,7 +42,7 @@ pub(super) enum NoPicture {
     Later(String),
 }
 
-impl<N: Network> LoginObject<N> {
+impl LoginObject {
     /// Reads which pictures are owed, when the object wakes.
     pub(super) fn load_pictures(&self) -> Result<()> {
         let owed = ghosts::list_pictures(self.database.as_query())?;

@@ -5,9 +5,8 @@ use ruma::{OwnedRoomId, OwnedUserId, RoomId};
 use serde_json::{Value as Json, json};
 
 use super::LoginObject;
-use crate::network::Network;
 
-impl<N: Network> LoginObject<N> {
+impl LoginObject {
     /// The space of the workspace; a reserved alias makes sure that there is only one.
     pub(super) async fn space(&self) -> Result<OwnedRoomId> {
         let _turn = self.locks.lock("space").await;
@@ -17,11 +16,11 @@ impl<N: Network> LoginObject<N> {
         }
         let owner = self.owner()?;
         let alias_name = format!("space_{}", self.login_id);
-        let name = row.team_name.unwrap_or_else(|| N::TITLE.to_owned());
+        let name = row.team_name.unwrap_or_else(|| self.facts().title.to_owned());
         let body = json!({
             "preset": "private_chat",
             "name": name,
-            "topic": format!("Your {} workspace", N::TITLE),
+            "topic": format!("Your {} workspace", self.facts().title),
             "creation_content": { "type": "m.space", "m.federate": false },
             "invite": [owner],
             "power_level_content_override": { "events_default": 50, "users": { owner.as_str(): 95 } },

@@ -17,7 +17,7 @@ use super::{LoginObject, hook::BUCKET_SECONDS};
 use crate::{
     contract::{LoginState, PortalCommand, Tended},
     management,
-    network::{Network, RemoteError},
+    network::RemoteError,
 };
 
 /// How often the token is checked, in milliseconds.
@@ -32,7 +32,7 @@ const SLOT_MS: i64 = 300_000;
 /// How long a channel counts as busy after an event, in buckets: an hour.
 const BUSY_BUCKETS: i64 = 3_600 / BUCKET_SECONDS;
 
-impl<N: Network> LoginObject<N> {
+impl LoginObject {
     /// Does what is due.
     pub(super) async fn tend(&self) {
         let Some(_guard) = self.tending.enter(self.now()) else { return };
@@ -175,10 +175,10 @@ impl<N: Network> LoginObject<N> {
                 "{title} does not tell me any more what happens in {team}: I found messages by reading the channels \
                  myself, which I do once an hour. Look whether your app's requests to this server are still switched \
                  on and verified.",
-                title = N::TITLE
+                title = self.facts().title
             )
         } else {
-            format!("{} tells me again what happens in {team}.", N::TITLE)
+            format!("{} tells me again what happens in {team}.", self.facts().title)
         };
         let transaction = format!("silence-{}-{silent}-{}", self.login_id, self.care()?.tended_at);
         management::tell(&self.matrix, &self.owner()?, &transaction, &text).await?;

@@ -9,10 +9,9 @@ use super::LoginObject;
 use crate::{
     contract::{LoginState, PortalCommand},
     management,
-    network::Network,
 };
 
-impl<N: Network> LoginObject<N> {
+impl LoginObject {
     /// Does what is owed.
     pub(super) async fn keep_up(&self) {
         let Some(_guard) = self.upkeep.enter(self.now()) else { return };
@@ -67,7 +66,7 @@ impl<N: Network> LoginObject<N> {
             "{} no longer accepts the token of {} ({}). Nothing is lost: what you write in its \
              rooms waits, and goes out once the login works again. Say `connect` here for a link \
              that takes a new token.",
-            N::TITLE,
+            self.facts().title,
             row.team_name.as_deref().unwrap_or("your workspace"),
             row.reason.as_deref().unwrap_or("unknown reason"),
         );

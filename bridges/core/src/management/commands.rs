@@ -20,7 +20,7 @@ use super::{reply::Reply, send};
 use crate::{
     contract::{Bridged, ListedChannel, LoginCommand, LoginState, LoginStatus, Started},
     matrix::Matrix,
-    network::Network,
+    network::{Network, NetworkFacts},
     web::paths::Link,
 };
 
@@ -31,15 +31,21 @@ const LINK_MS: i64 = 3_600_000;
 const LISTED: usize = 200;
 
 /// One command, by one user.
-struct Command<'a, N> {
+struct Command<'a> {
     context: &'a Rc<Context>,
-    network: N,
+    network: &'a dyn Network,
     user: &'a UserId,
     event_id: &'a str,
 }
 
 /// Carries out an event of a management room, if it is a command of its user, and replies.
-pub(crate) async fn run<N: Network>(context: &Rc<Context>, room: &RoomId, user: &UserId, event: &Json) -> Result<()> {
+pub(crate) async fn run(
+    network: &dyn Network,
+    context: &Rc<Context>,
+    room: &RoomId,
+    user: &UserId,
+    event: &Json,
+) -> Result<()> {
     let text = |pointer: &str| event.pointer(pointer).and_then(Json::as_str);
     let is_text = text("/type") == Some("m.room.message")
         && text("/content/msgtype") == Some("m.text")
@@ -50,18 +56,22 @@ pub(crate) async fn run<N: Network>(context: &Rc<Context>, room: &RoomId, user: 
     if !is_text || text("/sender") != Some(user.as_str()) {
         return Ok(());
     }
-    let command = Command { context, network: N::new(Rc::clone(context)), user, event_id };
+    let command = Command { context, network, user, event_id };
     let reply = match command.run(body.trim()).await {
         Ok(reply) => reply,
         // Our own fault, or that of the moment: the same command comes again.
         Err(error) if error.status >= 500 && error.status != 502 => return Err(error),
         Err(error) => Reply::text(&error.error),
     };
-    let matrix = Matrix::new::<N>(Rc::clone(context));
+    let matrix = Matrix::new(network.facts(), Rc::clone(context));
     send(&matrix, room, &format!("reply-{event_id}"), &reply).await
 }
 
-impl<N: Network> Command<'_, N> {
+impl Command<'_> {
+    fn facts(&self) -> &'static NetworkFacts {
+        self.network.facts()
+    }
+
     async fn run(&self, text: &str) -> Result<Reply> {
         let text = text.trim_start_matches('!');
         let (verb, argument) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
@@ -81,7 +91,7 @@ impl<N: Network> Command<'_, N> {
     }
 
     fn help(&self) -> Reply {
-        let title = N::TITLE;
+        let title = self.facts().title;
         Reply::text("What I can do:").and_list(&[
             format!("connect — connect a {title} account, or renew the token of one"),
             "connect new — connect one more account".to_owned(),
@@ -105,14 +115,14 @@ impl<N: Network> Command<'_, N> {
 
     async fn logins(&self) -> Result<Vec<BridgeLogin>> {
         let directory = self.context.directory.as_ref();
-        let logins = bridges::list_logins_of(directory, N::ID, self.user.as_str()).await?;
+        let logins = bridges::list_logins_of(directory, self.facts().id, self.user.as_str()).await?;
         let forwarding = LoginState::Forwarding.as_str();
         Ok(logins.into_iter().filter(|login| login.state != forwarding).collect())
     }
 
     /// A name that belongs to this event and to nothing else.
     fn derived(&self, purpose: &str) -> String {
-        let purpose = format!("{}-{purpose}", N::ID);
+        let purpose = format!("{}-{purpose}", self.facts().id);
         let secrets = &self.context.config.secrets;
         let mac = secrets.mac(&purpose, self.event_id.as_bytes());
         let short = mac.first_chunk::<18>().map_or(&mac[..], |short| &short[..]);
@@ -140,13 +150,13 @@ impl<N: Network> Command<'_, N> {
         };
         let command = LoginCommand::Link { nonce: link.nonce.clone(), expires_at: link.expires_at };
         self.ask::<()>(&login_id, &command).await?;
-        let url = link.url::<N>(self.context);
+        let url = link.url(self.facts(), self.context);
         let last = format!(
             "Then open this page and enter the signing secret and the user token: {url}\nIt works \
              once, within an hour. Never write a secret into this room."
         );
         if known.is_some_and(|login| login.remote_user.is_some()) {
-            let text = format!("Your {} app is still there; only its token has to be new.", N::TITLE);
+            let text = format!("Your {} app is still there; only its token has to be new.", self.facts().title);
             return Ok(Reply::text(&text).and_text(&last));
         }
         let manifest = serde_json::to_string_pretty(&started.manifest)?;

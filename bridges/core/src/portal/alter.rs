@@ -15,7 +15,7 @@ use super::{
 use crate::{
     contract::Access,
     failpoints,
-    network::{Network, Post, RemoteError, TransactionMark},
+    network::{Post, RemoteError, TransactionMark},
     pace::Rate,
 };
 
@@ -29,6 +29,8 @@ pub(super) enum Call {
     Edit(MappedMessage, Json),
     /// The end of a message.
     Delete(MappedMessage),
+    /// The end of a file, whose message may be gone.
+    DeleteFile(String),
     /// A reaction of the owner to a message, and what is known of it once it is there.
     React(String, ReactionRow),
     /// The end of a reaction of the owner.
@@ -40,12 +42,13 @@ impl Call {
     pub(super) fn remote_id(&self) -> &str {
         match self {
             Self::Edit(message, _) | Self::Delete(message) => &message.remote_id,
+            Self::DeleteFile(file_id) => file_id,
             Self::React(remote_id, _) | Self::Unreact(remote_id, _) => remote_id,
         }
     }
 }
 
-impl<N: Network> PortalObject<N> {
+impl PortalObject {
     /// Makes the next call of a change at the head of the lane.
     pub(super) async fn alter(&self, row: &OutboundRow, access: &Access) -> Result<Next> {
         let Some(token) = &access.token else {
@@ -118,6 +121,7 @@ impl<N: Network> PortalObject<N> {
                 self.network.edit(token, &channel, &message.remote_id, &post).await
             }
             Call::Delete(message) => self.network.delete(token, &channel, &message.remote_id).await.map(|()| DELETED),
+            Call::DeleteFile(file_id) => self.network.delete_file(token, file_id).await.map(|()| 0),
             Call::React(remote_id, reaction) => {
                 self.network.react(token, &channel, remote_id, &reaction.key, true).await.map(|()| 0)
             }
@@ -140,7 +144,7 @@ impl<N: Network> PortalObject<N> {
             Call::Edit(message, _) | Call::Delete(message) => {
                 self.commit(false, |transaction| Ok(changes::mark_edited(transaction, &message.place, edited)?))
             }
-            Call::React(..) => Ok(()),
+            Call::React(..) | Call::DeleteFile(_) => Ok(()),
             Call::Unreact(_, reaction) => {
                 let at = self.network.id_at(self.now().saturating_add(CLOCK_SKEW_MS));
                 let gone = ReactionRow {

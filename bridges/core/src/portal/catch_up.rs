@@ -13,7 +13,7 @@ use crate::{
     contract::Tended,
     failpoints,
     network::{
-        HistoryPage, HistoryRequest, Network, RemoteDeletion, RemoteError, RemoteEvent, RemoteMessage, RemoteReaction,
+        HistoryPage, HistoryRequest, RemoteDeletion, RemoteError, RemoteEvent, RemoteMessage, RemoteReaction,
         RemoteUnreaction,
     },
 };
@@ -71,7 +71,7 @@ impl From<MatrixError> for Stop {
     }
 }
 
-impl<N: Network> PortalObject<N> {
+impl PortalObject {
     /// Reads the channel again.
     pub(super) async fn catch_up(&self) -> Result<Tended> {
         let mut tended = Tended::default();
@@ -181,7 +181,7 @@ impl<N: Network> PortalObject<N> {
         cursor: Option<&str>,
         limit: u32,
     ) -> Result<HistoryPage, Stop> {
-        let method = if thread.is_some() { N::THREAD_METHOD } else { N::HISTORY_METHOD };
+        let method = if thread.is_some() { self.facts().thread_method } else { self.facts().history_method };
         let access = self.access(Some(method)).await?;
         let Some(token) = access.token.as_ref().filter(|_| access.wait_ms == 0) else {
             return Err(Stop::Later);

@@ -17,10 +17,10 @@ use super::{
 use crate::{
     contract::Ghost,
     matrix::is_final,
-    network::{Network, RemoteDeletion, RemoteEdit, RemoteMessage},
+    network::{RemoteDeletion, RemoteEdit, RemoteMessage},
 };
 
-impl<N: Network> PortalObject<N> {
+impl PortalObject {
     pub(super) async fn apply_edit(&self, edit: &RemoteEdit, raw: &RawValue) -> Result<Applied> {
         let message = &edit.message;
         let parts = changes::list_parts(self.database.as_query(), &message.place.place)?;
@@ -59,7 +59,8 @@ impl<N: Network> PortalObject<N> {
             && self.is_piece(first)?
         {
             let text = contents.first().and_then(|content| content.json.get("body")).and_then(Json::as_str);
-            let text = format!("A part of this message was edited at {}: {}", N::TITLE, text.unwrap_or_default());
+            let text =
+                format!("A part of this message was edited at {}: {}", self.facts().title, text.unwrap_or_default());
             let transaction = format!("piece-{}-{}", message.id, message.edited);
             self.say(&transaction, &text, Some(&first.event_id)).await?;
             return Ok(effects);
@@ -79,7 +80,7 @@ impl<N: Network> PortalObject<N> {
             let shown = Part {
                 room: self.room_id()?,
                 kind: "m.room.message",
-                transaction: format!("{}-e{}", transaction_id::<N>(message, part), message.edited),
+                transaction: format!("{}-e{}", transaction_id(self.facts(), message, part), message.edited),
                 // A part that is new is found by the time of its message.
                 sent_at: if old.is_some() { at } else { message.sent_at },
                 content: &json,
@@ -99,7 +100,7 @@ impl<N: Network> PortalObject<N> {
             }
         }
         for old in parts.iter().filter(|old| (length(contents.len())..FILE_PARTS).contains(&old.part)) {
-            let transaction = format!("{}-e{}", transaction_id::<N>(message, old.part), message.edited);
+            let transaction = format!("{}-e{}", transaction_id(self.facts(), message, old.part), message.edited);
             self.redact(&old.event_id, old.sender.as_deref(), &transaction).await?;
         }
         Ok(effects)
@@ -135,7 +136,7 @@ impl<N: Network> PortalObject<N> {
                 if self.others_remain(part, &deletion.ids)? {
                     continue;
                 }
-                let transaction = format!("{}-{id}-deleted-{}", N::ID, part.part);
+                let transaction = format!("{}-{id}-deleted-{}", self.facts().id, part.part);
                 self.redact(&part.event_id, part.sender.as_deref(), &transaction).await?;
             }
             effects.push(Effect::Deleted(place));

@@ -12,16 +12,16 @@ use serde_json::{Value as Json, json};
 use super::{PortalObject, inbound::Effect, make::OWNER_POWER};
 use crate::{
     contract::RemotePerson,
-    network::{Network, RemoteChannel, RemoteError},
+    network::{RemoteChannel, RemoteError},
 };
 
-impl<N: Network> PortalObject<N> {
+impl PortalObject {
     /// Asks what the channel is now, and has the room follow; returns its name.
     pub(super) async fn refresh(&self) -> Result<Option<String>> {
         if !self.is_active() {
             return Ok(None);
         }
-        let access = self.access(Some(N::CHANNEL_METHOD)).await?;
+        let access = self.access(Some(self.facts().channel_method)).await?;
         let Some(token) = access.token.as_ref().filter(|_| access.wait_ms == 0) else { return Ok(None) };
         match self.network.channel(&token.0, &self.row()?.channel).await {
             Ok(channel) => {
@@ -107,7 +107,7 @@ impl<N: Network> PortalObject<N> {
             levels.insert("events_default".to_owned(), needed.into());
             bot.send_state(&room, "m.room.power_levels", "", &Json::Object(levels), None).await?;
         }
-        let title = N::TITLE;
+        let title = self.facts().title;
         let text = match read_only {
             true => format!(
                 "At {title} nobody can write here any more, or you cannot: the channel was archived or is gone. What was said stays."

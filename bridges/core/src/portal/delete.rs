@@ -11,9 +11,9 @@ use ruma::{OwnedRoomId, RoomId, UserId};
 use serde_json::json;
 
 use super::{PortalObject, make::Step};
-use crate::{contract::LoginCommand, matrix::is_ours, network::Network};
+use crate::{contract::LoginCommand, matrix::is_ours};
 
-impl<N: Network> PortalObject<N> {
+impl PortalObject {
     /// Ends the portal and empties its room.
     pub(super) async fn delete(&self) -> Result<()> {
         let row = self.row()?;
@@ -62,7 +62,7 @@ impl<N: Network> PortalObject<N> {
     }
 
     async fn remove(&self, room: &RoomId, user: &UserId) -> Result<()> {
-        let left = match is_ours::<N>(&self.context.config.server_name, user.as_str()) {
+        let left = match is_ours(self.facts(), &self.context.config.server_name, user.as_str()) {
             true => self.matrix.ghost(user).leave(room).await,
             false => self.matrix.bot().kick(room, user, Some("The room is not bridged any more.")).await,
         };

@@ -29,7 +29,7 @@ use super::{PortalObject, change::replacement, file_content, inbound::Effect, sh
 use crate::{
     contract::Ghost,
     matrix::is_final,
-    network::{Network, RemoteFile, RemoteMessage},
+    network::{RemoteFile, RemoteMessage},
 };
 
 /// How long later messages wait for a file.
@@ -182,7 +182,7 @@ enum Copied {
     Never(String),
 }
 
-impl<N: Network> PortalObject<N> {
+impl PortalObject {
     /// How the files of a message are shown, or until when they are waited for.
     pub(super) async fn files_of(&self, message: &RemoteMessage, raw: &RawValue, ghost: &Ghost) -> Result<Files> {
         let mut parts = Vec::new();
@@ -192,7 +192,7 @@ impl<N: Network> PortalObject<N> {
             let limit = self.context.config.max_upload_bytes;
             if let Some(size) = file.size.filter(|size| *size > limit) {
                 let size = file_content::megabytes(size);
-                let why = format!("this file has {size}, more than this server takes; it is at {}:", N::TITLE);
+                let why = format!("this file has {size}, more than this server takes; it is at {}:", self.facts().title);
                 parts.push(said(file_content::words(&file, &why)));
                 continue;
             }
@@ -207,7 +207,7 @@ impl<N: Network> PortalObject<N> {
                     self.commit(false, |transaction| Ok(store::put(transaction, &row)?))?;
                     self.incoming.put(row);
                 }
-                let why = format!("this file is still on its way from {}.", N::TITLE);
+                let why = format!("this file is still on its way from {}.", self.facts().title);
                 parts.push(FilePart { part, content: file_content::words(&file, &why), is_note: true });
             } else if row.state == OWED {
                 until = until.max(Some(patience));
@@ -347,7 +347,7 @@ impl<N: Network> PortalObject<N> {
             let shown = Part {
                 room: self.room_id()?,
                 kind: "m.room.message",
-                transaction: format!("{}-{}-{}-file", N::ID, note.remote_id, row.part),
+                transaction: format!("{}-{}-{}-file", self.facts().id, note.remote_id, row.part),
                 sent_at: self.now(),
                 content: &content,
             };

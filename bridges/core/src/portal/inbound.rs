@@ -17,7 +17,7 @@ use super::{PortalObject, files::Files, queued::Queued};
 use crate::{
     contract::RemotePerson,
     failpoints,
-    network::{Network, RemoteEvent, RemoteMessage},
+    network::{RemoteEvent, RemoteMessage},
 };
 
 /// Messages that are in the room before one transaction takes them out of the lane.
@@ -68,7 +68,7 @@ enum Outcome {
     At(i64),
 }
 
-impl<N: Network> PortalObject<N> {
+impl PortalObject {
     /// Runs the lane until it is empty or has to wait.
     pub(super) async fn run_inbound(&self) {
         let Some(_guard) = self.inbound_lane.enter(self.now()) else { return };
@@ -93,7 +93,7 @@ impl<N: Network> PortalObject<N> {
         }
     }
 
-    async fn apply_batch(&self, batch: &mut Batch<'_, N>) -> Result<Outcome> {
+    async fn apply_batch(&self, batch: &mut Batch<'_>) -> Result<Outcome> {
         while batch.done.len() < BATCH {
             self.context.failpoints.pass(failpoints::PORTAL_BEFORE_APPLY).await;
             let Some(place) = self.inbound.borrow_mut().pop_first() else {
@@ -101,7 +101,7 @@ impl<N: Network> PortalObject<N> {
             };
             batch.current = Some(place.clone());
             let body = store::inbound_body(self.database.as_query(), &place)?;
-            let queued = body.map(|body| Queued::read(&self.network, &place, body)).transpose()?;
+            let queued = body.map(|body| Queued::read(self.network.as_ref(), &place, body)).transpose()?;
             let plain = queued.as_ref().is_none_or(Queued::is_plain);
             if !plain && !batch.done.is_empty() {
                 // It may be about what is in the room and not written down.
@@ -205,14 +205,14 @@ impl<N: Network> PortalObject<N> {
 
 /// Events that are in the room and still in the lane. Dropped without a commit, their places go
 /// back: the next run finds them in the room by their transaction ids.
-struct Batch<'a, N: Network> {
-    portal: &'a PortalObject<N>,
+struct Batch<'a> {
+    portal: &'a PortalObject,
     /// The one that is on its way.
     current: Option<Place>,
     done: Vec<(Place, Vec<Effect>)>,
 }
 
-impl<N: Network> Batch<'_, N> {
+impl Batch<'_> {
     /// Takes the events out of the lane and writes the map, for all of them at once.
     fn commit(mut self) -> Result<()> {
         if self.done.is_empty() {
@@ -281,7 +281,7 @@ impl Effect {
     }
 }
 
-impl<N: Network> Drop for Batch<'_, N> {
+impl Drop for Batch<'_> {
     fn drop(&mut self) {
         let done = self.done.drain(..).map(|(place, _)| place);
         for place in self.current.take().into_iter().chain(done) {

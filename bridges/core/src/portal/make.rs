@@ -17,7 +17,7 @@ use super::PortalObject;
 use crate::{
     contract::{ChannelKind, Ghost, LoginCommand, PortalIntent, RemotePerson},
     failpoints,
-    network::{HistoryRequest, Network, RemoteError, RemoteEvent},
+    network::{HistoryRequest, NetworkFacts, RemoteError, RemoteEvent},
 };
 
 /// Messages of a channel that a new portal starts with.
@@ -73,7 +73,7 @@ impl Step {
     }
 }
 
-impl<N: Network> PortalObject<N> {
+impl PortalObject {
     /// Stores the intent, or opens the portal again.
     pub(super) async fn start(&self, intent: &PortalIntent) -> Result<()> {
         let known = self.row.borrow().clone();
@@ -164,15 +164,16 @@ impl<N: Network> PortalObject<N> {
     async fn describe(&self) -> Result<()> {
         let row = self.row()?;
         let access = self.access(None).await?;
-        let token = access.token.ok_or_else(not_connected::<N>)?;
+        let token = access.token.ok_or_else(|| not_connected(self.facts()))?;
         let channel = match self.network.channel(&token.0, &row.channel).await {
             Err(RemoteError::BadCredentials(reason)) => {
                 let access = self.access(None).await?;
                 self.token_refused(&reason, &access).await?;
-                return Err(not_connected::<N>());
+                return Err(not_connected(self.facts()));
             }
-            outcome => outcome
-                .map_err(|error| MatrixError::new(502, "M_UNKNOWN", format!("{}: {}", N::TITLE, error.sentence())))?,
+            outcome => outcome.map_err(|error| {
+                MatrixError::new(502, "M_UNKNOWN", format!("{}: {}", self.facts().title, error.sentence()))
+            })?,
         };
         let details = serde_json::to_string(&channel)?;
         let known = self.restored_map().await?;
@@ -232,7 +233,7 @@ impl<N: Network> PortalObject<N> {
         let bridge = json!({
             "bridgebot": self.matrix.bot_id()?,
             "creator": owner,
-            "protocol": { "id": N::ID, "displayname": N::TITLE },
+            "protocol": { "id": self.facts().id, "displayname": self.facts().title },
             "channel": { "id": channel.id, "displayname": name },
         });
         let mut body = json!({
@@ -382,15 +383,15 @@ impl<N: Network> PortalObject<N> {
 
     async fn first_history(&self) -> Result<Vec<Box<serde_json::value::RawValue>>> {
         let row = self.row()?;
-        let access = self.access(Some(N::HISTORY_METHOD)).await?;
+        let access = self.access(Some(self.facts().history_method)).await?;
         if access.wait_ms > 0 {
             return Err(MatrixError::new(
                 429,
                 "M_LIMIT_EXCEEDED",
-                format!("{} allows no more history right now.", N::TITLE),
+                format!("{} allows no more history right now.", self.facts().title),
             ));
         }
-        let token = access.token.as_ref().ok_or_else(not_connected::<N>)?;
+        let token = access.token.as_ref().ok_or_else(|| not_connected(self.facts()))?;
         let request =
             HistoryRequest { channel: &row.channel, thread: None, after: None, cursor: None, limit: FIRST_HISTORY };
         match self.network.history(&token.0, &request).await {
@@ -402,9 +403,11 @@ impl<N: Network> PortalObject<N> {
             }
             Err(RemoteError::BadCredentials(reason)) => {
                 self.token_refused(&reason, &access).await?;
-                Err(not_connected::<N>())
+                Err(not_connected(self.facts()))
             }
-            Err(error) => Err(MatrixError::new(502, "M_UNKNOWN", format!("{}: {}", N::TITLE, error.sentence()))),
+            Err(error) => {
+                Err(MatrixError::new(502, "M_UNKNOWN", format!("{}: {}", self.facts().title, error.sentence())))
+            }
         }
     }
 
@@ -417,7 +420,7 @@ impl<N: Network> PortalObject<N> {
         if row.room_id.is_some() {
             let room = self.room_id()?;
             let transaction = format!("closed-{}", self.now());
-            let text = format!("This channel is not bridged to {} any more.", N::TITLE);
+            let text = format!("This channel is not bridged to {} any more.", self.facts().title);
             if let Err(error) = self.say(&transaction, &text, None).await {
                 tracing::warn!(portal.id = %self.portal_id, "A farewell failed: {error}");
             }
@@ -428,6 +431,6 @@ impl<N: Network> PortalObject<N> {
     }
 }
 
-pub(super) fn not_connected<N: Network>() -> MatrixError {
-    MatrixError::new(409, "M_UNKNOWN", format!("The login is not connected to {}.", N::TITLE))
+pub(super) fn not_connected(facts: &NetworkFacts) -> MatrixError {
+    MatrixError::new(409, "M_UNKNOWN", format!("The login is not connected to {}.", facts.title))
 }

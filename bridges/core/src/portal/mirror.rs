@@ -11,12 +11,12 @@ use hubbub_storage::{
 use serde_json::json;
 
 use super::{PortalObject, outbound::Progress};
-use crate::{failpoints, network::Network};
+use crate::failpoints;
 
 /// Rows of the outbound lane that go to D1 at once.
 const OUTBOUND_ROWS: i64 = 200;
 
-impl<N: Network> PortalObject<N> {
+impl PortalObject {
     /// Sends to D1 what it does not have.
     pub(super) async fn run_mirror(&self) {
         let Some(_guard) = self.mirror_lane.enter(self.now()) else { return };

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::PortalObject;
 use crate::{
     contract::{Ghost, LoginCommand, NamedChannel, RemotePerson},
-    network::{KnownNames, Network},
+    network::KnownNames,
 };
 
 /// How long a name is not asked for again.
@@ -26,7 +26,7 @@ pub(super) struct NameCache {
     channels: RefCell<HashMap<String, (i64, Option<NamedChannel>)>>,
 }
 
-impl<N: Network> PortalObject<N> {
+impl PortalObject {
     /// The ghosts of these people, in the same order.
     pub(super) async fn ghosts_of(&self, people: Vec<RemotePerson>) -> Result<Vec<Ghost>> {
         let fresh_since = self.now().saturating_sub(FRESH_MS);

@@ -5,9 +5,8 @@ use hubbub_storage::portal as store;
 use serde_json::json;
 
 use super::PortalObject;
-use crate::network::Network;
 
-impl<N: Network> PortalObject<N> {
+impl PortalObject {
     /// Says something in the room, once a transaction id, as a reply to an event if there is one.
     pub(super) async fn say(&self, transaction: &str, text: &str, reply_to: Option<&str>) -> Result<()> {
         let mut content = json!({ "msgtype": "m.notice", "body": text, "m.mentions": {} });

@@ -10,7 +10,6 @@ use hubbub_core::error::Result;
 use hubbub_storage::portal::{Place, changes};
 
 use super::{PortalObject, inbound::Effect};
-use crate::network::Network;
 
 /// How long an event waits for its message, in milliseconds.
 const PATIENCE_MS: i64 = 60_000;
@@ -41,7 +40,7 @@ impl Parked {
     }
 }
 
-impl<N: Network> PortalObject<N> {
+impl PortalObject {
     /// Parks an event whose message is not at `target`; false when it has waited long enough.
     pub(super) fn park(&self, place: &Place, target: String) -> Result<bool> {
         let now = self.now();

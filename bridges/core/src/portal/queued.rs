@@ -39,7 +39,7 @@ pub(super) struct Queued {
 
 impl Queued {
     /// Reads a row of the lane.
-    pub(super) fn read<N: Network>(network: &N, place: &Place, body: String) -> Result<Self> {
+    pub(super) fn read(network: &dyn Network, place: &Place, body: String) -> Result<Self> {
         let Some(found) = body.strip_prefix(FOUND) else {
             let raw = RawValue::from_string(body)?;
             return Ok(Self { event: network.read_event(&raw), raw });

@@ -10,9 +10,9 @@ use super::{
     inbound::{Applied, Effect},
     show::Part,
 };
-use crate::network::{Network, RemoteReaction, RemoteUnreaction};
+use crate::network::{RemoteReaction, RemoteUnreaction};
 
-impl<N: Network> PortalObject<N> {
+impl PortalObject {
     pub(super) async fn apply_reaction(&self, reaction: &RemoteReaction) -> Result<Applied> {
         let Some(place) = self.network.place(&reaction.target) else {
             return Ok(Applied::Done(Vec::new()));
@@ -46,7 +46,7 @@ impl<N: Network> PortalObject<N> {
         let part = Part {
             room: self.room_id()?,
             kind: "m.reaction",
-            transaction: format!("{}-r-{place}-{}-{}-{generation}", N::ID, reaction.sender.id, reaction.key),
+            transaction: format!("{}-r-{place}-{}-{}-{generation}", self.facts().id, reaction.sender.id, reaction.key),
             sent_at: reaction.at,
             content: &content,
         };
@@ -87,7 +87,7 @@ impl<N: Network> PortalObject<N> {
         let mut effects = Vec::new();
         for row in concerned.into_iter().filter(|row| row.changed < removal.place.place) {
             if let Some(event_id) = &row.event_id {
-                let transaction = format!("{}-u-{event_id}", N::ID);
+                let transaction = format!("{}-u-{event_id}", self.facts().id);
                 self.redact(event_id, Some(&row.sender), &transaction).await?;
             }
             effects.push(Effect::Reacted(ReactionRow { changed: removal.place.place.clone(), event_id: None, ..row }));

@@ -8,7 +8,7 @@ use hubbub_storage::portal::{care, changes};
 use serde_json::{Value as Json, value::RawValue};
 
 use super::{PortalObject, inbound::Effect};
-use crate::network::{Network, RemoteError, RemoteMessage};
+use crate::network::{RemoteError, RemoteMessage};
 
 /// How long a receipt waits for the next one.
 const DEBOUNCE_MS: i64 = 5_000;
@@ -25,7 +25,7 @@ pub(crate) fn readers(receipt: &Json) -> impl Iterator<Item = (&str, &str, Optio
     })
 }
 
-impl<N: Network> PortalObject<N> {
+impl PortalObject {
     /// Takes an `m.receipt`; whether it was one.
     pub(super) async fn take_receipt(&self, event: &RawValue) -> Result<bool> {
         if !event.get().contains("m.receipt") {
@@ -45,7 +45,7 @@ impl<N: Network> PortalObject<N> {
     }
 
     async fn read_here(&self, event_id: &str) -> Result<()> {
-        if N::MARK_METHOD.is_none() || !self.is_active() {
+        if self.facts().mark_method.is_none() || !self.is_active() {
             return Ok(());
         }
         let Some(place) = self.place_of_event(event_id).await? else { return Ok(()) };
@@ -87,7 +87,7 @@ impl<N: Network> PortalObject<N> {
 
     async fn mark(&self) -> Result<()> {
         let care = care::get(self.database.as_query())?;
-        let (Some(remote_id), Some(method)) = (&care.marked, N::MARK_METHOD) else {
+        let (Some(remote_id), Some(method)) = (&care.marked, self.facts().mark_method) else {
             return self.marked(None, None);
         };
         let later = |wait: i64| Some(self.now().saturating_add(wait.max(1)));

@@ -10,7 +10,7 @@ use super::{
     PortalObject,
     outbound::{Next, Outgoing},
 };
-use crate::network::{HistoryRequest, Network, RemoteError, RemoteEvent};
+use crate::network::{HistoryRequest, RemoteError, RemoteEvent};
 
 /// The outcome of an event about which nothing could be found out.
 pub(super) const UNCERTAIN: &str = "uncertain";
@@ -27,14 +27,14 @@ const MOST_PAGES: usize = 50;
 /// Messages of a page.
 const PAGE: u32 = 200;
 
-impl<N: Network> PortalObject<N> {
+impl PortalObject {
     /// Looks in the network's history for everything that is in doubt.
     pub(super) async fn reconcile(&self, row: &OutboundRow) -> Result<Next> {
         let now = self.now();
         if self.sending.settled_at() > now {
             return Ok(Next::At(self.sending.settled_at()));
         }
-        let access = self.access(Some(N::HISTORY_METHOD)).await?;
+        let access = self.access(Some(self.facts().history_method)).await?;
         if access.wait_ms > 0 {
             return Ok(Next::At(now.saturating_add(access.wait_ms)));
         }
@@ -104,7 +104,7 @@ impl<N: Network> PortalObject<N> {
                     RemoteEvent::Message(message) => Some(message),
                     _ => None,
                 })
-                .filter(|message| message.transaction.is_some())
+                .filter(|message| message.transaction.is_some() || !message.files.is_empty())
                 .collect();
             if !marked.is_empty() {
                 self.commit(true, |transaction| {

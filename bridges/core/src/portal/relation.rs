@@ -8,7 +8,7 @@ use hubbub_storage::portal::{MappedMessage, changes};
 use serde_json::{Value as Json, json, value::RawValue};
 
 use super::PortalObject;
-use crate::network::{KnownNames, Network, RemoteMessage};
+use crate::network::{KnownNames, RemoteMessage};
 
 /// A content on its way into the room.
 pub(super) struct Content {
@@ -79,7 +79,7 @@ impl Relation {
     }
 }
 
-impl<N: Network> PortalObject<N> {
+impl PortalObject {
     /// The contents of a message; what is also shown outside of its thread comes twice.
     pub(super) fn contents_of(
         &self,

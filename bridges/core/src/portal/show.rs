@@ -11,7 +11,7 @@ use super::{PortalObject, files::FilePart, inbound::Effect, relation::Content};
 use crate::{
     contract::Ghost,
     matrix::{DOUBLE_PUPPET_KEY, is_final},
-    network::{Network, RemoteMessage},
+    network::{NetworkFacts, RemoteMessage},
 };
 
 /// What is shown of a content that the room refuses.
@@ -47,7 +47,7 @@ impl Part<'_> {
     }
 }
 
-impl<N: Network> PortalObject<N> {
+impl PortalObject {
     /// Shows a message.
     pub(super) async fn show(
         &self,
@@ -68,7 +68,7 @@ impl<N: Network> PortalObject<N> {
             let shown = Part {
                 room: self.room_id()?,
                 kind: "m.room.message",
-                transaction: transaction_id::<N>(message, part),
+                transaction: transaction_id(self.facts(), message, part),
                 sent_at: message.sent_at,
                 content: &content.json,
             };
@@ -117,7 +117,7 @@ impl<N: Network> PortalObject<N> {
         let who = self.matrix.owner(&owner.user_id);
         let mut content = part.content.clone();
         if let Some(content) = content.as_object_mut() {
-            content.insert(DOUBLE_PUPPET_KEY.to_owned(), N::ID.into());
+            content.insert(DOUBLE_PUPPET_KEY.to_owned(), self.facts().id.into());
         }
         let part = Part { content: &content, transaction: part.transaction.clone(), room: part.room.clone(), ..*part };
         let mut sent = part.send_as(&who, part.content).await;
@@ -153,7 +153,7 @@ impl<N: Network> PortalObject<N> {
         let excerpt: String = body.chars().take(EXCERPT_CHARACTERS).collect();
         let mut notice = json!({
             "msgtype": "m.notice",
-            "body": format!("This {} message cannot be shown whole ({}): {excerpt}", N::TITLE, error.errcode),
+            "body": format!("This {} message cannot be shown whole ({}): {excerpt}", self.facts().title, error.errcode),
             "m.mentions": {},
         });
         let puppet = part.content.get(DOUBLE_PUPPET_KEY).cloned();
@@ -169,7 +169,7 @@ fn is_forbidden(sent: &Result<String, IntentError>) -> bool {
 }
 
 /// The transaction id under which a remote message comes into the room.
-pub(super) fn transaction_id<N: Network>(message: &RemoteMessage, part: i64) -> String {
-    let base = format!("{}-{}-{}", N::ID, message.id, message.place.generation);
+pub(super) fn transaction_id(facts: &NetworkFacts, message: &RemoteMessage, part: i64) -> String {
+    let base = format!("{}-{}-{}", facts.id, message.id, message.place.generation);
     if part == 0 { base } else { format!("{base}-{part}") }
 }

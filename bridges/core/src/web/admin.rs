@@ -17,7 +17,7 @@ use serde_json::{Value as Json, json};
 use super::answer::{json_answer, refusal};
 use crate::{
     contract::{Bridged, Finished, ListedChannel, LoginCommand, LoginStatus, Secret, Started},
-    network::Network,
+    network::NetworkFacts,
 };
 
 /// The largest body.
@@ -60,18 +60,24 @@ fn wanted<T>(value: Option<T>, name: &str) -> Result<T> {
 }
 
 /// Answers one of the endpoints.
-pub(super) async fn handle<N: Network>(
+pub(super) async fn handle(
+    facts: &NetworkFacts,
     context: &Rc<Context>,
     verb: &str,
     request: &http::Request<Vec<u8>>,
 ) -> http::Response<Vec<u8>> {
-    match answer::<N>(context, verb, request).await {
+    match answer(facts, context, verb, request).await {
         Ok(body) => json_answer(200, &body),
         Err(error) => refusal(&error),
     }
 }
 
-async fn answer<N: Network>(context: &Rc<Context>, verb: &str, request: &http::Request<Vec<u8>>) -> Result<Json> {
+async fn answer(
+    facts: &NetworkFacts,
+    context: &Rc<Context>,
+    verb: &str,
+    request: &http::Request<Vec<u8>>,
+) -> Result<Json> {
     let token = request
         .headers()
         .get(http::header::AUTHORIZATION)
@@ -127,7 +133,7 @@ async fn answer<N: Network>(context: &Rc<Context>, verb: &str, request: &http::R
             call::<()>(objects, address, &command).await?;
             Ok(json!({}))
         }
-        "status" => status::<N>(context, &body).await,
+        "status" => status(facts, context, &body).await,
         _ => Err(MatrixError::new(404, "M_UNRECOGNIZED", "This server does not know this request.")),
     }
 }
@@ -153,7 +159,7 @@ async fn start(context: &Rc<Context>, body: &Body) -> Result<Json> {
 }
 
 /// `{"login_id"}` → the login; `{"owner"}` → `{"logins": […]}`.
-async fn status<N: Network>(context: &Rc<Context>, body: &Body) -> Result<Json> {
+async fn status(facts: &NetworkFacts, context: &Rc<Context>, body: &Body) -> Result<Json> {
     let status = async |login_id: &str| {
         let address = Address::new(Class::Login, login_id);
         call::<LoginStatus>(context.objects.as_ref(), address, &LoginCommand::Status).await
@@ -161,7 +167,7 @@ async fn status<N: Network>(context: &Rc<Context>, body: &Body) -> Result<Json> 
     let Some(owner) = &body.owner else {
         return Ok(json!(status(body.login_id()?).await?));
     };
-    let logins = bridges::list_logins_of(context.directory.as_ref(), N::ID, owner.as_str()).await?;
+    let logins = bridges::list_logins_of(context.directory.as_ref(), facts.id, owner.as_str()).await?;
     let mut all = Vec::new();
     for login in logins {
         all.push(status(&login.login_id).await?);

@@ -12,29 +12,30 @@ use url::form_urlencoded;
 use super::{answer::html_answer, paths::Link};
 use crate::{
     contract::{Finished, LoginCommand, Secret},
-    network::Network,
+    network::NetworkFacts,
 };
 
 /// The largest form.
 const FORM_LIMIT: usize = 16 * 1024;
 
 /// Shows the form, or takes it.
-pub(super) async fn handle<N: Network>(
+pub(super) async fn handle(
+    facts: &NetworkFacts,
     context: &Rc<Context>,
     token: &str,
     request: &http::Request<Vec<u8>>,
 ) -> http::Response<Vec<u8>> {
-    let Some(link) = Link::read::<N>(context, token) else {
+    let Some(link) = Link::read(facts, context, token) else {
         let text = "This link has expired. Ask the bot for a new one with connect.";
-        return html_answer(404, page::<N>(&paragraph(text)));
+        return html_answer(404, page(facts, &paragraph(text)));
     };
     match *request.method() {
-        http::Method::GET | http::Method::HEAD => html_answer(200, page::<N>(&form("", N::TITLE))),
+        http::Method::GET | http::Method::HEAD => html_answer(200, page(facts, &form("", facts.title))),
         http::Method::POST => match finish(context, &link, request.body()).await {
-            Ok(finished) => html_answer(200, page::<N>(&done(&finished))),
-            Err(error) => html_answer(error.status, page::<N>(&form(&error.error, N::TITLE))),
+            Ok(finished) => html_answer(200, page(facts, &done(&finished))),
+            Err(error) => html_answer(error.status, page(facts, &form(&error.error, facts.title))),
         },
-        _ => html_answer(405, page::<N>(&paragraph("Only GET and POST work here."))),
+        _ => html_answer(405, page(facts, &paragraph("Only GET and POST work here."))),
     }
 }
 
@@ -56,12 +57,12 @@ async fn finish(context: &Rc<Context>, link: &Link, body: &[u8]) -> Result<Finis
     call(context.objects.as_ref(), address, &command).await
 }
 
-fn page<N: Network>(body: &str) -> String {
+fn page(facts: &NetworkFacts, body: &str) -> String {
     format!(
         "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\">\
          <title>Connect {title}</title></head><body><h1>Connect {title}</h1>{body}</body></html>",
-        title = escape(N::TITLE),
+        title = escape(facts.title),
     )
 }
 

@@ -3,21 +3,21 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hubbub_core::{context::Context, secrets::equal};
 
-use crate::network::Network;
+use crate::network::NetworkFacts;
 
 /// The path of a login's hook. Its last segment is a MAC of the login's id, so that a forged path
 /// is refused before any object is called.
-pub(crate) fn hook<N: Network>(context: &Context, login_id: &str) -> String {
-    format!("/_hubbub/{}/{login_id}/{}", N::ID, hook_mac::<N>(context, login_id))
+pub(crate) fn hook(facts: &NetworkFacts, context: &Context, login_id: &str) -> String {
+    format!("/_hubbub/{}/{login_id}/{}", facts.id, hook_mac(facts, context, login_id))
 }
 
 /// Whether a hook's last segment is right for its login.
-pub(crate) fn is_hook<N: Network>(context: &Context, login_id: &str, mac: &str) -> bool {
-    equal(hook_mac::<N>(context, login_id).as_bytes(), mac.as_bytes())
+pub(crate) fn is_hook(facts: &NetworkFacts, context: &Context, login_id: &str, mac: &str) -> bool {
+    equal(hook_mac(facts, context, login_id).as_bytes(), mac.as_bytes())
 }
 
-fn hook_mac<N: Network>(context: &Context, login_id: &str) -> String {
-    let purpose = format!("{}-hook", N::ID);
+fn hook_mac(facts: &NetworkFacts, context: &Context, login_id: &str) -> String {
+    let purpose = format!("{}-hook", facts.id);
     let mac = context.config.secrets.mac(&purpose, login_id.as_bytes());
     URL_SAFE_NO_PAD.encode(mac)
 }
@@ -38,20 +38,26 @@ impl Link {
         format!("{}.{}.{}", self.login_id, self.expires_at, self.nonce)
     }
 
-    fn mac<N: Network>(&self, context: &Context) -> String {
-        let purpose = format!("{}-login-link", N::ID);
+    fn mac(&self, facts: &NetworkFacts, context: &Context) -> String {
+        let purpose = format!("{}-login-link", facts.id);
         let mac = context.config.secrets.mac(&purpose, self.signed().as_bytes());
         URL_SAFE_NO_PAD.encode(mac)
     }
 
     /// The link's address.
-    pub(crate) fn url<N: Network>(&self, context: &Context) -> String {
-        format!("{}/_hubbub/{}/login/{}.{}", context.config.public_url, N::ID, self.signed(), self.mac::<N>(context))
+    pub(crate) fn url(&self, facts: &NetworkFacts, context: &Context) -> String {
+        format!(
+            "{}/_hubbub/{}/login/{}.{}",
+            context.config.public_url,
+            facts.id,
+            self.signed(),
+            self.mac(facts, context)
+        )
     }
 
     /// Reads a link that this server made and that has not expired. Whether it was used only the
     /// login knows.
-    pub(crate) fn read<N: Network>(context: &Context, text: &str) -> Option<Self> {
+    pub(crate) fn read(facts: &NetworkFacts, context: &Context, text: &str) -> Option<Self> {
         let mut parts = text.split('.');
         let link = Self {
             login_id: parts.next()?.to_owned(),
@@ -60,7 +66,7 @@ impl Link {
         };
         let mac = parts.next()?;
         let valid = parts.next().is_none()
-            && equal(link.mac::<N>(context).as_bytes(), mac.as_bytes())
+            && equal(link.mac(facts, context).as_bytes(), mac.as_bytes())
             && link.expires_at > context.clock.now();
         valid.then_some(link)
     }

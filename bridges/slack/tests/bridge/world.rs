@@ -28,7 +28,7 @@ use hubbub_core::{
     object::Object,
     secrets::Secrets,
 };
-use hubbub_slack::{LoginObject, PortalObject, SlackBridge};
+use hubbub_slack::{LoginObject, PortalObject};
 use hubbub_storage::{
     database::{Database as _, DatabaseError, Query as _, Value},
     directory::{Directory, run},
@@ -570,7 +570,7 @@ impl World {
 
     /// Any request to the bridge's addresses.
     pub fn request(&self, request: http::Request<Vec<u8>>) -> Result<Option<http::Response<Vec<u8>>>, Crashed> {
-        self.block(SlackBridge::new(self.context()).handle_http(request))
+        self.block(hubbub_slack::bridge(self.context()).handle_http(request))
     }
 
     pub fn post(&self, path: &str, body: &str) -> http::Response<Vec<u8>> {
@@ -633,7 +633,7 @@ impl World {
 
     /// The appservice's queue hands events of a room to the bridge until it takes them.
     pub fn hand_over(&self, room_id: &str, events: Vec<Json>) {
-        let bridge = SlackBridge::new(self.context());
+        let bridge = hubbub_slack::bridge(self.context());
         let room = RoomId::parse(room_id).unwrap();
         for _ in 0..10 {
             let route = self.routes.borrow().get(room_id).cloned();

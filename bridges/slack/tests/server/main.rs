@@ -18,7 +18,7 @@ use hubbub_native::{
     Client, Options, TestServer,
     host::{Factory, Shell, factory},
 };
-use hubbub_slack::{LoginObject, PortalObject, Slack, SlackBridge};
+use hubbub_slack::{LoginObject, PortalObject};
 use ruma::{UserId, server_name};
 use serde_json::{Value as Json, json};
 use slack::{FakeSlack, Fault, SIGNING_SECRET, TEAM, TOKEN};
@@ -34,7 +34,7 @@ struct World {
 
 fn appservice() -> Factory {
     Box::new(|name, database, context| {
-        let bridge = Rc::new(SlackBridge::new(Rc::clone(&context)));
+        let bridge = Rc::new(hubbub_slack::bridge(Rc::clone(&context)));
         Ok(Rc::new(Shell(AppserviceObject::with_bridge(name, database, context, bridge))))
     })
 }
@@ -47,7 +47,7 @@ impl World {
     /// A server on which alice's account of the workspace is connected.
     fn connected(seed: u64) -> Self {
         log::start();
-        let builtin = hubbub_bridge::matrix::builtin::<Slack>(server_name!("hub.example"));
+        let builtin = hubbub_bridge::matrix::builtin(&hubbub_slack::FACTS, server_name!("hub.example"));
         let server = TestServer::with(Options {
             seed,
             builtins: vec![builtin],
@@ -66,7 +66,7 @@ impl World {
             answering.answer(&request)
         });
         let context = Rc::clone(server.context());
-        server.run(async move { SlackBridge::new(context).prepare().await }).unwrap();
+        server.run(async move { hubbub_slack::bridge(context).prepare().await }).unwrap();
         let alice = server.account("alice");
         let login_id = "A".repeat(24);
         let owner = UserId::parse(&alice.user_id).unwrap();
@@ -113,7 +113,7 @@ impl World {
 
     fn deliver(&self, request: Request<Vec<u8>>) {
         let context = Rc::clone(self.server.context());
-        let answer = self.server.run(async move { SlackBridge::new(context).handle_http(request).await });
+        let answer = self.server.run(async move { hubbub_slack::bridge(context).handle_http(request).await });
         assert_eq!(answer.unwrap().status(), 200);
     }
 
@@ -337,7 +337,7 @@ fn no_page_or_hook_of_the_bridge_answers_a_stranger() {
     let ask = |method: Method, path: &str| {
         let request = Request::builder().method(method).uri(path).body(Vec::new()).unwrap();
         let context = Rc::clone(world.server.context());
-        let answer = world.server.run(async move { SlackBridge::new(context).handle_http(request).await });
+        let answer = world.server.run(async move { hubbub_slack::bridge(context).handle_http(request).await });
         answer.map(|answer| answer.status().as_u16())
     };
     assert_eq!(ask(Method::GET, "/_hubbub/slack/login/a.1.b.c"), Some(404));
@@ -374,7 +374,7 @@ fn whom_slack_knows_can_be_invited_before_they_ever_said_anything() {
 #[test]
 fn the_bot_can_be_invited_on_a_server_that_has_just_begun() {
     log::start();
-    let builtin = hubbub_bridge::matrix::builtin::<Slack>(server_name!("hub.example"));
+    let builtin = hubbub_bridge::matrix::builtin(&hubbub_slack::FACTS, server_name!("hub.example"));
     let factories = vec![(Class::Appservice, appservice())];
     let server = TestServer::with(Options { builtins: vec![builtin], factories, ..Options::default() });
     let alice = server.account("alice");
