@@ -14,11 +14,11 @@ use hubbub_storage::blobs::Body;
 use ruma::{OwnedRoomId, UserId};
 use serde_json::{Value as Json, value::RawValue};
 
-pub use self::file::{FileUpload, RemoteFile};
 pub use self::event::{
     RemoteDeletion, RemoteEdit, RemoteEvent, RemoteLeave, RemoteMessage, RemoteReaction, RemoteReactions,
     RemoteUnreaction, ShownReaction,
 };
+pub use self::file::{FileUpload, RemoteFile};
 use crate::{
     contract::{ChannelKind, Ghost, Hook},
     web::HookHeaders,

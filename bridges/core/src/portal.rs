@@ -97,12 +97,7 @@ pub struct PortalObject {
 
 impl PortalObject {
     /// A portal of `network` over its database. Writes nothing: a stranger's random name conjures nothing.
-    pub fn new(
-        name: &str,
-        database: Rc<dyn Database>,
-        context: Rc<Context>,
-        network: Rc<dyn Network>,
-    ) -> Result<Self> {
+    pub fn new(name: &str, database: Rc<dyn Database>, context: Rc<Context>, network: Rc<dyn Network>) -> Result<Self> {
         let object = Self {
             portal_id: name.to_owned(),
             matrix: Matrix::new(network.facts(), Rc::clone(&context)),

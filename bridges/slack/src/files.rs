@@ -64,7 +64,8 @@ pub(crate) fn ids_in(files: &Json) -> Vec<String> {
 fn read(file: &Json) -> Option<RemoteFile> {
     let text = |key: &str| file.get(key).and_then(Json::as_str).filter(|text| !text.is_empty());
     let number = |key: &str| file.get(key).and_then(Json::as_u64).filter(|number| *number > 0);
-    if !matches!(text("mode"), None | Some("hosted" | "snippet")) || file.get("is_external") == Some(&Json::Bool(true)) {
+    if !matches!(text("mode"), None | Some("hosted" | "snippet")) || file.get("is_external") == Some(&Json::Bool(true))
+    {
         return None;
     }
     if matches!(text("file_access"), Some("access_denied" | "check_file_info" | "file_not_found")) {
@@ -219,7 +220,8 @@ mod tests {
     #[test]
     fn what_slack_does_not_hold_or_give_is_not_copied() {
         let file = |extra: Json| {
-            let mut file = json!({ "id": "F1", "name": "a.png", "mode": "hosted", "url_private": "https://files.slack.com/a" });
+            let mut file =
+                json!({ "id": "F1", "name": "a.png", "mode": "hosted", "url_private": "https://files.slack.com/a" });
             file.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
             files_in(&to_raw_value(&json!({ "type": "message", "ts": "1.0", "files": [file] })).unwrap()).len()
         };

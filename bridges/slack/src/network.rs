@@ -6,8 +6,9 @@ use futures_util::future::LocalBoxFuture;
 use hubbub_bridge::{
     contract::{ChannelKind, Hook},
     network::{
-        FileUpload, HistoryPage, HistoryRequest, HookBody, Identity, KnownAddresses, KnownNames, NamesIn, Network, NetworkFacts,
-        Post, RemoteChannel, RemoteError, RemoteEvent, RemoteFile, RemoteProfile, RemoteReactions, ShownReaction,
+        FileUpload, HistoryPage, HistoryRequest, HookBody, Identity, KnownAddresses, KnownNames, NamesIn, Network,
+        NetworkFacts, Post, RemoteChannel, RemoteError, RemoteEvent, RemoteFile, RemoteProfile, RemoteReactions,
+        ShownReaction,
     },
     web::HookHeaders,
 };
@@ -360,8 +361,13 @@ impl Network for Slack {
     fn refuses_file(&self, code: &str) -> bool {
         matches!(
             code,
-            "file_upload_size_restricted" | "file_uploads_disabled" | "file_uploads_except_images_disabled"
-                | "storage_limit_reached" | "file_type_not_allowed" | "upload_address" | "invalid_arguments"
+            "file_upload_size_restricted"
+                | "file_uploads_disabled"
+                | "file_uploads_except_images_disabled"
+                | "storage_limit_reached"
+                | "file_type_not_allowed"
+                | "upload_address"
+                | "invalid_arguments"
         )
     }
 
@@ -395,9 +401,7 @@ impl Network for Slack {
 
     fn delete_file<'a>(&'a self, token: &'a str, file_id: &'a str) -> LocalBoxFuture<'a, Result<(), RemoteError>> {
         let body = json!({ "file": file_id });
-        Box::pin(async move {
-            self.api(token).done("files.delete", &body, &["file_not_found", "file_deleted"]).await
-        })
+        Box::pin(async move { self.api(token).done("files.delete", &body, &["file_not_found", "file_deleted"]).await })
     }
 
     fn shown_reaction(&self, key: &str) -> ShownReaction {

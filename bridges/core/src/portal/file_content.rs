@@ -46,7 +46,10 @@ pub(super) fn shown(file: &RemoteFile, mxc: &str) -> Json {
 }
 
 fn is_shown(mimetype: &str) -> bool {
-    matches!(mimetype, "image/png" | "image/jpeg" | "image/gif" | "image/webp" | "image/avif" | "image/bmp" | "image/apng")
+    matches!(
+        mimetype,
+        "image/png" | "image/jpeg" | "image/gif" | "image/webp" | "image/avif" | "image/bmp" | "image/apng"
+    )
 }
 
 /// What stands in a file's place while it is on its way, or for good.
@@ -63,7 +66,11 @@ pub(super) fn words(file: &RemoteFile, why: &str) -> Json {
 
 /// A size for people.
 pub(super) fn megabytes(bytes: u64) -> String {
-    if bytes < 1_000_000 { format!("{} kB", bytes.div_ceil(1_000)) } else { format!("{} MB", bytes.div_ceil(1_000_000)) }
+    if bytes < 1_000_000 {
+        format!("{} kB", bytes.div_ceil(1_000))
+    } else {
+        format!("{} MB", bytes.div_ceil(1_000_000))
+    }
 }
 
 #[cfg(test)]

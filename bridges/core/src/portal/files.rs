@@ -192,7 +192,8 @@ impl PortalObject {
             let limit = self.context.config.max_upload_bytes;
             if let Some(size) = file.size.filter(|size| *size > limit) {
                 let size = file_content::megabytes(size);
-                let why = format!("this file has {size}, more than this server takes; it is at {}:", self.facts().title);
+                let why =
+                    format!("this file has {size}, more than this server takes; it is at {}:", self.facts().title);
                 parts.push(said(file_content::words(&file, &why)));
                 continue;
             }
@@ -255,6 +256,10 @@ impl PortalObject {
     pub(super) async fn run_files(&self) {
         let Some(_guard) = self.file_lane.enter(self.now()) else { return };
         while let Some(row) = self.incoming.next(self.now()).filter(|_| self.is_active()) {
+            // Whatever woke this run is used up, and copying takes long.
+            if let Err(error) = self.commit(true, |_| Ok(())) {
+                tracing::warn!(portal.id = %self.portal_id, "A file waits: {error}");
+            }
             let outcome = match row.state.as_str() {
                 OWED => self.bring(&row).await,
                 _ => self.replace_note(&row).await,
@@ -329,7 +334,9 @@ impl PortalObject {
             Ok(()) => Ok(Copied::Here),
             // A try of an earlier life did it.
             Err(error) if error.is("M_CANNOT_OVERWRITE_MEDIA") => Ok(Copied::Here),
-            Err(error) if error.is("M_TOO_LARGE") => Ok(Copied::Never("it is larger than this server takes".to_owned())),
+            Err(error) if error.is("M_TOO_LARGE") => {
+                Ok(Copied::Never("it is larger than this server takes".to_owned()))
+            }
             Err(error) if is_final(&error) => Ok(Copied::Later(error.error)),
             Err(error) => Err(error.into()),
         }

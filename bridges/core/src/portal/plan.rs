@@ -74,8 +74,11 @@ impl PortalObject {
             return Ok(Plan::Nothing);
         }
         let file = file_of(event);
-        if file.is_none() && (event.event_type == "m.sticker" || matches!(kind, "m.image" | "m.file" | "m.audio" | "m.video")) {
-            let text = format!("This file did not go to {title}: it says not where its bytes are, or they are encrypted.");
+        if file.is_none()
+            && (event.event_type == "m.sticker" || matches!(kind, "m.image" | "m.file" | "m.audio" | "m.video"))
+        {
+            let text =
+                format!("This file did not go to {title}: it says not where its bytes are, or they are encrypted.");
             return Ok(Plan::Explain(None, text));
         }
         let mut posts = match &file {

@@ -131,13 +131,7 @@ impl PortalObject {
     }
 
     /// Streams the bytes to the network.
-    async fn upload(
-        &self,
-        row: &OutboundRow,
-        file: &OutgoingFile,
-        token: &Secret,
-        access: &Access,
-    ) -> Result<Sending> {
+    async fn upload(&self, row: &OutboundRow, file: &OutgoingFile, token: &Secret, access: &Access) -> Result<Sending> {
         let body = match self.matrix.bot().download_media(&file.mxc).await {
             Ok(body) => body,
             Err(error) if is_final(&error) => {
@@ -287,7 +281,8 @@ impl PortalObject {
         let url = format!("{}/_hubbub/files/{link_id}", self.context.config.public_url);
         let said = file.caption.as_ref().and_then(|caption| caption.get("body")).and_then(Json::as_str);
         let title = self.facts().title;
-        let mut text = format!("📎 {} (a file that {title} did not take; until I delete it, it is here): {url}", file.name);
+        let mut text =
+            format!("📎 {} (a file that {title} did not take; until I delete it, it is here): {url}", file.name);
         if let Some(said) = said {
             text = format!("{said}\n{text}");
         }
