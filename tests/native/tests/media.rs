@@ -375,7 +375,9 @@ fn a_link_opens_one_file_without_a_token_until_it_is_revoked() {
     let alice = server.register("alice");
     let file = upload(&alice, "image/png", b"bytes");
     let media_id = file.split_once('/').unwrap().1.to_owned();
-    let open = |link: &str| server.request(hubbub_native::client::request(Method::GET, &format!("/_hubbub/files/{link}"), None, None));
+    let open = |link: &str| {
+        server.request(hubbub_native::client::request(Method::GET, &format!("/_hubbub/files/{link}"), None, None))
+    };
 
     assert_eq!(open("never-made").status, 404);
     let (context, id) = (std::rc::Rc::clone(server.context()), media_id.clone());

@@ -41,7 +41,7 @@ export function digest(file) {
 
 /** A file as messages and `files.info` show one. */
 export function fileObject(workspace, file) {
-  const at = `${workspace.address}/files-pri/${workspace.team.id}-${file.id}`;
+  const at = `${workspace.filesAddress ?? workspace.address}/files-pri/${workspace.team.id}-${file.id}`;
   const path = encodeURIComponent(file.name.toLowerCase().replaceAll(" ", "_"));
   const type = file.name.split(".").at(-1).toLowerCase();
   return {
@@ -184,6 +184,12 @@ async function fileIn(type, body) {
   const form = await new Response(body, { headers: { "content-type": type } }).formData();
   const file = [...form.values()].find((value) => typeof value !== "string");
   return Buffer.from((await file?.arrayBuffer()) ?? []);
+}
+
+/** The one of many worlds whose file a path names. */
+export function worldOfFile(worlds, pathname) {
+  const id = /^\/(?:files-pri\/\w+-|upload\/v1\/)(F\w+)/.exec(pathname)?.[1];
+  return id && worlds.find((world) => world.workspace.files.has(id));
 }
 
 export function saveFiles(files) {

@@ -32,6 +32,7 @@ export const DEFAULTS = {
   raggedPages: false,
   state: undefined,
   team: undefined,
+  filesAt: undefined,
 };
 
 /** Starts a fake Slack; resolves to its `url`, its parts, and `close`. */
@@ -62,6 +63,7 @@ export async function startFakeSlack(options = {}) {
   // Before anybody can ask for a person, whose pictures are here too.
   const url = `http://127.0.0.1:${server.address().port}`;
   workspace.address = url;
+  workspace.filesAddress = given.filesAt;
   world.demo.run(given.demo);
 
   const close = async () => {

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::{
     PortalObject,
-    outbound::{Next, Progress},
+    outbound::{Next, Outgoing, Progress},
 };
 use crate::{
     contract::Access,
@@ -162,10 +162,24 @@ impl PortalObject {
         self.finish(row, &Progress::default())
     }
 
+    /// Whether the head of the lane is a change that an earlier life may have made, and that was not looked at again.
+    fn may_have_changed(&self) -> bool {
+        let head = self.outbound.borrow().front().copied().filter(|seq| self.sending.doubts(*seq));
+        let Some(seq) = head.filter(|seq| self.sending.change_of(*seq).is_none() && !self.sending.is_paused()) else {
+            return false;
+        };
+        let row = store::get_outbound(self.database.as_query(), seq).ok().flatten();
+        let event = row.and_then(|row| row.body).and_then(|body| serde_json::from_str::<Outgoing>(&body).ok());
+        event.is_some_and(|event| event.event_type != "m.room.message" || event.content.get("m.new_content").is_some())
+    }
+
     /// Whether something that happened to a message may be the echo of our own call, whose outcome is not known yet.
     pub(super) async fn may_echo_change(&self, remote_id: &str) -> bool {
-        if !self.sending.is_changing(remote_id) || !self.outcome_is_open() {
+        if !self.outcome_is_open() {
             return false;
+        }
+        if !self.sending.is_changing(remote_id) {
+            return self.may_have_changed();
         }
         let _call = self.locks.lock("call").await;
         self.sending.is_changing(remote_id) && self.is_in_doubt()

@@ -12,7 +12,7 @@ export const fileMethods = {
     if (settings.largestFile && length > settings.largestFile) throw new SlackError("file_upload_size_restricted");
     const file = addFile(workspace, { user: app.owner, name: String(args.filename) });
     file.announced = length;
-    return { upload_url: `${workspace.address}/upload/v1/${file.id}`, file_id: file.id };
+    return { upload_url: `${workspace.filesAddress ?? workspace.address}/upload/v1/${file.id}`, file_id: file.id };
   },
 
   // As Slack does, it does not say where the files were posted: the message comes as an event, `files.info` knows later.
