@@ -7,6 +7,7 @@
 
 pub mod account;
 pub mod error;
+pub mod media;
 pub mod rooms;
 
 use std::{borrow::Cow, collections::BTreeMap, rc::Rc};
@@ -120,11 +121,17 @@ impl Intent {
     }
 
     fn uri(&self, path: &[&str], query: &[(&str, &str)]) -> Result<String> {
+        let path: Vec<&str> = ["client"].into_iter().chain(path.iter().copied()).collect();
+        self.uri_under(&path, query)
+    }
+
+    /// The address of a path whose segments stand after `/_matrix/`.
+    pub(crate) fn uri_under(&self, path: &[&str], query: &[(&str, &str)]) -> Result<String> {
         let mut url = url::Url::parse(&self.context.config.public_url).map_err(IntentError::not_built)?;
         url.path_segments_mut()
             .map_err(|()| IntentError::not_built("the public URL cannot be a base"))?
             .pop_if_empty()
-            .extend(["_matrix", "client"])
+            .extend(["_matrix"])
             .extend(path);
         let mut pairs = form_urlencoded::Serializer::new(String::new());
         pairs.extend_pairs(query);

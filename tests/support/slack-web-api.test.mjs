@@ -188,3 +188,33 @@ test("a_dropped_answer_is_a_network_error_but_the_message_is_there", async () =>
   const { messages } = await client.conversations.history({ channel: "C0SECRET" });
   assert.deepEqual(messages.map(({ text }) => text).filter((text) => text !== "first"), ["applied unseen"]);
 });
+
+test("a_file_goes_up_in_three_steps_and_comes_down_with_the_token_alone", async () => {
+  const bytes = Buffer.from("not quite a picture");
+  const given = await client.files.getUploadURLExternal({ filename: "cat.png", length: bytes.length });
+  assert.equal(await refusal(client.files.completeUploadExternal({ files: [{ id: given.file_id }] })), "file_not_found");
+  assert.equal((await fetch(given.upload_url, { method: "POST", body: bytes.subarray(1) })).status, 400);
+  assert.equal((await fetch(given.upload_url, { method: "POST", body: bytes })).status, 200);
+  const done = await client.files.completeUploadExternal({ files: [{ id: given.file_id }], channel_id: "C0RANDOM", initial_comment: "look" });
+  assert.deepEqual(done.files[0].shares, {});
+
+  const { file } = await client.files.info({ file: given.file_id });
+  const [{ ts }] = file.shares.public.C0RANDOM;
+  const { messages } = await client.conversations.history({ channel: "C0RANDOM", limit: 1 });
+  assert.deepEqual([messages[0].ts, messages[0].subtype, messages[0].text], [ts, "file_share", "look"]);
+  const download = (headers) => fetch(messages[0].files[0].url_private_download, { headers });
+  const page = await download({});
+  assert.deepEqual([page.status, page.headers.get("content-type").split(";")[0]], [200, "text/html"]);
+  const answer = await download({ authorization: `Bearer ${token}` });
+  assert.deepEqual(Buffer.from(await answer.arrayBuffer()), bytes);
+
+  await client.files.delete({ file: given.file_id });
+  assert.equal(await refusal(client.files.info({ file: given.file_id })), "file_not_found");
+});
+
+test("the_whole_upload_of_slacks_own_client_works", async () => {
+  const answer = await client.files.uploadV2({ channel_id: "C0RANDOM", file: Buffer.from("words"), filename: "words.txt" });
+  const [{ files }] = answer.files;
+  assert.equal(files[0].name, "words.txt");
+  assert.equal((await client.files.info({ file: files[0].id })).file.size, 5);
+});

@@ -25,8 +25,12 @@ pub const PORTAL_BEFORE_APPLY: &str = "portal.before_apply";
 pub const PORTAL_AFTER_APPLY: &str = "portal.after_apply";
 /// The lane gave up what is in the room.
 pub const PORTAL_AFTER_INBOUND: &str = "portal.after_inbound_commit";
+/// A file's bytes are here, the portal does not know.
+pub const PORTAL_AFTER_FILE: &str = "portal.after_file";
 /// Matrix events are queued, the appservice does not know.
 pub const PORTAL_AFTER_MATRIX: &str = "portal.after_matrix_commit";
+/// A file's bytes are at the network, that is not written down.
+pub const PORTAL_AFTER_UPLOAD: &str = "portal.after_upload";
 /// It is written down that a call may have been made.
 pub const PORTAL_AFTER_ATTEMPT: &str = "portal.after_attempt_commit";
 /// The network has answered, that is not written down.
@@ -54,7 +58,9 @@ pub const FAILPOINTS: &[&str] = &[
     PORTAL_BEFORE_APPLY,
     PORTAL_AFTER_APPLY,
     PORTAL_AFTER_INBOUND,
+    PORTAL_AFTER_FILE,
     PORTAL_AFTER_MATRIX,
+    PORTAL_AFTER_UPLOAD,
     PORTAL_AFTER_ATTEMPT,
     PORTAL_AFTER_SEND,
     PORTAL_AFTER_OUTBOUND,

@@ -5,10 +5,12 @@
 //! network is a [`RemoteEvent`].
 
 mod event;
+mod file;
 
 use std::future::ready;
 
 use futures_util::future::LocalBoxFuture;
+use hubbub_storage::blobs::Body;
 use ruma::{OwnedRoomId, UserId};
 use serde_json::{Value as Json, value::RawValue};
 
@@ -16,6 +18,7 @@ pub use self::event::{
     RemoteDeletion, RemoteEdit, RemoteEvent, RemoteLeave, RemoteMessage, RemoteReaction, RemoteReactions,
     RemoteUnreaction, ShownReaction,
 };
+pub use self::file::{FileUpload, RemoteFile};
 use crate::{
     contract::{ChannelKind, Ghost, Hook},
     web::HookHeaders,
@@ -196,8 +199,67 @@ pub trait Network: 'static {
     /// Whom and what a message, or an edit, names.
     fn names_in(&self, event: &RawValue) -> NamesIn;
 
-    /// The message, or of an edit the message as it is now, as contents of `m.room.message`: at least one.
+    /// The message, or of an edit the message as it is now, as contents of `m.room.message`: at least
+    /// one, unless it has files and nothing else.
     fn to_matrix(&self, event: &RawValue, names: &KnownNames) -> Vec<Json>;
+
+    /// The files of a message whose bytes are to be copied, in order; [`Network::to_matrix`] leaves them out.
+    fn files_in(&self, _event: &RawValue) -> Vec<RemoteFile> {
+        Vec::new()
+    }
+
+    /// The request for a file's bytes; `None` when it is not known where they are. Goes to a host that a stranger may
+    /// have named: it must hold the token for the network's own hosts only.
+    fn file_request(&self, _token: &str, _file: &RemoteFile) -> Option<http::Request<Body>> {
+        None
+    }
+
+    /// The largest file that the network takes, in bytes. Larger ones go as links.
+    fn most_file_bytes(&self) -> u64 {
+        0
+    }
+
+    /// Whether this code says that the network takes no such file, so that it goes as a link.
+    fn refuses_file(&self, _code: &str) -> bool {
+        false
+    }
+
+    /// Brings a file's bytes to the network, where nobody sees them yet, and returns its id. Repeating it is harmless.
+    fn upload<'a>(
+        &'a self,
+        _token: &'a str,
+        _channel: &'a str,
+        _file: FileUpload,
+    ) -> LocalBoxFuture<'a, Result<String, RemoteError>> {
+        Box::pin(ready(Err(RemoteError::Refused(NOT_POSSIBLE.to_owned()))))
+    }
+
+    /// Posts a file that was uploaded, and returns the message's remote id if the network tells it already. Never
+    /// repeats anything by itself.
+    fn share<'a>(
+        &'a self,
+        _token: &'a str,
+        _channel: &'a str,
+        _file_id: &'a str,
+        _post: &'a Post,
+    ) -> LocalBoxFuture<'a, Result<Option<String>, RemoteError>> {
+        Box::pin(ready(Err(RemoteError::Refused(NOT_POSSIBLE.to_owned()))))
+    }
+
+    /// The message in a channel by which a file was posted, if there is one.
+    fn shared_as<'a>(
+        &'a self,
+        _token: &'a str,
+        _channel: &'a str,
+        _file_id: &'a str,
+    ) -> LocalBoxFuture<'a, Result<Option<String>, RemoteError>> {
+        Box::pin(ready(Ok(None)))
+    }
+
+    /// Deletes a file; fine when it is gone. Repeating it is harmless.
+    fn delete_file<'a>(&'a self, _token: &'a str, _file_id: &'a str) -> LocalBoxFuture<'a, Result<(), RemoteError>> {
+        Box::pin(ready(Ok(())))
+    }
 
     /// How Matrix shows a reaction with this key.
     fn shown_reaction(&self, key: &str) -> ShownReaction;

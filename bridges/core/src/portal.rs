@@ -11,6 +11,8 @@ mod catch_up;
 mod change;
 mod channel;
 mod delete;
+mod file_content;
+mod files;
 mod inbound;
 mod make;
 mod mirror;
@@ -26,6 +28,7 @@ mod reconcile;
 mod relation;
 mod show;
 mod take;
+mod upload;
 
 use std::{
     cell::{Cell, RefCell},
@@ -42,7 +45,7 @@ use hubbub_core::{
 };
 use hubbub_storage::{
     database::{Database, Transaction, transaction},
-    portal::{self as store, Place, PortalRow, care},
+    portal::{self as store, Place, PortalRow, care, files as file_rows},
     schema,
 };
 use ruma::{OwnedRoomId, OwnedUserId};
@@ -70,6 +73,8 @@ pub struct PortalObject {
     /// The places of the inbound lane that no run holds.
     inbound: RefCell<BTreeSet<Place>>,
     parked: Parked,
+    incoming: files::Incoming,
+    file_lane: Lane,
     catching: Lane,
     /// When the network is told what the owner has read.
     mark_at: Cell<Option<i64>>,
@@ -102,6 +107,8 @@ impl PortalObject {
             row: RefCell::default(),
             inbound: RefCell::default(),
             parked: Parked::default(),
+            incoming: files::Incoming::default(),
+            file_lane: Lane::default(),
             catching: Lane::default(),
             mark_at: Cell::new(None),
             mark_lane: Lane::default(),
@@ -176,10 +183,12 @@ enum Duty {
     Mirror,
     /// What the owner has read, to the network.
     Mark,
+    /// The bytes of files, into this server.
+    Files,
 }
 
 impl Duty {
-    const ALL: [Self; 5] = [Self::Make, Self::Inbound, Self::Outbound, Self::Mirror, Self::Mark];
+    const ALL: [Self; 6] = [Self::Make, Self::Inbound, Self::Outbound, Self::Mirror, Self::Mark, Self::Files];
 }
 
 impl PortalObject {
@@ -198,6 +207,7 @@ impl PortalObject {
             }
             Duty::Outbound => active && !self.sending.is_paused() && !self.outbound.borrow().is_empty(),
             Duty::Mirror => active && self.owes_mirror(&row),
+            Duty::Files => active && self.incoming.is_due(self.now()),
             Duty::Mark => active && self.mark_at.get().is_some_and(|at| at <= self.now()),
         }
     }
@@ -209,6 +219,7 @@ impl PortalObject {
             Duty::Outbound => &self.outbound_lane,
             Duty::Mirror => &self.mirror_lane,
             Duty::Mark => &self.mark_lane,
+            Duty::Files => &self.file_lane,
         }
     }
 
@@ -225,6 +236,7 @@ impl PortalObject {
             Duty::Outbound => Box::pin(self.run_outbound()),
             Duty::Mirror => Box::pin(self.run_mirror()),
             Duty::Mark => Box::pin(self.run_mark()),
+            Duty::Files => Box::pin(self.run_files()),
         }
     }
 
@@ -234,7 +246,8 @@ impl PortalObject {
         let duties = Duty::ALL.into_iter().filter(|duty| self.owes(*duty)).map(|duty| self.lane(duty).next(now));
         let parked = self.parked.next().filter(|until| self.is_active() && *until > now);
         let mark = self.mark_at.get().filter(|at| self.is_active() && *at > now);
-        duties.chain(parked).chain(mark).min()
+        let file = self.incoming.next_try(now).filter(|_| self.is_active());
+        duties.chain(parked).chain(mark).chain(file).min()
     }
 
     /// Arms the alarm if there is something to do: a command that commits nothing starts no work.
@@ -257,6 +270,7 @@ impl PortalObject {
             self.inbound.borrow_mut().insert(place);
         }
         self.outbound.borrow_mut().extend(store::list_outbound(query, row.sent_through)?);
+        self.incoming.load(file_rows::list(query)?);
         self.mark_at.set(care::get(query)?.mark_at);
         self.joined.borrow_mut().extend(store::list_joined(query)?);
         self.has_mirror.set(!store::list_mirror(query)?.is_empty());

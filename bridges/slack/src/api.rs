@@ -315,7 +315,7 @@ impl Api<'_> {
         }
     }
 
-    async fn get<T: DeserializeOwned>(
+    pub(crate) async fn get<T: DeserializeOwned>(
         &self,
         method: &'static str,
         query: &[(String, String)],
@@ -330,7 +330,11 @@ impl Api<'_> {
         self.send(method, request, Vec::new()).await
     }
 
-    async fn post<T: DeserializeOwned>(&self, method: &'static str, body: &impl Serialize) -> Result<T, RemoteError> {
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        body: &impl Serialize,
+    ) -> Result<T, RemoteError> {
         let body = serde_json::to_vec(body).map_err(not_built)?;
         let request = http::Request::builder()
             .method(http::Method::POST)

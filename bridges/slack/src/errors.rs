@@ -55,6 +55,7 @@ pub(crate) fn explain(code: &str) -> String {
         "cant_update_message" => "only its author may edit it there.",
         "cant_delete_message" | "compliance_exports_prevent_deletion" => "the workspace does not let you delete it.",
         "message_not_found" => "the message is not there any more.",
+        "file_not_found" => "the file is not there any more.",
         "invalid_name" => "there is no such emoji in the workspace.",
         "too_many_emoji" | "too_many_reactions" => "there are too many reactions already.",
         "not_reactable" => "nobody may react to it.",

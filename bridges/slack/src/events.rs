@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, value::RawValue};
 
 use crate::{
-    convert,
+    convert, files,
     remote_id::{Timestamp, place_of, place_of_change},
 };
 
@@ -238,6 +238,8 @@ struct Head {
     #[serde(default)]
     metadata: Json,
     #[serde(default)]
+    files: Json,
+    #[serde(default)]
     edited: Option<Edited>,
 }
 
@@ -313,6 +315,7 @@ fn message_of(message: &RawValue) -> Option<RemoteMessage> {
         ),
         also_in_channel: head.subtype.as_deref() == Some("thread_broadcast"),
         edited: head.edited.as_ref().and_then(|edited| Timestamp::read(&edited.ts)).map_or(0, Timestamp::micros),
+        files: files::ids_in(&head.files),
         sender: sender_of(head),
         id,
     })

@@ -2,7 +2,7 @@
 //!
 //! [`convert`] is pure: it turns Slack messages into Matrix contents and back, and asks nobody.
 //! [`network`] makes Slack a network of the bridge engine (`hubbub-bridge`), which does everything
-//! else; beside it are Slack's Web API (`api`), its events (`events`), ids (`remote_id`),
+//! else; beside it are Slack's Web API (`api`), its events (`events`), files (`files`), ids (`remote_id`),
 //! signatures (`signature`), error codes (`errors`) and the app's manifest (`manifest`).
 //!
 //! Open [`network`] next, and from there the engine's `login` and `portal`.
@@ -11,6 +11,7 @@ mod api;
 pub mod convert;
 mod errors;
 mod events;
+mod files;
 mod manifest;
 pub mod network;
 mod remote_id;

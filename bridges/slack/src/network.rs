@@ -6,13 +6,15 @@ use futures_util::future::LocalBoxFuture;
 use hubbub_bridge::{
     contract::{ChannelKind, Hook},
     network::{
-        HistoryPage, HistoryRequest, HookBody, Identity, KnownAddresses, KnownNames, NamesIn, Network, NetworkFacts,
-        Post, RemoteChannel, RemoteError, RemoteEvent, RemoteProfile, RemoteReactions, ShownReaction,
+        FileUpload, HistoryPage, HistoryRequest, HookBody, Identity, KnownAddresses, KnownNames, NamesIn, Network,
+        NetworkFacts, Post, RemoteChannel, RemoteError, RemoteEvent, RemoteFile, RemoteProfile, RemoteReactions,
+        ShownReaction,
     },
     text::{Addresses, Channel, Names, Person},
     web::HookHeaders,
 };
 use hubbub_core::context::Context;
+use hubbub_storage::blobs::Body;
 use ruma::{EventId, RoomOrAliasId, UserId};
 use serde_json::{Value as Json, json, value::RawValue};
 use slack_morphism::api::SlackApiConversationsHistoryRequest;
@@ -21,7 +23,7 @@ use crate::{
     api::{Api, Conversation},
     convert::{self, Incoming, from_slack, to_slack},
     errors::explain,
-    events, manifest,
+    events, files, manifest,
     remote_id::{Timestamp, ghost_localpart, place_of, user_of_ghost},
     signature,
 };
@@ -333,13 +335,74 @@ impl Network for Slack {
     }
 
     fn to_matrix(&self, event: &RawValue, names: &KnownNames) -> Vec<Json> {
-        let event: Json = serde_json::from_str(event.get()).unwrap_or_default();
+        let mut event: Json = serde_json::from_str(event.get()).unwrap_or_default();
+        if files::take_out(&mut event) {
+            return Vec::new();
+        }
         let contents = match from_slack(&event, &Known(names)) {
             Incoming::Message(message) => message.contents,
             Incoming::Edit(edit) => edit.message.contents,
             _ => Vec::new(),
         };
         contents.into_iter().filter_map(|content| serde_json::to_value(content).ok()).collect()
+    }
+
+    fn files_in(&self, event: &RawValue) -> Vec<RemoteFile> {
+        files::files_in(event)
+    }
+
+    fn file_request(&self, token: &str, file: &RemoteFile) -> Option<http::Request<Body>> {
+        files::request(&self.context.config.slack_api_url, token, &file.url)
+    }
+
+    fn most_file_bytes(&self) -> u64 {
+        files::MOST_BYTES
+    }
+
+    fn refuses_file(&self, code: &str) -> bool {
+        matches!(
+            code,
+            "file_upload_size_restricted"
+                | "file_uploads_disabled"
+                | "file_uploads_except_images_disabled"
+                | "storage_limit_reached"
+                | "file_type_not_allowed"
+                | "upload_address"
+                | "invalid_arguments"
+        )
+    }
+
+    fn upload<'a>(
+        &'a self,
+        token: &'a str,
+        _channel: &'a str,
+        file: FileUpload,
+    ) -> LocalBoxFuture<'a, Result<String, RemoteError>> {
+        Box::pin(async move { self.api(token).upload(file).await })
+    }
+
+    fn share<'a>(
+        &'a self,
+        token: &'a str,
+        channel: &'a str,
+        file_id: &'a str,
+        post: &'a Post,
+    ) -> LocalBoxFuture<'a, Result<Option<String>, RemoteError>> {
+        Box::pin(async move { self.api(token).complete_upload(channel, file_id, post).await })
+    }
+
+    fn shared_as<'a>(
+        &'a self,
+        token: &'a str,
+        channel: &'a str,
+        file_id: &'a str,
+    ) -> LocalBoxFuture<'a, Result<Option<String>, RemoteError>> {
+        Box::pin(async move { self.api(token).shared_as(channel, file_id).await })
+    }
+
+    fn delete_file<'a>(&'a self, token: &'a str, file_id: &'a str) -> LocalBoxFuture<'a, Result<(), RemoteError>> {
+        let body = json!({ "file": file_id });
+        Box::pin(async move { self.api(token).done("files.delete", &body, &["file_not_found", "file_deleted"]).await })
     }
 
     fn shown_reaction(&self, key: &str) -> ShownReaction {

@@ -9,13 +9,14 @@ mod create_content_async;
 mod create_mxc_uri;
 mod get_content;
 mod get_content_thumbnail;
+mod get_linked;
 mod get_media_config;
 mod get_media_preview;
 mod legacy;
 mod range;
 mod serve;
 
-use http::header;
+use http::{Method, header};
 use hubbub_core::{
     error::{MatrixError, Result},
     media::find::{self, Found},
@@ -26,8 +27,8 @@ use ruma::api::client::{authenticated_media, media};
 use self::legacy::Legacy;
 use crate::{
     call::Call,
-    credentials::Authenticated,
-    endpoint::{Endpoint, of},
+    credentials::{Authenticated, Public},
+    endpoint::{Endpoint, of, own},
 };
 
 /// How long a download waits for bytes that were announced, by default
@@ -52,6 +53,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         of::<media::get_content_thumbnail::v3::Request>().raw(get_content_thumbnail::handle::<Legacy>),
         of::<authenticated_media::get_media_preview::v1::Request>().raw(get_media_preview::handle),
         of::<media::get_media_preview::v3::Request>().raw(get_media_preview::handle),
+        own(Method::GET, "/_hubbub/files/{link_id}").raw(get_linked::handle::<Public>),
     ]
 }
 

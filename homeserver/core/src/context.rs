@@ -3,7 +3,11 @@
 use std::rc::Rc;
 
 use futures_util::future::LocalBoxFuture;
-use hubbub_storage::{blobs::Blobs, database::DatabaseError, directory::Directory};
+use hubbub_storage::{
+    blobs::{Blobs, Body},
+    database::DatabaseError,
+    directory::Directory,
+};
 use ruma::{OwnedServerName, RoomVersionId};
 
 use crate::{contract::Address, secrets::Secrets};
@@ -59,6 +63,22 @@ pub trait Http {
         timeout_ms: u32,
     ) -> LocalBoxFuture<'_, Result<http::Response<Vec<u8>>, HttpError>>;
 
+    /// Sends a request and returns the answer while its body still streams; `timeout_ms` is for all of it. Redirects
+    /// are not followed. A platform without streams holds both bodies in memory.
+    fn stream(
+        &self,
+        request: http::Request<Body>,
+        egress: Egress,
+        timeout_ms: u32,
+    ) -> LocalBoxFuture<'_, Result<http::Response<Body>, HttpError>> {
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let body = body.read(u64::MAX).await.map_err(|error| HttpError::NotSent(error.to_string()))?;
+            let answer = self.send(http::Request::from_parts(parts, body), egress, timeout_ms).await?;
+            Ok(answer.map(Body::Bytes))
+        })
+    }
+
     /// Text in an encoding other than those of [`crate::media::charset`]; `None` when the platform
     /// does not know the label either. Malformed bytes become replacement characters.
     fn decode(&self, _label: &str, _bytes: &[u8]) -> Option<String> {
@@ -82,6 +102,21 @@ pub enum HttpError {
 pub trait Homeserver {
     /// Answers a request as the HTTP front would.
     fn request(&self, request: http::Request<Vec<u8>>) -> LocalBoxFuture<'_, http::Response<Vec<u8>>>;
+
+    /// The same with bodies that stream: a file up or down.
+    fn stream(&self, request: http::Request<Body>) -> LocalBoxFuture<'_, http::Response<Body>> {
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            match body.read(u64::MAX).await {
+                Ok(body) => self.request(http::Request::from_parts(parts, body)).await.map(Body::Bytes),
+                Err(_) => {
+                    let mut response = http::Response::new(Body::default());
+                    *response.status_mut() = http::StatusCode::BAD_REQUEST;
+                    response
+                }
+            }
+        })
+    }
 }
 
 /// A place where a test stops, delays or kills the process; does nothing in production.

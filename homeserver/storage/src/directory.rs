@@ -9,6 +9,7 @@ pub mod archive;
 pub mod deactivations;
 pub mod keys;
 pub mod media;
+pub mod media_links;
 pub mod memberships;
 pub mod owner_links;
 pub mod profile_fields;

@@ -5,10 +5,12 @@
 //! event id), the update when the network has it, and its row of the map. Everything else is
 //! written once for a whole batch.
 //!
-//! What changes a message later is in [`changes`], how far a portal has caught up in [`care`].
+//! What changes a message later is in [`changes`], how far a portal has caught up in [`care`],
+//! files on their way are in [`files`].
 
 pub mod care;
 pub mod changes;
+pub mod files;
 
 use crate::{
     database::{DatabaseError, Query, Row, Transaction},
@@ -16,7 +18,7 @@ use crate::{
 };
 
 /// The schema.
-pub const STEPS: Steps = &[FIRST, changes::STEP, care::STEP];
+pub const STEPS: Steps = &[FIRST, changes::STEP, care::STEP, files::STEP];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE portal (
@@ -166,6 +168,7 @@ pub fn forget_room(transaction: &dyn Transaction) -> Result<(), DatabaseError> {
         "DELETE FROM notices",
         "DELETE FROM mirror",
         "DELETE FROM care",
+        "DELETE FROM files",
     ] {
         transaction.execute(statement, &[])?;
     }

@@ -26,6 +26,18 @@ extern "C" {
         length: f64,
     ) -> Result<web_sys::Response, JsValue>;
 
+    /// Sends a request with a body that may stream, and returns the answer while its body does.
+    #[wasm_bindgen(js_name = openExchange)]
+    pub fn open_exchange(
+        fetcher: &JsValue,
+        method: &str,
+        url: &str,
+        headers: &str,
+        body: &JsValue,
+        length: f64,
+        timeout: f64,
+    ) -> Promise;
+
     /// Reads a whole stream; null when it is longer.
     #[wasm_bindgen(js_name = readStream)]
     pub fn read_stream(stream: &JsValue, limit: f64) -> Promise;

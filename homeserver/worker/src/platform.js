@@ -45,6 +45,23 @@ export function streamResponse(status, headers, stream, length) {
   return new Response(readable, { status, headers: JSON.parse(headers) });
 }
 
+/**
+ * Sends a request whose body may be a stream of `length` bytes (-1: there is none): [status, headers as JSON, stream or
+ * null, its length or -1]. After `timeout` milliseconds nothing of it goes on. `fetcher` is undefined for the global `fetch`.
+ */
+export async function openExchange(fetcher, method, url, headers, body, length, timeout) {
+  const init = { method, headers: JSON.parse(headers), redirect: "manual", signal: AbortSignal.timeout(timeout) };
+  if (length >= 0 && body !== null) {
+    const { readable, writable } = new FixedLengthStream(length);
+    // Where the sender breaks off, the exchange fails.
+    body.pipeTo(writable).catch(() => {});
+    init.body = readable;
+  }
+  const answer = await (fetcher ?? globalThis).fetch(url, init);
+  const told = answer.headers.get("content-encoding") === null ? answer.headers.get("content-length") : null;
+  return [answer.status, JSON.stringify([...answer.headers]), answer.body, Number(told ?? -1)];
+}
+
 /** A whole stream as a buffer; null when it is longer than `limit`. */
 export async function readStream(stream, limit) {
   return readChunks(stream, limit);

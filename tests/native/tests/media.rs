@@ -367,3 +367,29 @@ fn other_methods_on_these_paths_are_refused() {
     alice.ask(Method::PATCH, UPLOAD, None).refused(405, "M_UNRECOGNIZED");
     get(&alice, "/_matrix/media/v3/unknown").refused(404, "M_UNRECOGNIZED");
 }
+
+#[test]
+fn a_link_opens_one_file_without_a_token_until_it_is_revoked() {
+    use hubbub_storage::directory::media_links;
+    let server = TestServer::new();
+    let alice = server.register("alice");
+    let file = upload(&alice, "image/png", b"bytes");
+    let media_id = file.split_once('/').unwrap().1.to_owned();
+    let open = |link: &str| {
+        server.request(hubbub_native::client::request(Method::GET, &format!("/_hubbub/files/{link}"), None, None))
+    };
+
+    assert_eq!(open("never-made").status, 404);
+    let (context, id) = (std::rc::Rc::clone(server.context()), media_id.clone());
+    server.run(async move { media_links::put(context.directory.as_ref(), "the-link", &id, 1).await }).unwrap();
+    let opened = open("the-link");
+    assert_eq!((opened.status, &opened.body[..]), (200, &b"bytes"[..]));
+    assert!(opened.header("content-security-policy").is_some_and(|policy| policy.contains("sandbox")));
+    // The link tells nothing by which other paths open.
+    assert_eq!(open(&media_id).status, 404);
+    assert_eq!(open(&"x".repeat(100)).status, 404);
+
+    let context = std::rc::Rc::clone(server.context());
+    server.run(async move { media_links::revoke(context.directory.as_ref(), "the-link").await }).unwrap();
+    assert_eq!(open("the-link").status, 404);
+}

@@ -1,6 +1,7 @@
 // The control calls about messages: what people write, singly and in batches, and what the channels hold.
 
 import { ControlError, lookups } from "./control-lookups.mjs";
+import { addFile, digest, pattern, postFile, removeFile, sharesOf } from "./files.mjs";
 import { envelope } from "./envelope.mjs";
 import { pause, settlesWithin } from "./timestamps.mjs";
 
@@ -66,6 +67,34 @@ export const controlMessages = {
     const outgoing = world.posting.react(channel, lookups.entry(world, channel, ts), change);
     if (!outgoing) throw new ControlError("nothing to change");
     return sendUnless(world, true, outgoing);
+  },
+
+  /**
+   * Somebody posts a file: `base64`, or `size` bytes that can be told apart. The first `not_ready` downloads get a page
+   * with a login form; `more` are raw fields of the file object.
+   */
+  "POST file": (world, { channel: name = "general", user = "owner", text, thread_ts, base64, size = 0, deliver = true, ...file }) => {
+    const channel = lookups.channel(world, name);
+    const bytes = base64 === undefined ? pattern(Number(size)) : Buffer.from(base64, "base64");
+    const made = addFile(world.workspace, { name: "file.bin", ...file, bytes, user: lookups.person(world, user).id });
+    const { entry, outgoing } = postFile(world, channel, made, { text, thread_ts });
+    return { file: made.id, ts: entry.message.ts, sha256: digest(made), ...sendUnless(world, deliver, outgoing) };
+  },
+
+  "POST file/delete": (world, { file: id }) => {
+    const file = world.workspace.files.get(id);
+    if (!file) throw new ControlError("no such file");
+    return sendUnless(world, true, removeFile(world, file));
+  },
+
+  "GET files": (world) => {
+    const files = [...world.workspace.files.values()];
+    return {
+      files: files.map((file) => ({
+        ...{ id: file.id, name: file.name, user: file.user, size: file.bytes.length, complete: file.complete },
+        ...{ sha256: digest(file), shares: sharesOf(world.workspace, file) },
+      })),
+    };
   },
 
   "GET messages": (world, input) => {

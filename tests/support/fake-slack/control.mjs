@@ -165,6 +165,7 @@ function summary({ byTs, entries, lastMicros, ...channel }) {
 }
 
 const SETTINGS = {
+  largest_file: "largestFile",
   post_rate: "postRate",
   post_burst: "postBurst",
   echo_metadata: "echoMetadata",

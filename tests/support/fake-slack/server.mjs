@@ -7,6 +7,7 @@ import { handleControl } from "./control.mjs";
 import { Deliveries } from "./deliveries.mjs";
 import { Demo } from "./demo.mjs";
 import { Faults, RateLimit } from "./faults.mjs";
+import { serveFile } from "./files.mjs";
 import { servePicture } from "./pictures.mjs";
 import { Posting } from "./posting.mjs";
 import { SavedState } from "./saved-state.mjs";
@@ -31,6 +32,7 @@ export const DEFAULTS = {
   raggedPages: false,
   state: undefined,
   team: undefined,
+  filesAt: undefined,
 };
 
 /** Starts a fake Slack; resolves to its `url`, its parts, and `close`. */
@@ -61,6 +63,7 @@ export async function startFakeSlack(options = {}) {
   // Before anybody can ask for a person, whose pictures are here too.
   const url = `http://127.0.0.1:${server.address().port}`;
   workspace.address = url;
+  workspace.filesAddress = given.filesAt;
   world.demo.run(given.demo);
 
   const close = async () => {
@@ -80,6 +83,7 @@ function makeWorld(workspace, given) {
     echoMetadata: given.echoMetadata,
     raggedPages: given.raggedPages,
     editWindowClosed: false,
+    largestFile: 0,
   };
   const world = {
     workspace,
@@ -98,7 +102,7 @@ async function route(world, request, response) {
   const url = new URL(request.url, "http://fake.invalid");
   if (url.pathname.startsWith("/api/")) await world.webApi.handle(request, response, url);
   else if (url.pathname.startsWith("/_control/")) await handleControl(world, request, response, url);
-  else if (!servePicture(response, url.pathname)) {
+  else if (!servePicture(response, url.pathname) && !(await serveFile(world, request, response, url.pathname))) {
     response.writeHead(404, { "content-type": "text/plain; charset=utf-8" });
     response.end("A fake Slack: /api/METHOD is the Web API, /_control/ moves it (see tests/support/README.md).\n");
   }

@@ -6,6 +6,7 @@ import { SlackError } from "./slack-error.mjs";
 import { authMethods } from "./methods/auth.mjs";
 import { chatMethods } from "./methods/chat.mjs";
 import { conversationMethods } from "./methods/conversations.mjs";
+import { fileMethods } from "./methods/files.mjs";
 import { historyMethods } from "./methods/history.mjs";
 import { reactionMethods } from "./methods/reactions.mjs";
 import { userMethods } from "./methods/users.mjs";
@@ -16,6 +17,7 @@ const METHODS = {
   ...authMethods,
   ...chatMethods,
   ...conversationMethods,
+  ...fileMethods,
   ...historyMethods,
   ...reactionMethods,
   ...userMethods,
@@ -24,7 +26,7 @@ const METHODS = {
 const SCOPES = [
   "identify,channels:history,channels:read,channels:write,groups:history,groups:read,groups:write,im:history,im:read",
   "im:write,mpim:history,mpim:read,mpim:write,chat:write,reactions:read,reactions:write,users:read,users.profile:read",
-  "emoji:read,team:read,usergroups:read",
+  "emoji:read,team:read,usergroups:read,files:read,files:write",
 ].join();
 const BODY_LIMIT = 1024 * 1024;
 const CALL_LOG_LIMIT = 50_000;

@@ -3,6 +3,7 @@
 // Everything here is plain data and synchronous. What changes it: `posting.mjs` (messages) and `control.mjs`.
 // `save`/`load` write it whole to the `--state` file.
 
+import { loadFiles, saveFiles } from "./files.mjs";
 import { Random } from "./random.mjs";
 import { formatTs, nowMicros, nowSeconds, parseTs } from "./timestamps.mjs";
 
@@ -18,6 +19,9 @@ export class Workspace {
     this.channels = new Map();
     this.apps = new Map();
     this.tokens = new Map();
+    this.files = new Map();
+    // Custom emoji: name → address, or `alias:NAME`.
+    this.emoji = new Map();
     this.onChange = () => {};
   }
 
@@ -158,6 +162,8 @@ export class Workspace {
       channels: [...this.channels.values()].map(({ byTs, ...channel }) => channel),
       apps: [...this.apps.values()],
       tokens: [...this.tokens.values()],
+      files: saveFiles(this.files),
+      emoji: [...this.emoji],
     };
   }
 
@@ -172,6 +178,8 @@ export class Workspace {
     }
     for (const app of saved.apps) workspace.apps.set(app.id, app);
     for (const token of saved.tokens) workspace.tokens.set(token.token, token);
+    workspace.files = loadFiles(saved.files);
+    workspace.emoji = new Map(saved.emoji);
     return workspace;
   }
 }

@@ -7,6 +7,7 @@
 import { randomInt } from "node:crypto";
 import http from "node:http";
 
+import { serveFile, worldOfFile } from "./files.mjs";
 import { readBody } from "./http-body.mjs";
 import { startFakeSlack } from "./server.mjs";
 
@@ -20,11 +21,13 @@ export async function startWorlds({ port = 0 } = {}) {
   // A server outlives these worlds while a test is written, and knows teams for ever.
   const run = randomInt(1_000_000);
 
+  // Files are here too: the token goes where the Web API is, and nowhere else.
+  const address = () => `http://127.0.0.1:${server.address().port}`;
   const make = async (options) => {
     const number = run * 1000 + worlds.length;
     const team = { id: `T0${number}`, name: `Hubbub ${number}`, domain: `hubbub-${number}` };
     // A seed of its own: tokens, secrets and event ids of two workspaces must differ.
-    const world = await startFakeSlack({ seed: number, team, ...options });
+    const world = await startFakeSlack({ seed: number, team, filesAt: address(), ...options });
     worlds.push(world);
     return { url: world.url, team: world.workspace.team };
   };
@@ -34,6 +37,8 @@ export async function startWorlds({ port = 0 } = {}) {
       const url = new URL(request.url, "http://fake.invalid");
       if (url.pathname.startsWith("/api/")) {
         await (ofToken(worlds, request) ?? worlds[0]).webApi.handle(request, response, url);
+      } else if (worldOfFile(worlds, url.pathname)) {
+        await serveFile(worldOfFile(worlds, url.pathname), request, response, url.pathname);
       } else if (request.method === "POST" && url.pathname === "/_worlds") {
         const body = await readBody(request, BODY_LIMIT);
         answer(response, 200, { ok: true, ...(await make(body ? JSON.parse(body) : {})) });
@@ -54,7 +59,7 @@ export async function startWorlds({ port = 0 } = {}) {
     server.closeAllConnections();
     await Promise.all([new Promise((resolve) => server.close(resolve)), ...worlds.map((world) => world.close())]);
   };
-  return { url: `http://127.0.0.1:${server.address().port}`, close };
+  return { url: address(), close };
 }
 
 function ofToken(worlds, request) {

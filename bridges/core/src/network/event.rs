@@ -69,6 +69,8 @@ pub struct RemoteMessage {
     pub changes_channel: bool,
     /// Which edit this is the text of: a count that grows with each edit by a person, below 2^53; 0: none.
     pub edited: i64,
+    /// The ids of its files.
+    pub files: Vec<String>,
 }
 
 /// A message that was edited by a person. Previews, pins and reply counts are no edits.

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::{
     PortalObject,
-    outbound::{Next, Progress},
+    outbound::{Next, Outgoing, Progress},
 };
 use crate::{
     contract::Access,
@@ -29,6 +29,8 @@ pub(super) enum Call {
     Edit(MappedMessage, Json),
     /// The end of a message.
     Delete(MappedMessage),
+    /// The end of a file, whose message may be gone.
+    DeleteFile(String),
     /// A reaction of the owner to a message, and what is known of it once it is there.
     React(String, ReactionRow),
     /// The end of a reaction of the owner.
@@ -40,6 +42,7 @@ impl Call {
     pub(super) fn remote_id(&self) -> &str {
         match self {
             Self::Edit(message, _) | Self::Delete(message) => &message.remote_id,
+            Self::DeleteFile(file_id) => file_id,
             Self::React(remote_id, _) | Self::Unreact(remote_id, _) => remote_id,
         }
     }
@@ -118,6 +121,7 @@ impl PortalObject {
                 self.network.edit(token, &channel, &message.remote_id, &post).await
             }
             Call::Delete(message) => self.network.delete(token, &channel, &message.remote_id).await.map(|()| DELETED),
+            Call::DeleteFile(file_id) => self.network.delete_file(token, file_id).await.map(|()| 0),
             Call::React(remote_id, reaction) => {
                 self.network.react(token, &channel, remote_id, &reaction.key, true).await.map(|()| 0)
             }
@@ -140,7 +144,7 @@ impl PortalObject {
             Call::Edit(message, _) | Call::Delete(message) => {
                 self.commit(false, |transaction| Ok(changes::mark_edited(transaction, &message.place, edited)?))
             }
-            Call::React(..) => Ok(()),
+            Call::React(..) | Call::DeleteFile(_) => Ok(()),
             Call::Unreact(_, reaction) => {
                 let at = self.network.id_at(self.now().saturating_add(CLOCK_SKEW_MS));
                 let gone = ReactionRow {
@@ -158,10 +162,24 @@ impl PortalObject {
         self.finish(row, &Progress::default())
     }
 
+    /// Whether the head of the lane is a change that an earlier life may have made, and that was not looked at again.
+    fn may_have_changed(&self) -> bool {
+        let head = self.outbound.borrow().front().copied().filter(|seq| self.sending.doubts(*seq));
+        let Some(seq) = head.filter(|seq| self.sending.change_of(*seq).is_none() && !self.sending.is_paused()) else {
+            return false;
+        };
+        let row = store::get_outbound(self.database.as_query(), seq).ok().flatten();
+        let event = row.and_then(|row| row.body).and_then(|body| serde_json::from_str::<Outgoing>(&body).ok());
+        event.is_some_and(|event| event.event_type != "m.room.message" || event.content.get("m.new_content").is_some())
+    }
+
     /// Whether something that happened to a message may be the echo of our own call, whose outcome is not known yet.
     pub(super) async fn may_echo_change(&self, remote_id: &str) -> bool {
-        if !self.sending.is_changing(remote_id) || !self.outcome_is_open() {
+        if !self.outcome_is_open() {
             return false;
+        }
+        if !self.sending.is_changing(remote_id) {
+            return self.may_have_changed();
         }
         let _call = self.locks.lock("call").await;
         self.sending.is_changing(remote_id) && self.is_in_doubt()

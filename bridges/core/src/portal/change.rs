@@ -3,7 +3,7 @@
 use hubbub_core::error::Result;
 use hubbub_storage::portal::{
     self as store, MappedMessage,
-    changes::{self, DELETED},
+    changes::{self, DELETED, FILE_PARTS},
 };
 use ruma::{EventId, UserId};
 use serde_json::{Value as Json, json, value::RawValue};
@@ -99,7 +99,7 @@ impl PortalObject {
                 }));
             }
         }
-        for old in parts.iter().filter(|old| old.part >= length(contents.len())) {
+        for old in parts.iter().filter(|old| (length(contents.len())..FILE_PARTS).contains(&old.part)) {
             let transaction = format!("{}-e{}", transaction_id(self.facts(), message, old.part), message.edited);
             self.redact(&old.event_id, old.sender.as_deref(), &transaction).await?;
         }
@@ -107,7 +107,7 @@ impl PortalObject {
     }
 
     /// Who sends what this user once sent.
-    fn speaker(&self, user: &str, name: &str) -> Result<Ghost> {
+    pub(super) fn speaker(&self, user: &str, name: &str) -> Result<Ghost> {
         let user_id = UserId::parse(user).map_err(hubbub_core::error::MatrixError::internal)?;
         Ok(Ghost { remote_user: String::new(), user_id, name: name.to_owned() })
     }
@@ -197,7 +197,7 @@ fn length(count: usize) -> i64 {
 
 /// An edit of an event ([spec](https://spec.matrix.org/v1.11/client-server-api/#event-replacements)). Whom it mentions
 /// stands in the new content alone: an edit pings nobody again.
-fn replacement(content: &Json, event_id: &str) -> Json {
+pub(super) fn replacement(content: &Json, event_id: &str) -> Json {
     let mut edit = content.clone();
     if let Some(fields) = edit.as_object_mut() {
         for key in ["body", "formatted_body"] {

@@ -83,6 +83,7 @@ impl PortalObject {
         )?;
         self.inbound.borrow_mut().clear();
         self.parked.forget();
+        self.incoming.forget();
         self.joined.borrow_mut().clear();
         self.has_mirror.set(false);
         self.mark_at.set(None);

@@ -5,14 +5,15 @@
 //! id and generation, so that a second try after a crash finds the first. What changes a message is in `change`,
 //! reactions are in `react`; what is about a message that is not known is `parked`.
 
-use hubbub_core::error::Result;
+use hubbub_core::error::{MatrixError, Result};
 use hubbub_storage::portal::{
     self as store, MappedMessage, Place, care,
     changes::{self, ReactionRow},
+    files,
 };
 use serde_json::json;
 
-use super::{PortalObject, queued::Queued};
+use super::{PortalObject, files::Files, queued::Queued};
 use crate::{
     contract::RemotePerson,
     failpoints,
@@ -31,6 +32,8 @@ pub(super) enum Applied {
     Done(Vec<Effect>),
     /// It may be the echo of a call whose outcome is not known yet.
     NotYet,
+    /// Its files are waited for until then.
+    Until(i64),
     /// The message at this place, which it is about, is not known.
     Unknown(String),
 }
@@ -51,6 +54,10 @@ pub(super) enum Effect {
     Left(String),
     /// The owner has read up to this place.
     Read(String),
+    /// A file of a message is in the room.
+    FileShown { place: String, part: i64 },
+    /// A note in the room keeps the place of a file.
+    FileNoted { place: String, part: i64, event_id: String },
 }
 
 /// What an attempt to apply a batch comes to.
@@ -107,6 +114,7 @@ impl PortalObject {
             match applied {
                 Applied::Done(effects) => batch.done.push((place, effects)),
                 Applied::NotYet => return Ok(Outcome::At(self.now().saturating_add(ECHO_WAIT_MS))),
+                Applied::Until(at) => return Ok(Outcome::At(at)),
                 Applied::Unknown(target) => {
                     if self.park(&place, target)? {
                         batch.current = None;
@@ -150,7 +158,13 @@ impl PortalObject {
             }
             return Ok(Applied::Done(Vec::new()));
         }
-        let mut effects = self.show(message, &queued.raw, own).await?;
+        let ghosts = self.ghosts_of(vec![message.sender.clone()]).await?;
+        let ghost = ghosts.first().ok_or_else(|| MatrixError::internal("a message has no sender"))?;
+        let files = match self.files_of(message, &queued.raw, ghost).await? {
+            Files::Ready(files) => files,
+            Files::Until(at) => return Ok(Applied::Until(at)),
+        };
+        let mut effects = self.show(message, &queued.raw, ghost, &files).await?;
         if own {
             effects.extend(self.read_by_writing(message, &effects).await?);
         }
@@ -219,6 +233,11 @@ impl Batch<'_> {
                 store::delete_inbound(transaction, place)?;
                 for effect in effects {
                     effect.write(transaction)?;
+                    if let Effect::FileNoted { place, part, event_id } = effect
+                        && let Some(row) = self.portal.incoming.noted(place, *part, event_id)
+                    {
+                        files::put(transaction, &row)?;
+                    }
                 }
             }
             if !rows.is_empty() {
@@ -231,6 +250,7 @@ impl Batch<'_> {
         }
         for (place, effects) in self.done.drain(..) {
             self.portal.unpark(&place, &effects);
+            effects.iter().for_each(|effect| self.portal.incoming.apply(effect));
         }
         Ok(())
     }
@@ -247,6 +267,9 @@ impl Effect {
             }
             Self::Deleted(place) => changes::mark_edited(transaction, place, changes::DELETED)?,
             Self::Reacted(reaction) => changes::put_reaction(transaction, reaction)?,
+            Self::FileShown { place, part } => files::delete(transaction, place, *part)?,
+            // Written by the batch, which knows how far the file is.
+            Self::FileNoted { .. } => {}
             Self::Left(user) => store::delete_joined(transaction, user)?,
             Self::Read(place) => {
                 let mut care = care::get(transaction.as_query())?;

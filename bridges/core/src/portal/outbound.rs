@@ -16,7 +16,7 @@ use hubbub_storage::portal::{self as store, MappedMessage, OutboundRow, changes}
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::{PortalObject, alter::Call, plan::Plan};
+use super::{PortalObject, alter::Call, plan::Plan, upload::Sending};
 use crate::{
     contract::Access,
     failpoints,
@@ -43,6 +43,8 @@ pub(super) struct Outbound {
     access: RefCell<Option<(i64, Access)>>,
     /// What the head of the lane changes.
     changing: RefCell<Option<Changing>>,
+    /// How often something was tried for the head of the lane.
+    tries: Cell<(i64, u32)>,
     /// Events that the double puppet took back, since they are gone at the network.
     taken_back: RefCell<HashSet<String>>,
 }
@@ -60,6 +62,14 @@ const MOST_TAKEN_BACK: usize = 1_000;
 pub(super) const SETTLE_MS: i64 = 1_000;
 
 impl Outbound {
+    /// Counts a try for this place, and returns how many there were.
+    pub(super) fn tried(&self, seq: i64) -> u32 {
+        let (place, tries) = self.tries.get();
+        let tries = if place == seq { tries.saturating_add(1) } else { 1 };
+        self.tries.set((seq, tries));
+        tries
+    }
+
     /// The outcomes of calls up to this place are unknown.
     pub(super) fn doubt_through(&self, seq: i64, now: i64) {
         self.doubt_through.set(seq);
@@ -320,8 +330,8 @@ impl PortalObject {
         if self.sending.change_of(seq).is_some() {
             return self.alter(&row, &access).await;
         }
-        let (posts, reply_to, thread_root) = match self.plan(seq, &event, &access).await? {
-            Plan::Posts { posts, reply_to, thread_root } => (posts, reply_to, thread_root),
+        let (posts, file, reply_to, thread_root) = match self.plan(seq, &event, &access).await? {
+            Plan::Posts { posts, file, reply_to, thread_root } => (posts, file, reply_to, thread_root),
             Plan::Change(calls) => {
                 self.sending.begin_change(seq, calls);
                 return self.alter(&row, &access).await;
@@ -345,6 +355,14 @@ impl PortalObject {
         let Some(token) = &access.token else {
             return Ok(Next::Paused);
         };
+        let mark = TransactionMark { event_id: row.event_id.clone(), part };
+        let mut post = Post { content, transaction: mark, reply_to, thread_root };
+        if let Some(file) = file.filter(|_| part == 0) {
+            match self.send_file(&row, &file, &post, token, &access).await? {
+                Sending::Next(next) => return Ok(next),
+                Sending::AsPost(content) => post.content = content,
+            }
+        }
         if self.sending.doubts(seq) {
             return self.reconcile(&row).await;
         }
@@ -353,8 +371,6 @@ impl PortalObject {
             return Ok(Next::At(at));
         }
         self.note_attempt(seq)?;
-        let mark = TransactionMark { event_id: row.event_id.clone(), part };
-        let post = Post { content, transaction: mark, reply_to, thread_root };
         self.call(&row, &token.0, post, &access).await
     }
 
@@ -415,7 +431,7 @@ impl PortalObject {
     }
 
     /// Writes down that the network has a part. Its echo may have said so already.
-    fn note_part(&self, seq: i64, post: &Post, remote_id: &str) -> Result<()> {
+    pub(super) fn note_part(&self, seq: i64, post: &Post, remote_id: &str) -> Result<()> {
         let mark = &post.transaction;
         let row = store::get_outbound(self.database.as_query(), seq)?;
         let Some(row) = row else { return Ok(()) };

@@ -11,6 +11,7 @@ use super::{
     PortalObject,
     alter::Call,
     outbound::{Outgoing, Progress},
+    upload::{OutgoingFile, file_of},
 };
 use crate::{contract::Access, network::KnownAddresses};
 
@@ -26,6 +27,8 @@ pub(super) enum Plan {
     Posts {
         /// What they say.
         posts: Vec<Json>,
+        /// The file that the first of them shows.
+        file: Option<OutgoingFile>,
         /// The message that they answer.
         reply_to: Option<String>,
         /// The first message of the thread that they go to.
@@ -58,7 +61,7 @@ impl PortalObject {
             "m.reaction" => self.plan_reaction(event, access).await,
             "m.room.redaction" => self.plan_redaction(event, access).await,
             "m.room.encrypted" => explain(None, format!("This message is encrypted, so it cannot go to {title}.")),
-            "m.sticker" => explain(None, format!("Stickers do not go to {title} yet.")),
+            "m.sticker" => self.plan_message(event, access).await,
             _ => explain(Some("unknown-type"), format!("This kind of message does not go to {title}.")),
         }
     }
@@ -66,20 +69,31 @@ impl PortalObject {
     async fn plan_message(&self, event: &Outgoing, access: &Access) -> Result<Plan> {
         let title = self.facts().title;
         // A message that was redacted before it came here.
-        let Some(kind) = text(&event.content, "/msgtype") else {
+        let kind = text(&event.content, "/msgtype").unwrap_or_default();
+        if kind.is_empty() && event.event_type == "m.room.message" {
             return Ok(Plan::Nothing);
-        };
-        if matches!(kind, "m.image" | "m.file" | "m.audio" | "m.video") {
-            let text = format!("This file did not go to {title}: files are not bridged yet.");
+        }
+        let file = file_of(event);
+        if file.is_none()
+            && (event.event_type == "m.sticker" || matches!(kind, "m.image" | "m.file" | "m.audio" | "m.video"))
+        {
+            let text =
+                format!("This file did not go to {title}: it says not where its bytes are, or they are encrypted.");
             return Ok(Plan::Explain(None, text));
         }
-        let posts = self.posts_of(&event.content, access)?;
+        let mut posts = match &file {
+            Some(file) => file.caption().map(|caption| self.posts_of(caption, access)).transpose()?.unwrap_or_default(),
+            None => self.posts_of(&event.content, access)?,
+        };
+        if posts.is_empty() && file.is_some() {
+            posts.push(Json::Null);
+        }
         if posts.is_empty() {
             let text = format!("There is nothing in this message that {title} could show.");
             return Ok(Plan::Explain(None, text));
         }
         let (reply_to, thread_root) = self.answered(&event.content).await?;
-        Ok(Plan::Posts { posts, reply_to, thread_root })
+        Ok(Plan::Posts { posts, file, reply_to, thread_root })
     }
 
     /// The message that a content answers, and the first of the thread that it goes to. What cannot be found is
@@ -220,12 +234,11 @@ impl PortalObject {
                 _ => Plan::Nothing,
             });
         }
+        let file = self.revoke_file(target).await?;
         let messages = self.remote_messages(target).await?;
-        let messages: Vec<_> = messages.into_iter().filter(|message| message.edited < DELETED).collect();
-        if messages.is_empty() {
-            return Ok(Plan::Nothing);
-        }
-        Ok(Plan::Change(messages.into_iter().map(Call::Delete).collect()))
+        let messages = messages.into_iter().filter(|message| message.edited < DELETED).map(Call::Delete);
+        let calls: Vec<_> = messages.chain(file.map(Call::DeleteFile)).collect();
+        Ok(if calls.is_empty() { Plan::Nothing } else { Plan::Change(calls) })
     }
 
     /// The remote messages that an event became, or that it shows; empty when there is none.

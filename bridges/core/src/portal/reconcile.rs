@@ -104,7 +104,7 @@ impl PortalObject {
                     RemoteEvent::Message(message) => Some(message),
                     _ => None,
                 })
-                .filter(|message| message.transaction.is_some())
+                .filter(|message| message.transaction.is_some() || !message.files.is_empty())
                 .collect();
             if !marked.is_empty() {
                 self.commit(true, |transaction| {

@@ -34,6 +34,13 @@ struct Thread {
     newest: String,
 }
 
+impl Content {
+    /// One that is said once.
+    pub(super) fn once(json: Json) -> Self {
+        Self { json, copy: false }
+    }
+}
+
 impl Relation {
     /// Writes it into a content.
     pub(super) fn put_into(&self, content: &mut Content) {

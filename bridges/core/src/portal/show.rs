@@ -2,12 +2,12 @@
 //! speak in the room, by the bot. No message stops those after it.
 
 use hubbub_appservice::intent::{Intent, error::IntentError};
-use hubbub_core::error::{MatrixError, Result};
+use hubbub_core::error::Result;
 use hubbub_storage::portal::MappedMessage;
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde_json::{Value as Json, json, value::RawValue};
 
-use super::{PortalObject, inbound::Effect};
+use super::{PortalObject, files::FilePart, inbound::Effect, relation::Content};
 use crate::{
     contract::Ghost,
     matrix::{DOUBLE_PUPPET_KEY, is_final},
@@ -49,14 +49,21 @@ impl Part<'_> {
 
 impl PortalObject {
     /// Shows a message.
-    pub(super) async fn show(&self, message: &RemoteMessage, raw: &RawValue, own: bool) -> Result<Vec<Effect>> {
-        let ghosts = self.ghosts_of(vec![message.sender.clone()]).await?;
-        let ghost = ghosts.first().ok_or_else(|| MatrixError::internal("a message has no sender"))?;
+    pub(super) async fn show(
+        &self,
+        message: &RemoteMessage,
+        raw: &RawValue,
+        ghost: &Ghost,
+        files: &[FilePart],
+    ) -> Result<Vec<Effect>> {
+        let own = ghost.user_id == self.owner()?;
         let names = self.names_for(raw).await?;
         let mut relation = self.relation_of(message)?;
         let mut effects = Vec::new();
         let contents = self.contents_of(message, raw, &names, relation.is_threaded());
-        for (part, mut content) in (0_i64..).zip(contents) {
+        let texts = (0_i64..).zip(contents).map(|(part, content)| (part, content, None));
+        let files = files.iter().map(|file| (file.part, Content::once(file.content.clone()), Some(file)));
+        for (part, mut content, file) in texts.chain(files) {
             relation.put_into(&mut content);
             let shown = Part {
                 room: self.room_id()?,
@@ -71,6 +78,7 @@ impl PortalObject {
                 effects.push(Effect::Replied { root, place, event_id: sent.event_id.clone() });
             }
             relation.follow(&sent.event_id);
+            effects.extend(file.map(|file| file.effect(&message.place.place, &sent.event_id)));
             effects.push(Effect::Shown(MappedMessage {
                 place: message.place.place.clone(),
                 part,

@@ -3,7 +3,7 @@
 use hubbub_core::error::Result;
 use hubbub_storage::{
     database::Transaction,
-    portal::{self as store, MappedMessage, Place, changes},
+    portal::{self as store, MappedMessage, Place, changes, files},
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -12,7 +12,7 @@ use super::{PortalObject, outbound::Progress};
 use crate::{
     failpoints,
     matrix::{DOUBLE_PUPPET_KEY, is_ours},
-    network::{RemoteEvent, RemoteMessage},
+    network::{RemoteEvent, RemoteMessage, TransactionMark},
 };
 
 /// What decides whether an event of the room goes out.
@@ -113,15 +113,21 @@ impl PortalObject {
     /// none. A mark of another portal is no echo: somebody else of this server wrote in the same
     /// channel.
     pub(super) fn take_echo(&self, transaction: &dyn Transaction, message: &RemoteMessage) -> Result<Echo> {
-        let Some(mark) = &message.transaction else {
+        let of_file = match &message.transaction {
+            None => self.file_echo(transaction, message)?,
+            Some(_) => None,
+        };
+        let Some(mark) = message.transaction.as_ref().or(of_file.as_ref()) else {
             return Ok(Echo::No);
         };
         let Some(row) = store::find_outbound(transaction.as_query(), &mark.event_id)? else {
             return Ok(Echo::No);
         };
         let mut progress = Progress::read(row.outcome.as_deref());
-        let news = row.body.is_some() && progress.insert(mark.part, &message.id);
-        if news {
+        let unknown = progress.insert(mark.part, &message.id);
+        let news = row.body.is_some() && unknown;
+        // The network may tell as which message it shows a file long after it took it.
+        if news || (unknown && of_file.is_some()) {
             store::note_outbound(transaction, row.seq, &progress.write()?)?;
         }
         store::put_message(
@@ -137,6 +143,16 @@ impl PortalObject {
             },
         )?;
         Ok(if news { Echo::News } else { Echo::Known })
+    }
+
+    /// The event of the room whose file a message shows: the network leaves no mark beside files.
+    fn file_echo(&self, transaction: &dyn Transaction, message: &RemoteMessage) -> Result<Option<TransactionMark>> {
+        for file in &message.files {
+            if let Some(upload) = files::find_upload_of(transaction.as_query(), file)? {
+                return Ok(Some(TransactionMark { event_id: upload.event_id, part: 0 }));
+            }
+        }
+        Ok(None)
     }
 
     /// Queues events of the room that a human wrote.

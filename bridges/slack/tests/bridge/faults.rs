@@ -6,6 +6,7 @@ use hubbub_bridge::{
 };
 
 use proptest::{prelude::*, test_runner::Config};
+use serde_json::json;
 
 use crate::{
     slack::Fault,
@@ -198,6 +199,11 @@ fn every_failpoint_is_passed_by_these_tests() {
     world.slack_says(&login_id, "D0ANNA", "U0ANNA", "opens a chat");
     world.matrix_says(portal.room_id.as_str(), ALICE, "refused");
     world.matrix_says(portal.room_id.as_str(), ALICE, "out");
+    let url = world.homeserver.human_uploads(b"bytes");
+    let file = json!({ "msgtype": "m.file", "body": "a.bin", "url": url });
+    world.matrix_sends(portal.room_id.as_str(), ALICE, "m.room.message", file);
+    let event = world.slack.posts_file("C0GENERAL", "U0ANNA", "", json!({ "name": "b.bin" }), b"bytes");
+    world.deliver(&login_id, &event);
     world.settle();
     world.cron(3_600_000);
     let passed = world.passed.borrow();

@@ -28,6 +28,15 @@ pub struct Room {
     pub state: BTreeMap<(String, String), Json>,
 }
 
+/// A file, or the place for one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Media {
+    pub uploader: String,
+    pub content_type: String,
+    pub name: String,
+    pub bytes: Option<Vec<u8>>,
+}
+
 #[derive(Default)]
 pub struct FakeHomeserver {
     pub rooms: RefCell<BTreeMap<String, Room>>,
@@ -44,6 +53,8 @@ pub struct FakeHomeserver {
     /// Whom the double puppet may act for.
     pub puppets: RefCell<BTreeSet<String>>,
     pub banned: RefCell<BTreeSet<String>>,
+    /// The files by media id; reserved ids have none yet.
+    pub media: RefCell<BTreeMap<String, Media>>,
     transactions: RefCell<HashMap<(String, String, String), String>>,
     sequence: Cell<u32>,
 }
@@ -144,6 +155,9 @@ impl FakeHomeserver {
     }
 
     pub fn answer(&self, request: &http::Request<Vec<u8>>, tokens: (&str, &str)) -> http::Response<Vec<u8>> {
+        if let Some(bytes) = self.download(request) {
+            return http::Response::new(bytes);
+        }
         let outcome = self.carry_out(request, tokens);
         if self.failing.get() > 0 {
             self.failing.set(self.failing.get() - 1);
@@ -160,7 +174,10 @@ impl FakeHomeserver {
         request: &http::Request<Vec<u8>>,
         (bot, puppet): (&str, &str),
     ) -> Result<Json, (u16, &'static str)> {
-        let path = request.uri().path().strip_prefix("/_matrix/client/").unwrap();
+        let path = request.uri().path().strip_prefix("/_matrix/").unwrap();
+        let path = path.strip_prefix("client/").unwrap_or(path);
+        let is_media = path.starts_with("media/");
+        let path = if is_media { path.replacen("media/", "", 1).replacen('/', "/media/", 1) } else { path.to_owned() };
         let segments: Vec<String> = path.split('/').skip(1).map(decode).collect();
         let query: HashMap<String, String> =
             url::form_urlencoded::parse(request.uri().query().unwrap_or("").as_bytes()).into_owned().collect();
@@ -194,6 +211,25 @@ impl FakeHomeserver {
             ("PUT", ["profile", whose, "displayname"]) => {
                 assert_eq!(*whose, user);
                 self.names.borrow_mut().insert(user, body["displayname"].as_str().unwrap().to_owned());
+                Ok(json!({}))
+            }
+            ("POST", ["media", "create"]) => {
+                let id = self.next("media");
+                self.media.borrow_mut().insert(id.clone(), Media { uploader: user, ..Media::default() });
+                Ok(json!({ "content_uri": format!("mxc://hub.test/{id}") }))
+            }
+            ("PUT", ["media", "upload", "hub.test", id]) => {
+                let mut media = self.media.borrow_mut();
+                let media = media.get_mut(*id).ok_or((404, "M_NOT_FOUND"))?;
+                if media.bytes.is_some() {
+                    return Err((409, "M_CANNOT_OVERWRITE_MEDIA"));
+                }
+                if media.uploader != user {
+                    return Err((403, "M_FORBIDDEN"));
+                }
+                let content_type = request.headers()["content-type"].to_str().unwrap().to_owned();
+                let (name, bytes) = (query["filename"].clone(), Some(request.body().clone()));
+                *media = Media { uploader: user, content_type, name, bytes };
                 Ok(json!({}))
             }
             ("POST", ["createRoom"]) => self.create(&body),
@@ -303,6 +339,24 @@ impl FakeHomeserver {
             }
             (method, path) => panic!("unexpected {method} {path:?}"),
         }
+    }
+
+    fn download(&self, request: &http::Request<Vec<u8>>) -> Option<Vec<u8>> {
+        let id = request.uri().path().strip_prefix("/_matrix/client/v1/media/download/hub.test/")?;
+        self.media.borrow().get(id)?.bytes.clone()
+    }
+
+    /// A human uploads a file; returns its address.
+    pub fn human_uploads(&self, bytes: &[u8]) -> String {
+        let id = self.next("media");
+        let media = Media { bytes: Some(bytes.to_vec()), ..Media::default() };
+        self.media.borrow_mut().insert(id.clone(), media);
+        format!("mxc://hub.test/{id}")
+    }
+
+    /// The file under an address.
+    pub fn media_at(&self, content: &Json) -> Media {
+        self.media.borrow()[content["url"].as_str().unwrap().strip_prefix("mxc://hub.test/").unwrap()].clone()
     }
 
     fn create(&self, body: &Json) -> Result<Json, (u16, &'static str)> {

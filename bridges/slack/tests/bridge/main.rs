@@ -22,6 +22,7 @@ mod changes_from_matrix;
 mod changes_from_slack;
 mod connecting;
 mod faults;
+mod files;
 mod from_matrix;
 mod from_slack;
 mod hooks;

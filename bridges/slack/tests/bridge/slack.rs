@@ -33,6 +33,14 @@ pub enum Fault {
     Http(u16),
 }
 
+/// A file, posted or not.
+#[derive(Clone, Debug, Default)]
+pub struct File {
+    pub object: Json,
+    pub bytes: Vec<u8>,
+    pub shares: Vec<(String, String)>,
+}
+
 #[derive(Default)]
 pub struct FakeSlack {
     pub channels: RefCell<BTreeMap<String, Json>>,
@@ -53,6 +61,13 @@ pub struct FakeSlack {
     /// Calls of `chat.postMessage` get no answer while this is set.
     pub hangs: Cell<bool>,
     pub calls: RefCell<Vec<(String, i64)>>,
+    pub files: RefCell<BTreeMap<String, File>>,
+    /// So many downloads get a page with a login form.
+    pub login_pages: Cell<u32>,
+    /// Steps of uploads suffer these, one each.
+    pub upload_faults: RefCell<VecDeque<Option<Fault>>>,
+    /// Whether the answer to a completed upload says by which message the file was posted.
+    pub tells_shares: Cell<bool>,
     clock: Cell<i64>,
     sequence: Cell<u32>,
 }
@@ -61,6 +76,7 @@ impl FakeSlack {
     pub fn new() -> Self {
         let slack = Self::default();
         slack.echo_metadata.set(true);
+        slack.tells_shares.set(true);
         let channel = json!({
             "id": "C0GENERAL", "created": 1_600_000_000, "name": "general", "is_channel": true, "is_member": true,
             "topic": { "value": "Anything goes", "creator": "", "last_set": 0 },
@@ -247,7 +263,125 @@ impl FakeSlack {
         self.calls.borrow().iter().filter(|(name, _)| name == method).count()
     }
 
+    /// Somebody posts a file.
+    pub fn posts_file(&self, channel: &str, user: &str, text: &str, object: Json, bytes: &[u8]) -> Json {
+        let id = self.make_file(object, bytes);
+        self.show_file(channel, user, text, &id, None)
+    }
+
+    fn make_file(&self, object: Json, bytes: &[u8]) -> String {
+        self.sequence.set(self.sequence.get() + 1);
+        let id = format!("F{:06}", self.sequence.get());
+        let mut whole = json!({
+            "id": id, "mode": "hosted", "size": bytes.len(), "is_external": false, "permalink": format!("https://acme.slack.com/files/{id}"),
+            "url_private_download": format!("https://files.slack.com/files-pri/{id}"),
+        });
+        whole.as_object_mut().unwrap().extend(object.as_object().unwrap().clone());
+        self.files.borrow_mut().insert(id.clone(), File { object: whole, bytes: bytes.to_vec(), shares: Vec::new() });
+        id
+    }
+
+    fn show_file(&self, channel: &str, user: &str, text: &str, id: &str, thread: Option<&Json>) -> Json {
+        let ts = self.next_ts();
+        let object = self.files.borrow()[id].object.clone();
+        let mut message = json!({
+            "type": "message", "subtype": "file_share", "user": user, "text": text, "ts": ts, "files": [object], "upload": false,
+        });
+        if let Some(thread) = thread {
+            message["thread_ts"] = thread.clone();
+        }
+        self.files.borrow_mut().get_mut(id).unwrap().shares.push((channel.to_owned(), ts));
+        self.remember(channel, message.clone());
+        event(channel, message)
+    }
+
+    fn file_with_shares(&self, id: &str) -> Json {
+        let file = self.files.borrow()[id].clone();
+        let mut object = file.object;
+        for (channel, ts) in &file.shares {
+            object["shares"]["public"][channel] = json!([{ "ts": ts }]);
+        }
+        object
+    }
+
+    /// What `files.slack.com` answers.
+    fn file_host(&self, request: &http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, HttpError> {
+        let id = request.uri().path().rsplit('/').next().unwrap();
+        self.calls.borrow_mut().push((request.method().as_str().to_owned(), self.clock.get()));
+        if request.method() == http::Method::POST {
+            assert!(request.headers().get("authorization").is_none(), "an upload address needs no token");
+            if let Some(fault) = self.upload_faults.borrow_mut().pop_front().flatten() {
+                return suffer(fault);
+            }
+            self.files.borrow_mut().get_mut(id).unwrap().bytes.clone_from(request.body());
+            return Ok(http::Response::new(b"OK".to_vec()));
+        }
+        let bearer = request.headers().get("authorization").map_or("", |value| value.to_str().unwrap());
+        let page = self.login_pages.get();
+        if bearer.strip_prefix("Bearer ").is_none_or(|token| !self.tokens.borrow().contains_key(token)) || page > 0 {
+            self.login_pages.set(page.saturating_sub(1));
+            let answer = http::Response::builder().header("content-type", "text/html; charset=utf-8");
+            return Ok(answer.body(b"<!DOCTYPE html><title>Sign in</title>".to_vec()).unwrap());
+        }
+        let files = self.files.borrow();
+        let Some(file) = files.get(id) else { return suffer(Fault::Http(404)) };
+        let kind = file.object["mimetype"].as_str().unwrap_or("application/octet-stream");
+        Ok(http::Response::builder().header("content-type", kind).body(file.bytes.clone()).unwrap())
+    }
+
+    fn file_method(
+        &self,
+        method: &str,
+        args: &HashMap<String, Json>,
+        user: &str,
+    ) -> Result<http::Response<Vec<u8>>, HttpError> {
+        match method {
+            "files.getUploadURLExternal" => {
+                if let Some(fault) = self.upload_faults.borrow_mut().pop_front().flatten() {
+                    return suffer(fault);
+                }
+                let object = json!({ "name": text(args, "filename"), "user": user, "mimetype": "image/png" });
+                let id = self.make_file(object, &vec![0; text(args, "length").parse().unwrap()]);
+                let url = format!("https://files.slack.com/upload/v1/{id}");
+                Ok(ok(json!({ "upload_url": url, "file_id": id })))
+            }
+            "files.completeUploadExternal" => {
+                let fault = self.faults.borrow_mut().pop_front().flatten();
+                if let Some(fault) = fault
+                    && fault != Fault::DropAnswer
+                {
+                    return suffer(fault);
+                }
+                let id = args["files"][0]["id"].as_str().unwrap().to_owned();
+                let channel = text(args, "channel_id");
+                let comment = text(args, "initial_comment");
+                let echo = self.show_file(channel, user, comment, &id, args.get("thread_ts"));
+                self.echoes.borrow_mut().push(echo);
+                if fault == Some(Fault::DropAnswer) {
+                    return suffer(Fault::DropAnswer);
+                }
+                let file = match self.tells_shares.get() {
+                    true => self.file_with_shares(&id),
+                    false => self.files.borrow()[&id].object.clone(),
+                };
+                Ok(ok(json!({ "files": [file] })))
+            }
+            "files.info" => Ok(match self.files.borrow().contains_key(text(args, "file")) {
+                true => ok(json!({ "file": self.file_with_shares(text(args, "file")) })),
+                false => refused("file_not_found"),
+            }),
+            "files.delete" => Ok(match self.files.borrow_mut().remove(text(args, "file")) {
+                Some(_) => ok(json!({})),
+                None => refused("file_not_found"),
+            }),
+            other => panic!("unexpected call of {other}"),
+        }
+    }
+
     pub fn answer(&self, request: &http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, HttpError> {
+        if request.uri().host() == Some("files.slack.com") {
+            return self.file_host(request);
+        }
         let method = request.uri().path().rsplit('/').next().unwrap().to_owned();
         self.calls.borrow_mut().push((method.clone(), self.clock.get()));
         let mut args: HashMap<String, Json> =
@@ -325,6 +459,7 @@ impl FakeSlack {
                 Ok(ok(json!({})))
             }
             "chat.update" | "chat.delete" | "reactions.add" | "reactions.remove" => self.alter(&method, &args, &user),
+            method if method.starts_with("files.") => self.file_method(method, &args, &user),
             other => panic!("unexpected call of {other}"),
         }
     }

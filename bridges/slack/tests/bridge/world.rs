@@ -106,7 +106,8 @@ impl Http for Ports {
         egress: Egress,
         _timeout_ms: u32,
     ) -> LocalBoxFuture<'_, Result<http::Response<Vec<u8>>, HttpError>> {
-        assert_eq!(egress, Egress::Configured);
+        let host = request.uri().host().unwrap_or_default();
+        assert_eq!(egress == Egress::Stranger, host != "slack.test", "{host}");
         Box::pin(async move {
             yield_once().await;
             self.0.slack.set_clock(self.0.now.get());

@@ -217,6 +217,34 @@ fn the_room_is_unfederated_in_a_space_and_cannot_be_made_deaf() {
 }
 
 #[test]
+fn files_go_through_this_servers_media_both_ways() {
+    let world = World::connected(12);
+    let room = world.bridge("#general");
+    let object = json!({ "name": "cat.png", "mimetype": "image/png" });
+    let request = world.hook(&world.slack.posts_file("C0GENERAL", "U0ANNA", "look", object, b"from Slack"));
+    world.deliver(request);
+    world.server.settle();
+
+    let timeline = world.alice.query(["rooms", &room, "messages"], &[("dir", "b"), ("limit", "1")]).ok();
+    let content = &timeline["chunk"][0]["content"];
+    assert_eq!((&content["msgtype"], &content["filename"]), (&json!("m.image"), &json!("cat.png")));
+    let path = content["url"].as_str().unwrap().strip_prefix("mxc://").unwrap();
+    let file = world.alice.ask(Method::GET, &format!("/_matrix/client/v1/media/download/{path}"), None);
+    assert_eq!((file.status, file.body.as_slice()), (200, &b"from Slack"[..]));
+    assert_eq!(file.header("content-type"), Some("image/png"));
+
+    let mut upload = world.alice.request(Method::POST, "/_matrix/media/v3/upload?filename=dog.png", None);
+    *upload.body_mut() = b"from Matrix".to_vec();
+    let uploaded = world.server.request(upload).ok();
+    world.send(&room, "1", &json!({ "msgtype": "m.image", "body": "dog.png", "url": uploaded["content_uri"] }));
+    world.server.settle();
+    let files = world.slack.files.borrow();
+    let sent = files.values().find(|file| file.object["name"] == "dog.png").unwrap();
+    assert_eq!(sent.bytes, b"from Matrix");
+    assert_eq!(sent.shares.len(), 1);
+}
+
+#[test]
 fn a_direct_chat_comes_by_itself() {
     let world = World::connected(3);
     world.slack_says("D0ANNA", "U0ANNA", "psst");

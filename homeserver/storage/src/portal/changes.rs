@@ -121,9 +121,15 @@ pub fn mark_edited(transaction: &dyn Transaction, place: &str, edited: i64) -> R
     Ok(())
 }
 
-/// Forgets the parts of a message from this one on: an edit made it shorter.
+/// The number of a message's first part that is a file: an edit, which changes the words, does not move it.
+pub const FILE_PARTS: i64 = 1_000;
+
+/// Forgets the parts of a message's text from this one on: an edit made it shorter.
 pub fn drop_parts(transaction: &dyn Transaction, place: &str, from: i64) -> Result<(), DatabaseError> {
-    transaction.execute("DELETE FROM messages WHERE place = ? AND part >= ?", &[place.into(), from.into()])?;
+    transaction.execute(
+        "DELETE FROM messages WHERE place = ? AND part >= ? AND part < ?",
+        &[place.into(), from.into(), FILE_PARTS.into()],
+    )?;
     Ok(())
 }
 

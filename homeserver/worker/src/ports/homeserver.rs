@@ -8,6 +8,7 @@ use hubbub_core::{
     context::{Context, Homeserver},
     contract::{self, user::UserCommand},
 };
+use hubbub_storage::blobs::Body;
 
 /// The API over the same context as everything else.
 pub struct InProcess {
@@ -34,10 +35,23 @@ impl Homeserver for InProcess {
             }
         })
     }
+
+    fn stream(&self, request: http::Request<Body>) -> LocalBoxFuture<'_, http::Response<Body>> {
+        Box::pin(async move {
+            let Some(context) = self.context.upgrade() else { return unavailable() };
+            let peer = Peer { address: "local".to_owned(), front: Rc::clone(&self.front) };
+            match hubbub_api::handle(&context, request, &peer).await {
+                Answer::Response(response) => response.map(Body::Bytes),
+                Answer::Stream(response) => response,
+                // A file is nothing that is waited for.
+                Answer::Sync(_) => unavailable(),
+            }
+        })
+    }
 }
 
-fn unavailable() -> http::Response<Vec<u8>> {
-    let mut response = http::Response::new(Vec::new());
+fn unavailable<B: Default>() -> http::Response<B> {
+    let mut response = http::Response::new(B::default());
     *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
     response
 }

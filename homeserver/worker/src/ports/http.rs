@@ -3,6 +3,7 @@
 
 mod configured;
 mod stranger;
+mod streamed;
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use hubbub_core::{
     context::{Egress, Http, HttpError},
     egress,
 };
+use hubbub_storage::blobs::Body;
 use worker::{Env, Fetcher, js_sys::Uint8Array};
 
 use crate::{
@@ -64,6 +66,21 @@ impl Http for PlatformHttp {
                     stranger::send(self.public.as_ref(), request, timeout).await
                 }
             }
+        })
+    }
+
+    fn stream(
+        &self,
+        request: http::Request<Body>,
+        egress: Egress,
+        timeout_ms: u32,
+    ) -> LocalBoxFuture<'_, Result<http::Response<Body>, HttpError>> {
+        Box::pin(async move {
+            if egress == Egress::Stranger && !self.private_addresses {
+                egress::check(request.uri())?;
+            }
+            count(Counts { fetches: 1, ..Counts::default() });
+            streamed::send(self.public.as_ref().filter(|_| egress == Egress::Stranger), request, timeout_ms).await
         })
     }
 

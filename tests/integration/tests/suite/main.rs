@@ -25,6 +25,7 @@ mod slack;
 mod slack_answers;
 mod slack_bad_input;
 mod slack_changes;
+mod slack_files;
 mod slack_logins;
 mod slack_management;
 mod waiting;
