@@ -148,6 +148,8 @@ fn read_message(message: &Json) -> Option<RemoteMessage> {
         // A new name of a thread or channel.
         changes_channel: message.get("type").and_then(Json::as_u64) == Some(4),
         edited: edited_at(message).unwrap_or(0),
+        // They come with the message's contents.
+        files: Vec::new(),
     })
 }
 
