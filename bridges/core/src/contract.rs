@@ -52,6 +52,8 @@ pub enum LoginCommand {
     },
     /// A request of the network to the hook, as it came. → [`HookAnswer`]
     Hook(Hook),
+    /// From the connection on which a network tells what happens. → `Option<String>`
+    Gateway(GatewayCommand),
     /// The channels that the account is in. → `Vec<ListedChannel>`
     List,
     /// Makes the portal of a channel; idempotent. → [`Bridged`]
@@ -126,6 +128,29 @@ pub enum LoginCommand {
     },
     /// Does outstanding work; from Cron. → `()`
     Poke,
+}
+
+/// What the connection to a network has to say.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum GatewayCommand {
+    /// What was to be kept last. → `Option<String>`
+    Saved,
+    /// Keeps this. → `None`
+    Save {
+        /// Opaque to the login.
+        saved: String,
+    },
+    /// An event, stored before this answers together with what is to be kept; repeating is harmless. → `None`
+    Event {
+        /// The session that it was told in.
+        session: String,
+        /// Its number there, which grows.
+        seq: i64,
+        /// Opaque to the login.
+        saved: String,
+        /// The event, as [`Network::read_hook`](crate::network::Network::read_hook) takes it.
+        body: String,
+    },
 }
 
 /// A request of the network to a login's hook.
@@ -337,6 +362,9 @@ pub struct Access {
     pub remote_user: String,
     /// Messages a second and channel.
     pub pace: u32,
+    /// The owner's name, where the network shows it with each post.
+    #[serde(default)]
+    pub owner_name: String,
     /// How long to wait before the method may be called, in milliseconds; 0: now, and the call is
     /// counted.
     pub wait_ms: i64,

@@ -2,12 +2,13 @@
 //!
 //! It holds the secrets, the inbound log, the registry of portals and ghosts, and the rates of the
 //! account. A remote event is acknowledged only in the transaction that stores it (`hook`); from
-//! there the portals are fed (`handover`). `connect` is how a login starts, resumes and ends,
+//! there the portals are fed (`handover`). `gateway` is the same for a network that tells on a connection. `connect` is how a login starts, resumes and ends,
 //! `channels` how a channel becomes a portal, `people` where ghosts get their names, `pictures` their avatars;
 //! `tend` is what Cron's pokes are for.
 
 mod channels;
 mod connect;
+mod gateway;
 mod handover;
 mod hook;
 mod people;
@@ -126,6 +127,7 @@ impl LoginObject {
                     encode(&self.resume(&owner, signing_secret, token).await?)
                 }
                 LoginCommand::Hook(hook) => encode(&self.take_hook(&hook).await?),
+                LoginCommand::Gateway(command) => encode(&self.take_gateway(command).await?),
                 LoginCommand::List => encode(&self.list().await?),
                 LoginCommand::Bridge { channel } => encode(&self.bridge(&channel).await?),
                 LoginCommand::Unbridge { channel } => encode(&self.unbridge(&channel).await?),
@@ -366,6 +368,7 @@ impl LoginObject {
             team: row.team.unwrap_or_default(),
             remote_user: row.remote_user.unwrap_or_default(),
             pace: u32::try_from(row.pace).unwrap_or(1),
+            owner_name: String::new(),
             wait_ms,
         })
     }

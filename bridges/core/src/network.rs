@@ -41,6 +41,9 @@ pub struct NetworkFacts {
     pub pace: u32,
     /// Whether an answer to a message is a reply in that message's thread, since the network knows no other.
     pub replies_thread: bool,
+    /// Whether a post carries no mark of ours, but the sender's name: its echo is known by its id, and what became of
+    /// it by [`Network::is_post`].
+    pub speaks_by_name: bool,
     /// The headers that sign its hooks.
     pub hook_headers: HookHeaders,
     /// The method that lists channels.
@@ -276,6 +279,12 @@ pub trait Network: 'static {
     /// The posts that an `m.room.message` content becomes; none when it says nothing.
     fn to_remote(&self, content: &Json, known: &KnownAddresses<'_>) -> Vec<Json>;
 
+    /// Whether a message of a history says just what this post does, by a program. Asked only of a network whose posts
+    /// carry no mark.
+    fn is_post(&self, _message: &RawValue, _content: &Json) -> bool {
+        false
+    }
+
     /// What the network's code means for the person, as a sentence.
     fn explain(&self, code: &str) -> String;
 }
@@ -457,6 +466,8 @@ pub struct Post {
     pub reply_to: Option<String>,
     /// The first message of the thread that it goes to.
     pub thread_root: Option<String>,
+    /// The sender's name.
+    pub speaker: String,
 }
 
 /// Which part of which Matrix event a post is.

@@ -38,6 +38,25 @@ struct Stored<'a> {
     d: &'a RawValue,
 }
 
+/// An event as it is kept, taken apart.
+pub struct Envelope {
+    /// Its name.
+    pub name: String,
+    /// Its number.
+    pub seq: u64,
+    /// When it came, in milliseconds since the epoch.
+    pub at: i64,
+    /// Its data: JSON.
+    pub data: String,
+}
+
+/// Takes apart what [`stored`] made; `None` for everything else.
+#[must_use]
+pub fn envelope(body: &str) -> Option<Envelope> {
+    let stored: Stored<'_> = serde_json::from_str(body).ok()?;
+    Some(Envelope { name: stored.t, seq: stored.s, at: stored.at, data: stored.d.get().to_owned() })
+}
+
 /// Where a frame belongs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {

@@ -20,7 +20,7 @@ pub use multipart::Upload;
 pub use speak::{Mark, Speech, nonce};
 pub use webhook::{Found, OwnWebhook, Step, Webhook, find_sent, find_webhook};
 
-use std::rc::Rc;
+use std::{cell::RefCell, rc::Rc};
 
 use hubbub_bridge::network::RemoteError;
 use hubbub_core::context::{Context, Egress, HttpError};
@@ -51,8 +51,8 @@ impl Rest<'_> {
     ///
     /// # Errors
     /// [`RemoteError::RateLimited`] without a call when it is too early; otherwise what the answer says.
-    pub async fn send<T: DeserializeOwned>(&self, call: Call, limits: &mut Limits) -> Result<T, RemoteError> {
-        limits.ask(&call.route, self.context.clock.now()).map_err(RemoteError::RateLimited)?;
+    pub async fn send<T: DeserializeOwned>(&self, call: Call, limits: &RefCell<Limits>) -> Result<T, RemoteError> {
+        limits.borrow_mut().ask(&call.route, self.context.clock.now()).map_err(RemoteError::RateLimited)?;
         let request = self.request(&call)?;
         let name = call.route.name;
         let answer =
@@ -60,7 +60,7 @@ impl Rest<'_> {
                 HttpError::NotSent(_) => RemoteError::NotDone(format!("{name} was not sent")),
                 HttpError::Unknown(_) => RemoteError::Unknown(format!("{name} got no answer")),
             })?;
-        limits.learn(&call.route, &answer, self.context.clock.now());
+        limits.borrow_mut().learn(&call.route, &answer, self.context.clock.now());
         read_answer(name, &answer)
     }
 

@@ -52,6 +52,7 @@ pub static FACTS: NetworkFacts = NetworkFacts {
     // About one message a second and channel: https://docs.slack.dev/apis/web-api/rate-limits.
     pace: 1,
     replies_thread: true,
+    speaks_by_name: false,
     hook_headers: HookHeaders { signature: "x-slack-signature", timestamp: "x-slack-request-timestamp" },
     channels_method: "users.conversations",
     person_method: "users.info",

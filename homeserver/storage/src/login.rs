@@ -5,6 +5,7 @@
 //! their ids for two days.
 
 pub mod care;
+pub mod gateway;
 pub mod ghosts;
 pub mod handed;
 
@@ -66,6 +67,7 @@ pub const STEPS: Steps = &[
     ghosts::PICTURES,
     handed::STEP,
     care::STEP,
+    gateway::STEP,
 ];
 
 /// The login itself.

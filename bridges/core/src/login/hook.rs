@@ -112,7 +112,7 @@ impl LoginObject {
     }
 
     /// Whether anybody has a use for an event of this channel.
-    fn is_wanted(&self, event: &HookEvent) -> Result<bool> {
+    pub(super) fn is_wanted(&self, event: &HookEvent) -> Result<bool> {
         let HookKind::ForChannel { channel, kind, opens } = &event.kind else {
             return Ok(false);
         };

@@ -117,6 +117,7 @@ impl PortalObject {
                     transaction: TransactionMark { event_id: message.event_id.clone(), part: self.part_of(message) },
                     reply_to: None,
                     thread_root: None,
+                    speaker: String::new(),
                 };
                 self.network.edit(token, &channel, &message.remote_id, &post).await
             }

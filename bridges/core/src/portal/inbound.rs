@@ -146,7 +146,8 @@ impl PortalObject {
 
     async fn apply_message(&self, place: &Place, message: &RemoteMessage, queued: &Queued) -> Result<Applied> {
         let own = self.is_own(&message.sender).await?;
-        if own && message.by_program && self.may_be_echo().await {
+        let by_us = own || self.facts().speaks_by_name;
+        if by_us && message.by_program && self.may_be_echo().await {
             return Ok(Applied::NotYet);
         }
         let shown = changes::list_parts(self.database.as_query(), &message.place.place)?;

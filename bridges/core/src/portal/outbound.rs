@@ -12,7 +12,10 @@ use std::{
 };
 
 use hubbub_core::error::Result;
-use hubbub_storage::portal::{self as store, MappedMessage, OutboundRow, changes};
+use hubbub_storage::{
+    directory::accounts,
+    portal::{self as store, MappedMessage, OutboundRow, changes},
+};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -40,7 +43,7 @@ pub(super) struct Outbound {
     paused: Cell<bool>,
     /// How often the lane was told to go on: an answer of the login from before that is stale.
     resumed: Cell<u32>,
-    access: RefCell<Option<(i64, Access)>>,
+    pub(super) access: RefCell<Option<(i64, Access)>>,
     /// What the head of the lane changes.
     changing: RefCell<Option<Changing>>,
     /// How often something was tried for the head of the lane.
@@ -356,7 +359,8 @@ impl PortalObject {
             return Ok(Next::Paused);
         };
         let mark = TransactionMark { event_id: row.event_id.clone(), part };
-        let mut post = Post { content, transaction: mark, reply_to, thread_root };
+        let speaker = access.owner_name.clone();
+        let mut post = Post { content, transaction: mark, reply_to, thread_root, speaker };
         if let Some(file) = file.filter(|_| part == 0) {
             match self.send_file(&row, &file, &post, token, &access).await? {
                 Sending::Next(next) => return Ok(next),
@@ -383,7 +387,12 @@ impl PortalObject {
         {
             return Ok(access);
         }
-        let access = self.access(None).await?;
+        let mut access = self.access(None).await?;
+        if self.facts().speaks_by_name {
+            let account = accounts::get(self.context.directory.as_ref(), access.owner.as_str()).await?;
+            let name = account.and_then(|account| account.displayname);
+            access.owner_name = name.unwrap_or_else(|| access.owner.localpart().to_owned());
+        }
         *self.sending.access.borrow_mut() = Some((self.now(), access.clone()));
         Ok(access)
     }

@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 
 use hubbub_core::error::{MatrixError, Result};
-use hubbub_storage::portal::{self as store, OutboundRow};
+use hubbub_storage::portal::{self as store, OutboundRow, changes};
+use serde_json::value::RawValue;
 
 use super::{
     PortalObject,
     outbound::{Next, Outgoing},
 };
-use crate::network::{HistoryRequest, RemoteError, RemoteEvent};
+use crate::network::{HistoryRequest, RemoteError, RemoteEvent, RemoteMessage, TransactionMark};
 
 /// The outcome of an event about which nothing could be found out.
 pub(super) const UNCERTAIN: &str = "uncertain";
@@ -97,6 +98,9 @@ impl PortalObject {
             let (after, cursor_now) = (Some(after.as_str()), cursor.as_deref());
             let request = HistoryRequest { channel: &row.channel, thread, after, cursor: cursor_now, limit: PAGE };
             let page = self.network.history(token, &request).await?;
+            if self.facts().speaks_by_name {
+                self.find_by_text(&page.messages)?;
+            }
             let marked: Vec<_> = page
                 .messages
                 .iter()
@@ -121,6 +125,37 @@ impl PortalObject {
         }
         // So much was said since that the first attempt is out of sight.
         Err(RemoteError::Refused("too much history".to_owned()).into())
+    }
+
+    /// Notes the posts in doubt among messages of a history that carry no mark: what says the same, by a program, since
+    /// the first attempt, and is nobody's yet. Messages and posts are looked at in their order.
+    fn find_by_text(&self, messages: &[Box<RawValue>]) -> Result<()> {
+        let query = self.database.as_query();
+        let mut found: Vec<(RemoteMessage, &RawValue)> = Vec::new();
+        for raw in messages {
+            if let RemoteEvent::Message(message) = self.network.read_event(raw)
+                && message.by_program
+                && changes::list_parts(query, &message.place.place)?.is_empty()
+            {
+                found.push((message, raw));
+            }
+        }
+        found.sort_by(|(one, _), (other, _)| one.place.cmp(&other.place));
+        let doubted: Vec<i64> =
+            self.outbound.borrow().iter().copied().take_while(|seq| self.sending.doubts(*seq)).collect();
+        let Some((_, access)) = self.sending.access.borrow().clone() else { return Ok(()) };
+        for seq in doubted {
+            let row = store::get_outbound(query, seq)?;
+            let event = row.and_then(|row| row.body).and_then(|body| serde_json::from_str::<Outgoing>(&body).ok());
+            let Some(event) = event else { continue };
+            for (part, post) in (0_u32..).zip(self.posts_of(&event.content, &access)?) {
+                let Some(at) = found.iter().position(|(_, raw)| self.network.is_post(raw, &post)) else { continue };
+                let (mut message, _) = found.remove(at);
+                message.transaction = Some(TransactionMark { event_id: event.event_id.clone(), part });
+                self.commit(true, |transaction| self.take_echo(transaction, &message).map(|_| ()))?;
+            }
+        }
+        Ok(())
     }
 }
 
