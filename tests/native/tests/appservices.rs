@@ -66,7 +66,7 @@ fn registrations_are_listed_and_removed_by_the_operator_alone() {
     let alice = server.account("alice");
     alice.ask(Method::GET, "/_hubbub/admin/v1/appservices", None).refused(401, "M_UNKNOWN_TOKEN");
     bot(&server).ask(Method::GET, "/_hubbub/admin/v1/appservices", None).refused(401, "M_UNKNOWN_TOKEN");
-    assert_eq!(server.register_appservice("[id]").status, 400);
+    assert_eq!(server.admin(Method::POST, "appservices", &json!({"id": []})).status, 400);
 
     server.admin(Method::DELETE, "appservices/bridge", &json!({})).ok();
     server.admin(Method::DELETE, "appservices/bridge", &json!({})).refused(404, "M_NOT_FOUND");

@@ -293,6 +293,9 @@ fn whatever_is_uploaded_claimed_and_deleted_in_which_order_no_key_is_given_twice
     }
 }
 
+/// How a device ends.
+type Ending<'a> = (&'a str, &'a dyn Fn(&Client));
+
 #[test]
 fn the_keys_of_a_deleted_device_cannot_be_seen_or_claimed() {
     let server = TestServer::new();
@@ -301,7 +304,6 @@ fn the_keys_of_a_deleted_device_cannot_be_seen_or_claimed() {
         "type": "m.login.password", "identifier": {"type": "m.id.user", "user": "alice"},
         "password": "alice's password",
     });
-    type Ending<'a> = (&'a str, &'a dyn Fn(&Client));
     let endings: [Ending<'_>; 5] = [
         ("logout", &|device| drop(device.post(["logout"], &json!({})).ok())),
         ("DELETE", &|device| {

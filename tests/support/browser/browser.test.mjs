@@ -131,6 +131,7 @@ describe("a browser on the demo", { skip }, () => {
     try {
       await friend.initRustCrypto({ useIndexedDB: false });
       await startSync(friend);
+      await friend.setDisplayName("Mira");
       const encryption = { type: "m.room.encryption", state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" } };
       const created = { name: "Between us", preset: "private_chat", initial_state: [encryption], invite: [owner.getUserId()] };
       const { room_id: roomId } = await friend.createRoom(created);

@@ -97,7 +97,7 @@ function entry(room) {
     shown = room.roomId;
     open(room);
   });
-  const toTheSide = element("button", { type: "button", className: "beside", title: `Open ${room.name} beside` }, "⧉");
+  const toTheSide = element("button", { type: "button", className: "beside", title: `Open ${room.name} beside` }, "+");
   toTheSide.addEventListener("click", () => {
     beside = room.roomId;
     open(room);
