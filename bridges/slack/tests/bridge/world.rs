@@ -49,7 +49,7 @@ pub const START: i64 = 1_760_000_000_000;
 
 enum Live {
     Login(LoginObject),
-    Portal(PortalObject),
+    Portal(Box<PortalObject>),
 }
 
 /// The bridge died at a failpoint.
@@ -324,7 +324,7 @@ impl World {
         let context = self.context();
         let object = Rc::new(match address.class {
             Class::Login => Live::Login(LoginObject::open(&address.name, database, context).unwrap()),
-            Class::Portal => Live::Portal(PortalObject::open(&address.name, database, context).unwrap()),
+            Class::Portal => Live::Portal(Box::new(PortalObject::open(&address.name, database, context).unwrap())),
             other => panic!("no {other:?} here"),
         });
         self.objects.borrow_mut().insert(address.clone(), Rc::clone(&object));
