@@ -154,7 +154,11 @@ impl PortalObject {
             let text = format!("Your edit did not go to {title}: the message is not there.");
             return Ok(Plan::Explain(None, text));
         }
-        let posts = self.posts_of(content, access)?;
+        // Of a file only its words can change.
+        let posts = match OutgoingFile::of_message(content) {
+            Some(file) => file.caption().map(|caption| self.posts_of(caption, access)).transpose()?.unwrap_or_default(),
+            None => self.posts_of(content, access)?,
+        };
         if posts.is_empty() {
             return Ok(Plan::Explain(None, format!("There is nothing in this edit that {title} could show.")));
         }

@@ -61,7 +61,7 @@ pub(super) struct OutgoingFile {
 
 impl OutgoingFile {
     /// Reads the file of a content; `None` when it is none, or an encrypted one.
-    pub(super) fn read(content: &Json) -> Option<Self> {
+    fn read(content: &Json) -> Option<Self> {
         let text = |pointer: &str| content.pointer(pointer).and_then(Json::as_str);
         let body = text("/body").unwrap_or("file");
         let name = text("/filename").unwrap_or(body);
@@ -82,6 +82,12 @@ impl OutgoingFile {
             "file".clone_into(&mut name);
         }
         Some(Self { mxc: text("/url")?.into(), name, mimetype, caption })
+    }
+
+    /// The file that a message shows.
+    pub(super) fn of_message(content: &Json) -> Option<Self> {
+        let kind = content.get("msgtype").and_then(Json::as_str)?;
+        matches!(kind, "m.image" | "m.file" | "m.audio" | "m.video").then(|| Self::read(content)).flatten()
     }
 
     /// The file that a sticker is.
@@ -303,9 +309,8 @@ impl PortalObject {
 
 /// The file that an event of the room's brings.
 pub(super) fn file_of(event: &Outgoing) -> Option<OutgoingFile> {
-    if event.event_type == "m.sticker" {
-        return OutgoingFile::of_sticker(&event.content);
+    match event.event_type.as_str() {
+        "m.sticker" => OutgoingFile::of_sticker(&event.content),
+        _ => OutgoingFile::of_message(&event.content),
     }
-    let kind = event.content.get("msgtype").and_then(Json::as_str)?;
-    matches!(kind, "m.image" | "m.file" | "m.audio" | "m.video").then(|| OutgoingFile::read(&event.content)).flatten()
 }

@@ -314,6 +314,22 @@ fn a_file_goes_once_whatever_dies() {
 }
 
 #[test]
+fn an_edit_of_a_caption_changes_the_words_alone() {
+    let (world, _, portal) = World::bridged();
+    let event_id = sends_picture(&world, &portal, json!({ "filename": "dog.png", "body": "my dgo" }));
+    world.settle();
+    let edit = json!({
+        "msgtype": "m.image", "body": "* my dog",
+        "m.new_content": { "msgtype": "m.image", "body": "my dog", "filename": "dog.png", "url": "mxc://hub.test/x" },
+        "m.relates_to": { "rel_type": "m.replace", "event_id": event_id },
+    });
+    world.matrix_sends(portal.room_id.as_str(), ALICE, "m.room.message", edit);
+    world.settle();
+
+    assert_eq!(files_in_channel(&world), [("my dog".to_owned(), PNG.to_vec())]);
+}
+
+#[test]
 fn taking_a_file_back_deletes_the_message_and_the_file() {
     let (world, _, portal) = World::bridged();
     let room = portal.room_id.as_str();

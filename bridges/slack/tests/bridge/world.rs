@@ -48,8 +48,8 @@ pub const ADMIN_TOKEN: &str = "admin-token-of-the-test";
 pub const START: i64 = 1_760_000_000_000;
 
 enum Live {
-    Login(LoginObject),
-    Portal(PortalObject),
+    Login(Box<LoginObject>),
+    Portal(Box<PortalObject>),
 }
 
 /// The bridge died at a failpoint.
@@ -323,8 +323,8 @@ impl World {
         };
         let context = self.context();
         let object = Rc::new(match address.class {
-            Class::Login => Live::Login(LoginObject::open(&address.name, database, context).unwrap()),
-            Class::Portal => Live::Portal(PortalObject::open(&address.name, database, context).unwrap()),
+            Class::Login => Live::Login(Box::new(LoginObject::open(&address.name, database, context).unwrap())),
+            Class::Portal => Live::Portal(Box::new(PortalObject::open(&address.name, database, context).unwrap())),
             other => panic!("no {other:?} here"),
         });
         self.objects.borrow_mut().insert(address.clone(), Rc::clone(&object));

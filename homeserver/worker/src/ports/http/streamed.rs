@@ -37,7 +37,7 @@ pub async fn send(
             (stream.value().clone(), stream.raw_length())
         }
     };
-    let fetcher = public.map_or(JsValue::UNDEFINED, |fetcher| JsValue::from(fetcher.as_ref().clone()));
+    let fetcher = public.map_or(JsValue::UNDEFINED, |fetcher| fetcher.as_ref().clone());
     let url = parts.uri.to_string();
     let exchange = javascript::open_exchange(
         &fetcher,
