@@ -113,7 +113,7 @@ mod tests {
     use crate::workspace::root;
 
     /// Failpoints that no message passes: native tests crash there, with seeds.
-    const ELSEWHERE: [&str; 21] = [
+    const ELSEWHERE: [&str; 23] = [
         "keys.mirrored",
         "keys.told",
         "keys.uploaded",
@@ -122,6 +122,8 @@ mod tests {
         "media.stored",
         "media.superfluous",
         "portal.after_catch_up_commit",
+        "portal.after_file",
+        "portal.after_upload",
         "room.after_listing",
         "user.after_push",
         "user.appservice_told",
