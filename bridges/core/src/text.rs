@@ -1,7 +1,7 @@
 //! What a message says, between Matrix and any network, without I/O.
 //!
 //! Everything meets in one small document model ([`document`]): the HTML of Matrix clients is read
-//! into it ([`from_html`]) and written from it ([`to_html`], [`to_body`]), and a connector adds one
+//! into it ([`mod@from_html`]) and written from it ([`mod@to_html`], [`mod@to_body`]), and a connector adds one
 //! reader and one writer for its network's own format. So each format is known in one reader and one
 //! writer, and a round trip is a property of the model.
 //!

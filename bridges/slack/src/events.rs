@@ -1,7 +1,7 @@
 //! Slack's events as the engine sees them: which are for a portal, and where a message stands.
 //!
 //! Only what decides that is read here, leniently, and the raw JSON is kept; the words are read by
-//! [`convert`](crate::convert).
+//! [`convert`].
 
 use hubbub_bridge::{
     contract::{ChannelKind, RemotePerson},
