@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use clap::Args;
+use serde_json::json;
 
 use self::synapse::Synapse;
 use crate::{
@@ -82,16 +83,23 @@ pub fn against_synapse(arguments: &[String]) -> Result<bool> {
 
 /// Runs the suite against a fresh server of ours; true if it passed.
 pub fn against_ours(server: &Embedded, arguments: &[String]) -> Result<bool> {
-    server.admin().request("POST", "appservices", "application/yaml", registration())?;
+    server.admin().request("POST", "appservices", "application/json", registration())?;
     suite(&server.url, &server.identity.server_name, Some(AS_TOKEN), arguments)
 }
 
-/// The registration file of the application service that the suite's tests act as; its transactions go nowhere.
+/// The registration of the application service that the suite's tests act as; its transactions go nowhere. As JSON, which
+/// is YAML, too: Synapse reads it from a file.
 fn registration() -> String {
-    format!(
-        "id: conformance\nurl: null\nas_token: {AS_TOKEN}\nhs_token: hs_token_of_the_conformance_suite\n\
-         sender_localpart: conformance\nrate_limited: false\nnamespaces: {{users: [], aliases: [], rooms: []}}\n"
-    )
+    let registration = json!({
+        "id": "conformance",
+        "url": null,
+        "as_token": AS_TOKEN,
+        "hs_token": "hs_token_of_the_conformance_suite",
+        "sender_localpart": "conformance",
+        "rate_limited": false,
+        "namespaces": {"users": [], "aliases": [], "rooms": []},
+    });
+    registration.to_string()
 }
 
 /// Runs the suite against a server; true if it passed. `as_token` is the application service's, where one is registered.

@@ -45,15 +45,17 @@ impl EventHandler for Ear {
 }
 
 async fn wait_for(heard: &mut UnboundedReceiver<Heard>, wanted: Heard) {
-    let waited = tokio::time::timeout(Duration::from_secs(30), async {
-        while let Some(one) = heard.recv().await {
-            if one == wanted {
-                return;
-            }
-        }
-        panic!("the client ended");
-    });
-    waited.await.unwrap_or_else(|_| panic!("serenity never heard {wanted:?}"));
+    wait_for_all(heard, vec![wanted]).await;
+}
+
+/// In any order: serenity handles each event in a task of its own.
+async fn wait_for_all(heard: &mut UnboundedReceiver<Heard>, mut wanted: Vec<Heard>) {
+    while !wanted.is_empty() {
+        let one = tokio::time::timeout(Duration::from_secs(30), heard.recv()).await;
+        let one = one.unwrap_or_else(|_| panic!("serenity never heard {wanted:?}"));
+        let one = one.unwrap_or_else(|| panic!("the client ended before {wanted:?}"));
+        wanted.retain(|other| *other != one);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,8 +93,7 @@ async fn serenity_logs_in_talks_edits_reacts_uploads_and_resumes() {
     fake.control("messages", json!({ "channel": "general", "user": "ana", "content": "missed" })).await;
     fake.control("settings", json!({ "held": false })).await;
     fake.control("gateway", json!({ "cut": true })).await;
-    wait_for(&mut heard, Heard::Message("missed".to_owned())).await;
-    wait_for(&mut heard, Heard::Resumed).await;
+    wait_for_all(&mut heard, vec![Heard::Message("missed".to_owned()), Heard::Resumed]).await;
     assert_eq!(fake.noted("identify").await, 1);
 
     let id = &said["messages"][0]["id"];
