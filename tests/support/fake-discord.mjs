@@ -7,6 +7,7 @@
 import { parseArgs } from "node:util";
 
 import { DEFAULTS, startFakeDiscord } from "./fake-discord/server.mjs";
+import { numbersOf } from "./options.mjs";
 
 const HELP = `Usage: node fake-discord.mjs [options]
 
@@ -28,15 +29,7 @@ if (values.help) {
   process.exit(0);
 }
 
-function number(name, standard) {
-  if (values[name] === undefined) return standard;
-  const value = Number(values[name]);
-  if (!Number.isFinite(value) || value < 0) {
-    process.stderr.write(`fake-discord: --${name} wants a number, not ${values[name]}\n`);
-    process.exit(2);
-  }
-  return value;
-}
+const number = numbersOf("fake-discord", values);
 
 const discord = await startFakeDiscord({
   port: number("port", DEFAULTS.port),

@@ -7,6 +7,7 @@
 import { parseArgs } from "node:util";
 
 import { DEFAULTS, startFakeSlack } from "./fake-slack/server.mjs";
+import { numbersOf } from "./options.mjs";
 
 const HELP = `Usage: node fake-slack.mjs [options]
 
@@ -57,15 +58,7 @@ if (values.help) {
   process.exit(0);
 }
 
-function number(name, standard) {
-  if (values[name] === undefined) return standard;
-  const value = Number(values[name]);
-  if (!Number.isFinite(value) || value < 0) {
-    process.stderr.write(`fake-slack: --${name} wants a number, not ${values[name]}\n`);
-    process.exit(2);
-  }
-  return value;
-}
+const number = numbersOf("fake-slack", values);
 
 const slack = await startFakeSlack({
   port: number("port", DEFAULTS.port),
