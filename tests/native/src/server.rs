@@ -29,7 +29,7 @@ use crate::{
     Reply,
     host::{Factory, Host, factory},
     ports::{FakeHttp, ManualClock, SeededRandom, WaitingClock, Yielding, YieldingBlobs, YieldingDirectory},
-    scheduler::{Scheduler, Started},
+    scheduler::{Scheduler, Started, yield_now},
 };
 
 /// The operator's token of every test server.
@@ -246,6 +246,17 @@ impl TestServer {
     /// Drops an object's memory in the middle of whatever it does.
     pub fn crash(&self, address: &Address) {
         self.0.host.crash(address);
+    }
+
+    /// Crashes an object after so many turns of everything else.
+    pub fn crash_after(&self, victim: Address, turns: u64) {
+        let server = self.clone();
+        self.scheduler().spawn(None, async move {
+            for _ in 0..turns {
+                yield_now().await;
+            }
+            server.crash(&victim);
+        });
     }
 
     /// The calls to objects that requests made since the last time this was asked; what objects

@@ -201,13 +201,7 @@ fn a_deactivation_goes_on_after_crashes_and_while_d1_and_rooms_are_out_of_reach(
         let body = json!({ "auth": auth("alice") });
         let path = hubbub_native::client::path(["account", "deactivate"]);
         let started = server.start(alice.request(Method::POST, &path, Some(&body)));
-        let crash = (server.clone(), address.clone());
-        server.scheduler().spawn(None, async move {
-            for _ in 0..(seed * 3) % 40 {
-                hubbub_native::scheduler::yield_now().await;
-            }
-            crash.0.crash(&crash.1);
-        });
+        server.crash_after(address.clone(), (seed * 3) % 40);
         let reply = server.finish(&started);
         server.crash(&address);
         server.set_settling(true);

@@ -54,14 +54,7 @@ fn sends_repeated_through_crashes_arrive_once_and_reach_the_inbox() {
             // Dies at some point of the send, of the delivery, or of neither.
             let victim =
                 [room_of(&room), user_of(&bob), user_of(&alice)][usize::try_from((seed + number) % 3).unwrap()].clone();
-            let crash = server.clone();
-            let polls = (seed * 7 + number * 5) % 23;
-            server.scheduler().spawn(None, async move {
-                for _ in 0..polls {
-                    hubbub_native::scheduler::yield_now().await;
-                }
-                crash.crash(&victim);
-            });
+            server.crash_after(victim, (seed * 7 + number * 5) % 23);
             let mut reply = server.finish(&started);
             for _ in 0..3 {
                 if reply.status == 200 {
@@ -94,13 +87,7 @@ fn rooms_made_through_crashes_are_whole_or_absent_and_the_alias_tells() {
         server.set_settling(false);
         let body = json!({"room_alias_name": "lobby", "name": "Lobby", "invite": [bob.user_id]});
         let started = server.start(alice.request(Method::POST, &path(["createRoom"]), Some(&body)));
-        let (crash, victim, polls) = (server.clone(), user_of(&alice), seed);
-        server.scheduler().spawn(None, async move {
-            for _ in 0..polls {
-                hubbub_native::scheduler::yield_now().await;
-            }
-            crash.crash(&victim);
-        });
+        server.crash_after(user_of(&alice), seed);
         let reply = server.finish(&started);
         server.settle();
         server.advance(60_000);

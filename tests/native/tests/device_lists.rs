@@ -480,13 +480,7 @@ fn no_change_is_missed_through_crashes_and_joins_at_the_same_time() {
                     let room: ruma::OwnedRoomId = rooms[random.random_range(0..2)].parse().unwrap();
                     let victim =
                         [address(&alice), address(&bob), Address::room(&room)][random.random_range(0..3)].clone();
-                    let (crash, polls) = (server.clone(), random.random_range(0..30));
-                    server.scheduler().spawn(None, async move {
-                        for _ in 0..polls {
-                            hubbub_native::scheduler::yield_now().await;
-                        }
-                        crash.crash(&victim);
-                    });
+                    server.crash_after(victim, random.random_range(0..30));
                 }
             }
         }

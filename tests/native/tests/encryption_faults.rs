@@ -11,7 +11,7 @@ use hubbub_native::{
     Client, Options, Reply, SyncBody, TestServer,
     client::path,
     crypto::{SigningKey, device_keys},
-    scheduler::{Started, yield_now},
+    scheduler::Started,
 };
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use serde_json::{Value as Json, json};
@@ -127,13 +127,7 @@ impl Run {
             Address::room(&room),
         ];
         let victim = victims[random.random_range(0..victims.len())].clone();
-        let (server, polls) = (self.server.clone(), random.random_range(0..40));
-        self.server.scheduler().spawn(None, async move {
-            for _ in 0..polls {
-                yield_now().await;
-            }
-            server.crash(&victim);
-        });
+        self.server.crash_after(victim, random.random_range(0..40));
     }
 
     /// Bob syncs. An answer that is lost leaves his token where it was.

@@ -23,7 +23,6 @@ use hubbub_native::{
     client::path,
     crypto::{Identity, SigningKey, device_keys},
     host::{Hosted, Shell},
-    scheduler::yield_now,
 };
 use hubbub_storage::native::NativeDatabase;
 use serde_json::{Value as Json, json};
@@ -251,19 +250,10 @@ fn claims_and_uploads_through_crashes_give_no_key_twice_and_everybody_hears_in_t
                 alice.request(Method::POST, &path(["keys", "upload"]), Some(&upload)),
             ];
             let started: Vec<_> = requests.into_iter().map(|request| server.start(request)).collect();
-            let (crash, victim) = (
-                server.clone(),
-                [keys_of(&alice), Address::new(Class::User, alice.user_id.clone())]
-                    [usize::try_from((seed + number) % 2).expect("small")]
-                .clone(),
-            );
-            let polls = (seed * 7 + number * 5) % 29;
-            server.scheduler().spawn(None, async move {
-                for _ in 0..polls {
-                    yield_now().await;
-                }
-                crash.crash(&victim);
-            });
+            let victim = [keys_of(&alice), Address::new(Class::User, alice.user_id.clone())]
+                [usize::try_from((seed + number) % 2).expect("small")]
+            .clone();
+            server.crash_after(victim, (seed * 7 + number * 5) % 29);
             let claimed = server.finish(&started[0]).ok();
             for (id, _) in claimed["one_time_keys"][&alice.user_id][&alice.device_id].as_object().into_iter().flatten()
             {
@@ -289,7 +279,7 @@ fn claims_and_uploads_through_crashes_give_no_key_twice_and_everybody_hears_in_t
 #[test]
 fn a_device_deleted_through_crashes_leaves_no_keys_and_its_successor_keeps_its_own() {
     let mut interrupted = 0;
-    for seed in 0..80_u64 {
+    for seed in 0..120_u64 {
         let (server, _) = listening(seed);
         let (alice, bob) = (server.register("alice"), server.account("bob"));
         let old = server.login("alice", Some("D"));
@@ -299,14 +289,7 @@ fn a_device_deleted_through_crashes_leaves_no_keys_and_its_successor_keeps_its_o
         let racing = server.start(old.request(Method::POST, &path(["keys", "upload"]), Some(&body)));
         let logout = server.start(old.request(Method::POST, &path(["logout"]), Some(&json!({}))));
         let user = Address::new(Class::User, alice.user_id.clone());
-        let (crash, victim) = (server.clone(), if seed % 2 == 0 { user } else { keys_of(&alice) });
-        let polls = seed % 31;
-        server.scheduler().spawn(None, async move {
-            for _ in 0..polls {
-                yield_now().await;
-            }
-            crash.crash(&victim);
-        });
+        server.crash_after(if seed % 2 == 0 { user } else { keys_of(&alice) }, seed % 31);
         server.finish(&racing);
         server.finish(&logout);
         let ended = old.get(["account", "whoami"]).status == 401;
@@ -338,5 +321,5 @@ fn a_device_deleted_through_crashes_leaves_no_keys_and_its_successor_keeps_its_o
         }
     }
     println!("{interrupted} calls were interrupted");
-    assert!(interrupted > 8, "the crashes hit nothing: {interrupted}");
+    assert!(interrupted > 15, "the crashes hit nothing: {interrupted}");
 }

@@ -298,14 +298,7 @@ fn messages_sent_through_crashes_arrive_once_and_in_order() {
             let victim = [user_of(&alice), user_of(&bob), user_of(&carol)]
                 [usize::try_from((seed + number) % 3).unwrap()]
             .clone();
-            let crash = server.clone();
-            let polls = (seed * 7 + number * 5) % 23;
-            server.scheduler().spawn(None, async move {
-                for _ in 0..polls {
-                    hubbub_native::scheduler::yield_now().await;
-                }
-                crash.crash(&victim);
-            });
+            server.crash_after(victim, (seed * 7 + number * 5) % 23);
             let mut reply = server.finish(&started);
             for _ in 0..3 {
                 if reply.status == 200 {
