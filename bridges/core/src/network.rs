@@ -21,6 +21,7 @@ pub use self::event::{
 pub use self::file::{FileUpload, RemoteFile};
 use crate::{
     contract::{ChannelKind, Ghost, Hook},
+    text::{Channel, Names, Person},
     web::HookHeaders,
 };
 
@@ -495,6 +496,22 @@ pub struct KnownNames {
     pub people: Vec<Ghost>,
     /// Channels as (id, name, room or alias).
     pub channels: Vec<(String, String, Option<ruma::OwnedRoomOrAliasId>)>,
+}
+
+impl Names for KnownNames {
+    fn user(&self, id: &str) -> Option<Person> {
+        let ghost = self.people.iter().find(|ghost| ghost.remote_user == id)?;
+        Some(Person { display_name: ghost.name.clone(), mxid: ghost.user_id.clone() })
+    }
+
+    fn channel(&self, id: &str) -> Option<Channel> {
+        let (_, name, room) = self.channels.iter().find(|(known, ..)| known == id)?;
+        Some(Channel { name: name.clone(), room: room.clone() })
+    }
+
+    fn group(&self, _: &str) -> Option<String> {
+        None
+    }
 }
 
 /// The addresses that a conversion of a Matrix event may ask for.

@@ -11,6 +11,7 @@
 pub mod document;
 mod from_html;
 mod html_guard;
+pub mod lines;
 pub mod links;
 mod names;
 mod normalise;

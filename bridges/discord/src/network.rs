@@ -13,7 +13,7 @@ use hubbub_bridge::{
         Network, NetworkFacts, Post, RemoteChannel, RemoteError, RemoteEvent, RemoteProfile, RemoteReactions,
         ShownReaction,
     },
-    text::{Addresses, Channel, Names, Person},
+    text::Addresses,
     web::HookHeaders,
 };
 use hubbub_core::context::Context;
@@ -419,7 +419,7 @@ impl Network for Discord {
     }
 
     fn to_matrix(&self, event: &RawValue, names: &KnownNames) -> Vec<Json> {
-        let contents = from_discord(&message(event), &Known(names), Files::AsLines).contents;
+        let contents = from_discord(&message(event), names, Files::AsLines).contents;
         contents.into_iter().filter_map(|content| serde_json::to_value(content).ok()).collect()
     }
 
@@ -457,25 +457,6 @@ impl Network for Discord {
 
     fn explain(&self, code: &str) -> String {
         rest::explain(code)
-    }
-}
-
-/// The engine's names, as the converter asks for them.
-struct Known<'a>(&'a KnownNames);
-
-impl Names for Known<'_> {
-    fn user(&self, id: &str) -> Option<Person> {
-        let ghost = self.0.people.iter().find(|ghost| ghost.remote_user == id)?;
-        Some(Person { display_name: ghost.name.clone(), mxid: ghost.user_id.clone() })
-    }
-
-    fn channel(&self, id: &str) -> Option<Channel> {
-        let (_, name, room) = self.0.channels.iter().find(|(known, ..)| known == id)?;
-        Some(Channel { name: name.clone(), room: room.clone() })
-    }
-
-    fn group(&self, _: &str) -> Option<String> {
-        None
     }
 }
 

@@ -10,7 +10,7 @@ use hubbub_bridge::{
         NetworkFacts, Post, RemoteChannel, RemoteError, RemoteEvent, RemoteFile, RemoteProfile, RemoteReactions,
         ShownReaction,
     },
-    text::{Addresses, Channel, Names, Person},
+    text::Addresses,
     web::HookHeaders,
 };
 use hubbub_core::context::Context;
@@ -340,7 +340,7 @@ impl Network for Slack {
         if files::take_out(&mut event) {
             return Vec::new();
         }
-        let contents = match from_slack(&event, &Known(names)) {
+        let contents = match from_slack(&event, names) {
             Incoming::Message(message) => message.contents,
             Incoming::Edit(edit) => edit.message.contents,
             _ => Vec::new(),
@@ -472,25 +472,6 @@ fn remote_channel(conversation: Conversation) -> RemoteChannel {
 fn group_name(name: &str) -> String {
     let names = name.strip_prefix("mpdm-").and_then(|rest| rest.rsplit_once('-'));
     names.map_or_else(|| name.to_owned(), |(names, _)| names.split("--").collect::<Vec<_>>().join(", "))
-}
-
-/// The engine's names, as the converter asks for them.
-struct Known<'a>(&'a KnownNames);
-
-impl Names for Known<'_> {
-    fn user(&self, id: &str) -> Option<Person> {
-        let ghost = self.0.people.iter().find(|ghost| ghost.remote_user == id)?;
-        Some(Person { display_name: ghost.name.clone(), mxid: ghost.user_id.clone() })
-    }
-
-    fn channel(&self, id: &str) -> Option<Channel> {
-        let (_, name, room) = self.0.channels.iter().find(|(known, ..)| known == id)?;
-        Some(Channel { name: name.clone(), room: room.clone() })
-    }
-
-    fn group(&self, _: &str) -> Option<String> {
-        None
-    }
 }
 
 /// The engine's addresses, as the converter asks for them.

@@ -240,3 +240,22 @@ pub fn each_run_mut(blocks: &mut [Block], change: &mut dyn FnMut(&mut Vec<Span>)
         }
     }
 }
+
+/// Makes mentions of the `@room` in a text that the sender meant as such.
+#[must_use]
+pub fn with_broadcasts(span: Span, broadcast: Broadcast) -> Vec<Span> {
+    let Span { inline: Inline::Text(text), style } = &span else { return vec![span] };
+    if style.code || style.link.is_some() || !text.contains("@room") {
+        return vec![span];
+    }
+    let mut spans = Vec::new();
+    for (index, piece) in text.split("@room").enumerate() {
+        if index > 0 {
+            spans.push(Span { inline: Inline::Broadcast(broadcast), style: style.clone() });
+        }
+        if !piece.is_empty() {
+            spans.push(Span::text(piece, style.clone()));
+        }
+    }
+    spans
+}

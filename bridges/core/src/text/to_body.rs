@@ -1,6 +1,7 @@
 //! Writes a document as plain text: the `body` that notifications, searches and simple clients show.
 
-use super::document::{Block, Document, List, Row, Span};
+use super::document::{Block, Document, Row, Span};
+use super::lines::{list, prefixed};
 use super::links;
 use super::names::Names;
 use super::to_html::{refused_address, shown};
@@ -32,38 +33,14 @@ fn block(block: &Block, names: &dyn Names) -> String {
             let code: String = spans.iter().map(|span| shown(&span.inline, names)).collect();
             format!("```\n{code}\n```")
         }
-        Block::List(list) => self::list(list, names),
+        Block::List(list) => self::list(list, |item| blocks(item, names)),
         Block::Table(rows) => rows.iter().map(|row| self::row(row, names)).collect::<Vec<_>>().join("\n"),
         Block::Rule => "---".to_owned(),
     }
 }
 
-fn list(list: &List, names: &dyn Names) -> String {
-    let mut lines = Vec::with_capacity(list.items.len());
-    let mut number = list.start;
-    for item in &list.items {
-        let mark = if list.ordered { format!("{number}. ") } else { "- ".to_owned() };
-        let indent = " ".repeat(mark.len());
-        lines.push(prefixed(&blocks(item, names), &mark, &indent));
-        number = number.saturating_add(1);
-    }
-    lines.join("\n")
-}
-
 fn row(row: &Row, names: &dyn Names) -> String {
     row.cells.iter().map(|cell| spans(cell, names)).collect::<Vec<_>>().join(" | ")
-}
-
-fn prefixed(text: &str, first: &str, others: &str) -> String {
-    let mut lines = String::with_capacity(text.len() + first.len());
-    for (index, line) in text.split('\n').enumerate() {
-        if index > 0 {
-            lines.push('\n');
-        }
-        lines.push_str(if index == 0 { first } else { others });
-        lines.push_str(line);
-    }
-    lines
 }
 
 fn spans(spans: &[Span], names: &dyn Names) -> String {

@@ -3,7 +3,9 @@
 use super::json;
 use super::to_markdown::{length, to_markdown};
 use crate::remote_id::Snowflake;
-use hubbub_bridge::text::document::{Broadcast, Document, Inline, Span, Style, each_run_mut, each_span, each_span_mut};
+use hubbub_bridge::text::document::{
+    Broadcast, Document, Inline, Span, Style, each_run_mut, each_span, each_span_mut, with_broadcasts,
+};
 use hubbub_bridge::text::{Addresses, from_html, links::linkify, normalise, split};
 use ruma::events::room::message::sanitize::remove_plain_reply_fallback;
 use serde_json::Value;
@@ -54,7 +56,11 @@ pub fn to_discord(content: &Value, addresses: &dyn Addresses) -> Vec<Post> {
     let pings_room = content.pointer("/m.mentions/room").and_then(Value::as_bool).unwrap_or(false);
     each_run_mut(&mut document.blocks, &mut |spans| {
         let linked = without_long_links(linkify(std::mem::take(spans)));
-        *spans = if pings_room { linked.into_iter().flat_map(with_broadcasts).collect() } else { linked };
+        *spans = if pings_room {
+            linked.into_iter().flat_map(|span| with_broadcasts(span, Broadcast::Everyone)).collect()
+        } else {
+            linked
+        };
     });
     split(normalise(document), POST_LIMIT, &length)
         .into_iter()
@@ -114,22 +120,4 @@ fn without_long_links(spans: Vec<Span>) -> Vec<Span> {
         }
     }
     kept
-}
-
-/// Makes mentions of the `@room` in a text that the sender meant as such.
-fn with_broadcasts(span: Span) -> Vec<Span> {
-    let Span { inline: Inline::Text(text), style } = &span else { return vec![span] };
-    if style.code || style.link.is_some() || !text.contains("@room") {
-        return vec![span];
-    }
-    let mut spans = Vec::new();
-    for (index, piece) in text.split("@room").enumerate() {
-        if index > 0 {
-            spans.push(Span { inline: Inline::Broadcast(Broadcast::Everyone), style: style.clone() });
-        }
-        if !piece.is_empty() {
-            spans.push(Span::text(piece, style.clone()));
-        }
-    }
-    spans
 }

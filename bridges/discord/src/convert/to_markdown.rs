@@ -4,7 +4,8 @@
 //! takes everything literally. Tables become lines of cells, rules a line of dashes; headings below
 //! the third level are bold.
 
-use hubbub_bridge::text::document::{Block, Broadcast, Document, Inline, List, Span, Style, restyle};
+use hubbub_bridge::text::document::{Block, Broadcast, Document, Inline, Span, Style, restyle};
+use hubbub_bridge::text::lines::{list, prefixed};
 
 /// A document as Markdown.
 pub(super) fn to_markdown(document: &Document) -> String {
@@ -63,7 +64,7 @@ fn block(block: &Block, quoted: bool) -> String {
             let language = language.as_deref().unwrap_or_default();
             format!("```{language}\n{code}\n```")
         }
-        Block::List(list) => self::list(list, quoted),
+        Block::List(list) => self::list(list, |item| blocks(item, quoted)),
         Block::Table(rows) => {
             let line = |row: &hubbub_bridge::text::document::Row| {
                 let style = Style { bold: row.header, ..Style::default() };
@@ -73,30 +74,6 @@ fn block(block: &Block, quoted: bool) -> String {
         }
         Block::Rule => "⸻".to_owned(),
     }
-}
-
-fn list(list: &List, quoted: bool) -> String {
-    let mut lines = Vec::with_capacity(list.items.len());
-    let mut number = list.start;
-    for item in &list.items {
-        let mark = if list.ordered { format!("{number}. ") } else { "- ".to_owned() };
-        let indent = " ".repeat(mark.len());
-        lines.push(prefixed(&blocks(item, quoted), &mark, &indent));
-        number = number.saturating_add(1);
-    }
-    lines.join("\n")
-}
-
-fn prefixed(text: &str, first: &str, others: &str) -> String {
-    let mut lines = String::with_capacity(text.len() + first.len());
-    for (index, line) in text.split('\n').enumerate() {
-        if index > 0 {
-            lines.push('\n');
-        }
-        lines.push_str(if index == 0 { first } else { others });
-        lines.push_str(line);
-    }
-    lines
 }
 
 /// A mark around a span.

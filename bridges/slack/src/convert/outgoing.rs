@@ -9,7 +9,9 @@ use super::to_mrkdwn::{self, to_mrkdwn};
 use super::to_rich_text::to_rich_text;
 use super::{emoji, json};
 use hubbub_bridge::text::Addresses;
-use hubbub_bridge::text::document::{Block, Broadcast, Document, Inline, Span, Style, each_run_mut, each_span_mut};
+use hubbub_bridge::text::document::{
+    Block, Broadcast, Document, Inline, Span, Style, each_run_mut, each_span_mut, with_broadcasts,
+};
 use hubbub_bridge::text::from_html;
 use hubbub_bridge::text::links::linkify;
 use hubbub_bridge::text::normalise;
@@ -36,7 +38,11 @@ pub fn to_slack(content: &Value, addresses: &dyn Addresses) -> Vec<SlackMessageC
     let pings_room = content.pointer("/m.mentions/room").and_then(Value::as_bool).unwrap_or(false);
     each_prose_run(&mut document, &mut |spans| {
         let linked = linkify(std::mem::take(spans));
-        *spans = if pings_room { linked.into_iter().flat_map(with_broadcasts).collect() } else { linked };
+        *spans = if pings_room {
+            linked.into_iter().flat_map(|span| with_broadcasts(span, Broadcast::Channel)).collect()
+        } else {
+            linked
+        };
     });
     let measure = |block: &Block| match block {
         Block::Rule => RULE_COST,
@@ -135,22 +141,4 @@ fn each_prose_run(document: &mut Document, change: &mut dyn FnMut(&mut Vec<Span>
         }
     }
     visit(&mut document.blocks, change);
-}
-
-/// Makes mentions of the `@room` in a text that the sender meant as such.
-fn with_broadcasts(span: Span) -> Vec<Span> {
-    let Span { inline: Inline::Text(text), style } = &span else { return vec![span] };
-    if style.code || style.link.is_some() || !text.contains("@room") {
-        return vec![span];
-    }
-    let mut spans = Vec::new();
-    for (index, piece) in text.split("@room").enumerate() {
-        if index > 0 {
-            spans.push(Span { inline: Inline::Broadcast(Broadcast::Channel), style: style.clone() });
-        }
-        if !piece.is_empty() {
-            spans.push(Span::text(piece, style.clone()));
-        }
-    }
-    spans
 }

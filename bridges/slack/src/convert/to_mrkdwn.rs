@@ -5,6 +5,7 @@
 //! See <https://docs.slack.dev/messaging/formatting-message-text>.
 
 use hubbub_bridge::text::document::{Block, Broadcast, Document, Inline, List, Span};
+use hubbub_bridge::text::lines::prefixed;
 
 /// A document as mrkdwn.
 pub(super) fn to_mrkdwn(document: &Document) -> String {
@@ -58,18 +59,6 @@ fn list(list: &List) -> String {
         number = number.saturating_add(1);
     }
     lines.join("\n")
-}
-
-fn prefixed(text: &str, first: &str, others: &str) -> String {
-    let mut lines = String::with_capacity(text.len() + first.len());
-    for (index, line) in text.split('\n').enumerate() {
-        if index > 0 {
-            lines.push('\n');
-        }
-        lines.push_str(if index == 0 { first } else { others });
-        lines.push_str(line);
-    }
-    lines
 }
 
 fn spans(spans: &[Span]) -> String {
