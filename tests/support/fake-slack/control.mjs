@@ -199,8 +199,8 @@ function countCalls(world) {
   return counts;
 }
 
-/** Renames, archives, retopics, joins and leaves, each with the event that Slack sends. */
-function updateChannel(world, channel, { name, archived, topic, join = [], leave = [], user }) {
+/** Renames, archives, retopics, joins and leaves, each with the event that Slack sends; an untold archiving has none. */
+function updateChannel(world, channel, { name, archived, untold = false, topic, join = [], leave = [], user }) {
   const { posting, workspace } = world;
   const by = user ? lookups.person(world, user).id : channel.members[0];
   const eventTs = () => workspace.nextTs(channel);
@@ -214,7 +214,7 @@ function updateChannel(world, channel, { name, archived, topic, join = [], leave
   if (archived !== undefined && archived !== channel.is_archived) {
     channel.is_archived = archived;
     const type = `${group}_${archived ? "archive" : "unarchive"}`;
-    send(world, posting.announce(channel, { type, channel: channel.id, user: by, event_ts: eventTs() }));
+    if (!untold) send(world, posting.announce(channel, { type, channel: channel.id, user: by, event_ts: eventTs() }));
   }
   if (topic !== undefined) {
     channel.topic = { value: topic, creator: by, last_set: nowSeconds() };

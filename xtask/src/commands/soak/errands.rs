@@ -246,7 +246,8 @@ impl Runner {
     /// A message that Slack refuses is explained in the room, once.
     fn refusal(&mut self) -> Result<()> {
         let (channel, room) = self.bridge()?;
-        self.control.post("channels/update", &json!({"channel": channel, "archived": true}))?;
+        // Were it told, the room might be read-only before the message comes.
+        self.control.post("channels/update", &json!({"channel": channel, "archived": true, "untold": true}))?;
         let owner = &mut self.owner;
         persist("a message", || owner.send_text(&room, "refused", "Nobody takes this").map(Some))?;
         let explained = |owner: &mut User| -> Result<usize> {
