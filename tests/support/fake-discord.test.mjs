@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { createPublicKey, verify } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import http from "node:http";
+import { resolve } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
@@ -47,7 +48,7 @@ async function api(method, path, body, headers = {}) {
 }
 
 const repository = fileURLToPath(new URL("../../", import.meta.url));
-const shared = `${repository}${process.env.HUBBUB_SHARED ?? "../shared"}/fixtures/discord/specs/openapi.json`;
+const shared = resolve(repository, process.env.HUBBUB_SHARED ?? "../shared", "fixtures/discord/specs/openapi.json");
 const missing = !existsSync(shared) && "the vendor's OpenAPI is not here";
 if (missing && process.env.CI && process.env.HUBBUB_NO_SHARED !== "1") throw new Error(missing);
 
