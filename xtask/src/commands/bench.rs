@@ -117,11 +117,13 @@ impl Bench {
         let mut figures = Vec::new();
         for group in groups {
             let started = Instant::now();
-            figures.extend(match group.measure {
+            let measured = match group.measure {
                 Plain(measure) => measure(&mut stage)?,
                 Among(measure) => measure(&mut stage, self.events)?,
-            });
+            };
             note(format_args!("{} measured ({})", group.names.join(", "), seconds(started.elapsed())));
+            measured.iter().for_each(|figure| note(print::figure_line(figure)));
+            figures.extend(measured);
         }
         let machine = Machine {
             processors: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),

@@ -41,7 +41,8 @@ pub(super) fn table(report: &Report) {
     }
 }
 
-fn figure_line(figure: &Figure) -> String {
+/// The times of one figure beside its target.
+pub(super) fn figure_line(figure: &Figure) -> String {
     let number = |value: Option<f64>, digits: usize| value.map(|value| format!("{value:.digits$}")).unwrap_or_default();
     let target = match figure.target {
         Some(Target::MostMs(most)) => format!("p50 ≤ {most}"),
