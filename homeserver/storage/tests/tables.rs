@@ -32,7 +32,8 @@ fn migrations() -> Vec<PathBuf> {
 fn queries() -> String {
     let mut text = String::new();
     sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut text);
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    // Who deletes reads nothing.
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace("DELETE FROM", "DELETE")
 }
 
 #[test]
@@ -49,12 +50,7 @@ fn every_table_of_the_directory_has_a_writer_and_a_reader() {
         .iter()
         .flat_map(|table| {
             let written = [format!("INTO {table} "), format!("UPDATE {table} ")];
-            let read = [
-                format!("FROM {table} "),
-                format!("FROM {table}\""),
-                format!("JOIN {table} "),
-                format!("UPDATE {table} SET"),
-            ];
+            let read = [format!("FROM {table} "), format!("FROM {table}\""), format!("JOIN {table} ")];
             let has = |patterns: &[String]| patterns.iter().any(|one| queries.contains(one));
             [("writer", has(&written)), ("reader", has(&read))]
                 .into_iter()

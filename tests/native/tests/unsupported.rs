@@ -29,6 +29,8 @@ fn specified() -> Option<BTreeSet<String>> {
     let shared = std::env::var_os("HUBBUB_SHARED").map_or_else(|| root().join("../shared"), PathBuf::from);
     let file = shared.join("fixtures/matrix/matrix-openapi/client-server.json");
     let Ok(text) = std::fs::read(&file) else {
+        let excused = std::env::var_os("CI").is_none() || std::env::var("HUBBUB_NO_SHARED").as_deref() == Ok("1");
+        assert!(excused, "there is no {}", file.display());
         println!("skipped: there is no {}", file.display());
         return None;
     };

@@ -96,9 +96,7 @@ impl FakeSlack {
 impl Demo {
     /// Prints the login.
     pub fn announce(&self, server: &Embedded) {
-        print(
-            "\nDemo: a fake Slack talks in #general and #random. Log in with a Matrix client that needs no encryption keys:",
-        );
+        print("\nDemo: a fake Slack talks in #general and #random. Log in with Element or another Matrix client:");
         print(format_args!(
             "  Homeserver  {}\n  User        {}\n  Password    {}",
             server.url, self.user, self.password

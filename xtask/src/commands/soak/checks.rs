@@ -26,6 +26,8 @@ use crate::load::{
 
 /// How many of a kind of violation are shown.
 const SHOWN: usize = 10;
+/// What Slack does to posts, by weight: each must come.
+pub(super) const FAULTS: [(&str, u32); 3] = [("ratelimited", 1), ("drop_answer", 2), ("close", 1)];
 
 /// What there is to judge.
 pub(super) struct Evidence<'a> {
@@ -84,6 +86,10 @@ impl Evidence<'_> {
         let places: HashMap<usize, usize> =
             room.iter().enumerate().filter_map(|(place, event)| Some((number_in(&event.body, 's')?, place))).collect();
         let mut wrong = Vec::new();
+        // An order that nothing promises proves nothing.
+        if self.unheld.len() * 4 > self.people.groups.len() {
+            wrong.push(format!("{} of {} were not held", self.unheld.len(), self.people.groups.len()));
+        }
         for (number, group) in self.people.groups.iter().enumerate() {
             let places: Vec<usize> = group.clone().filter_map(|message| places.get(&message).copied()).collect();
             if !places.is_sorted() && !self.unheld.contains(&number) {
@@ -198,6 +204,15 @@ pub(super) fn windows(tally: &Tally, striker: &Striker<'_>, plan: &Plan) -> Vec<
         violations.push(format!("only {} kills", striker.kills));
     }
     violations
+}
+
+/// Kinds of faults on posts that never came.
+pub(super) fn faults(stats: &Value) -> Vec<String> {
+    let counts = stats.pointer("/faults/counts").and_then(Value::as_object);
+    let came = |kind: &str| counts.is_some_and(|counts| counts.keys().any(|name| name.ends_with(kind)));
+    let missing: Vec<String> =
+        FAULTS.iter().filter(|(kind, _)| !came(kind)).map(|(kind, _)| (*kind).to_owned()).collect();
+    few("kinds of faults that Slack never made", &missing)
 }
 
 /// Panics that nobody asked for.

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{
     Plan,
     appservice::Appservice,
-    checks::{self, Evidence},
+    checks::{self, Evidence, FAULTS},
     errands::{Errands, Needs, VISITOR},
     followers::Follower,
     report::Outcome,
@@ -94,7 +94,8 @@ pub(super) fn run(stage: &mut Stage, bridged: &Bridged, plan: &Plan, mut random:
         appservice: Arc::clone(&appservice),
     })?;
     let mut control = stage.slack.control();
-    let kinds = json!({"ratelimited": 1, "drop_answer": 2, "close": 1});
+    let kinds: serde_json::Map<String, Value> =
+        FAULTS.iter().map(|(kind, weight)| ((*kind).to_owned(), json!(weight))).collect();
     control
         .post("faults", &json!({"method": "chat.postMessage", "probability": 0.1, "kinds": kinds, "retry_after": 1}))?;
     let mut run = Run {
@@ -126,6 +127,7 @@ pub(super) fn run(stage: &mut Stage, bridged: &Bridged, plan: &Plan, mut random:
     let mut evidence = Evidence { user, bridged, people: &people, ledger: &ledger, unheld: &unheld, devices };
     violations.extend(checks::windows(&tally, &striker, plan));
     violations.extend(checks::log(&log));
+    violations.extend(checks::faults(&slack));
     violations.extend(checks::appservice(&appservice));
     violations.extend(evidence.check(&mut striker, &mut control)?);
     Ok(Outcome {
