@@ -31,7 +31,7 @@ fn only_the_ports_and_the_probe_of_tests_reach_the_platform() {
         let text = fs::read_to_string(path).expect("a source");
         CALLS.iter().any(|call| text.contains(call))
     };
-    assert!(inside.iter().filter(|path| reaches(path)).count() >= 3, "the ports reach nothing: this test sees nothing");
+    assert!(inside.iter().filter(|path| reaches(path)).count() >= 2, "the ports reach nothing: this test sees nothing");
     let wrong: Vec<PathBuf> =
         outside.into_iter().filter(|path| !path.ends_with("objects/storage_probe.rs") && reaches(path)).collect();
     assert!(wrong.is_empty(), "{wrong:?} reach the platform beside the ports");
