@@ -4,13 +4,14 @@
 //! storage are here. [`login`] is the LoginObject, one account of a network; [`portal`] the
 //! PortalObject, one channel as a room; [`hosted`] gives them their network; [`contract`] what they
 //! can be asked. [`bridge`] ties them to the server, [`web`] answers HTTP, `management` is the chat
-//! with the bot. [`text`] is what every connector converts from and to. [`failpoints`] lists where
+//! with the bot. [`text`] is what every connector converts from and to, [`emoji`] what all call alike. [`failpoints`] lists where
 //! the fault tests strike.
 //!
 //! Open [`login`] next to follow a remote message in, [`portal`] to follow it into the room.
 
 pub mod bridge;
 pub mod contract;
+pub mod emoji;
 pub mod failpoints;
 pub mod hosted;
 mod lane;

@@ -10,6 +10,7 @@ pub mod space;
 
 use hubbub_bridge::{
     contract::RemotePerson,
+    emoji,
     network::{
         RemoteDeletion, RemoteEdit, RemoteEvent, RemoteMessage, RemoteReaction, RemoteReactions, RemoteUnreaction,
         ShownReaction,
@@ -277,7 +278,7 @@ pub fn shown_reaction(key: &str) -> ShownReaction {
         return ShownReaction { key: shown.clone(), shortcode: Some(shown) };
     }
     // Clients compare reactions with the selector that asks for a picture.
-    let qualified = emojis::get(key).map_or(key, emojis::Emoji::as_str);
+    let qualified = emoji::get(key).map_or(key, |emoji| emoji.shown);
     ShownReaction { key: qualified.to_owned(), shortcode: None }
 }
 
@@ -289,8 +290,7 @@ pub fn key_of_reaction(reaction: &str, emoji: &[(String, Snowflake)]) -> Option<
     if let Some(name) = name {
         return emoji.iter().find(|(known, _)| known == name).map(|(name, id)| format!("{name}:{id}"));
     }
-    let bare = reaction.replace('\u{fe0f}', "");
-    (emojis::get(reaction).is_some() || emojis::get(&bare).is_some()).then_some(bare)
+    emoji::get(reaction).map(|_| emoji::bare(reaction))
 }
 
 /// Name and id of a custom emoji's key.

@@ -1,10 +1,12 @@
 //! Emoji names of Slack and the characters that they mean.
 //!
-//! Most of Slack's names are GitHub's and come from the `emojis` crate. `emoji_names.tsv` holds the
+//! Most of Slack's names are GitHub's ([`hubbub_bridge::emoji`]). `emoji_names.tsv` holds the
 //! names that Slack has beyond those, or gives to another character, sorted by name; it was derived
 //! from the emoji data set (`emoji-datasource`, MIT licence) whose short names Slack uses.
 
 use std::sync::LazyLock;
+
+use hubbub_bridge::emoji::{self, bare};
 
 static SLACK_NAMES: LazyLock<Vec<(&'static str, &'static str)>> =
     LazyLock::new(|| include_str!("emoji_names.tsv").lines().filter_map(|line| line.split_once('\t')).collect());
@@ -29,8 +31,8 @@ pub fn reaction_key(name: &str) -> String {
 
 /// How Matrix shows a reaction with this key: the character as clients write it, or the name between colons.
 pub fn shown_reaction(key: &str) -> String {
-    match emojis::get(key) {
-        Some(emoji) => emoji.as_str().to_owned(),
+    match emoji::get(key) {
+        Some(emoji) => emoji.shown.to_owned(),
         None if key.is_ascii() => format!(":{key}:"),
         None => key.to_owned(),
     }
@@ -42,33 +44,15 @@ pub fn reaction_name(reaction: &str) -> Option<String> {
         return Some(name.to_owned());
     }
     let bare = bare(reaction);
-    if let Some((name, _)) = SLACK_NAMES.iter().find(|(_, shown)| self::bare(shown) == bare) {
+    if let Some((name, _)) = SLACK_NAMES.iter().find(|(_, shown)| emoji::bare(shown) == bare) {
         return Some((*name).to_owned());
     }
-    let emoji = emojis::get(&bare).or_else(|| emojis::get(reaction))?;
-    let (tone, base) = match emoji.skin_tone() {
-        Some(tone) => (tone_number(tone), emoji.with_skin_tone(emojis::SkinTone::Default).unwrap_or(emoji)),
-        None => (None, emoji),
-    };
-    let own = SLACK_NAMES.iter().find(|(_, shown)| *shown == base.as_str()).map(|(name, _)| *name);
-    let name = own.or_else(|| base.shortcode())?;
+    let emoji = emoji::get(reaction)?;
+    let own = SLACK_NAMES.iter().find(|(_, shown)| *shown == emoji.base).map(|(name, _)| *name);
+    let name = own.or_else(|| emoji::get(emoji.base)?.name)?;
+    // Slack counts from 2, the first number being no tone.
+    let tone = Some(emoji.tone).filter(|tone| (1..=5).contains(tone)).map(|tone| tone.saturating_add(1));
     Some(tone.map_or_else(|| name.to_owned(), |tone| format!("{name}::skin-tone-{tone}")))
-}
-
-fn bare(emoji: &str) -> String {
-    emoji.replace('\u{fe0f}', "")
-}
-
-fn tone_number(tone: emojis::SkinTone) -> Option<u8> {
-    use emojis::SkinTone;
-    match tone {
-        SkinTone::Light => Some(2),
-        SkinTone::MediumLight => Some(3),
-        SkinTone::Medium => Some(4),
-        SkinTone::MediumDark => Some(5),
-        SkinTone::Dark => Some(6),
-        _ => None,
-    }
 }
 
 /// The emoji of Slack's `unicode` field: code points in hexadecimal, joined by hyphens.
@@ -122,22 +106,14 @@ fn name_at_start(text: &str) -> Option<(&str, &str)> {
 
 fn lookup(name: &str) -> Option<&'static str> {
     let own = SLACK_NAMES.binary_search_by(|(known, _)| (*known).cmp(name)).ok();
-    own.and_then(|index| SLACK_NAMES.get(index))
-        .map(|(_, shown)| *shown)
-        .or_else(|| emojis::get_by_shortcode(name).map(emojis::Emoji::as_str))
+    own.and_then(|index| SLACK_NAMES.get(index)).map(|(_, shown)| *shown).or_else(|| emoji::by_name(name))
 }
 
 fn with_skin_tone(base: &'static str, tone: &str) -> String {
-    use emojis::SkinTone;
-    let tone = match tone.strip_prefix("skin-tone-") {
-        Some("2") => SkinTone::Light,
-        Some("3") => SkinTone::MediumLight,
-        Some("4") => SkinTone::Medium,
-        Some("5") => SkinTone::MediumDark,
-        Some("6") => SkinTone::Dark,
-        _ => return base.to_owned(),
-    };
-    emojis::get(base).and_then(|emoji| emoji.with_skin_tone(tone)).map_or(base, emojis::Emoji::as_str).to_owned()
+    let tone: Option<u8> = tone.strip_prefix("skin-tone-").and_then(|tone| tone.parse().ok());
+    // Slack counts from 2, the first number being no tone.
+    let toned = tone.filter(|tone| (2..=6).contains(tone)).and_then(|tone| emoji::get(base)?.with_tone(tone - 1));
+    toned.map_or(base, |emoji| emoji.shown).to_owned()
 }
 
 #[cfg(test)]
