@@ -300,10 +300,9 @@ impl LoginObject {
 fn unidentified(facts: &NetworkFacts, error: &RemoteError) -> MatrixError {
     let title = facts.title;
     match error {
-        RemoteError::BadCredentials(code) | RemoteError::Refused(code) => MatrixError::invalid_param(format!(
-            "{title} refuses this token ({code}). Install the app to your workspace and copy \
-                 its user token again."
-        )),
+        RemoteError::BadCredentials(code) | RemoteError::Refused(code) => {
+            MatrixError::invalid_param(format!("{title} refuses this token ({code}). {}", facts.words.renew))
+        }
         RemoteError::RateLimited(_) => {
             MatrixError::new(429, "M_LIMIT_EXCEEDED", format!("{title} asks to wait; try again in a minute."))
         }

@@ -169,12 +169,13 @@ impl LoginObject {
     pub(super) async fn tell_silence(&self) -> Result<()> {
         let silent = self.silent.get();
         let team = self.row()?.team_name;
-        let team = team.as_deref().unwrap_or("your workspace");
+        let your = format!("your {}", self.facts().words.team);
+        let team = team.as_deref().unwrap_or(&your);
         let text = if silent {
             format!(
                 "{title} does not tell me any more what happens in {team}: I found messages by reading the channels \
-                 myself, which I do once an hour. Look whether your app's requests to this server are still switched \
-                 on and verified.",
+                 myself, which I do once an hour. {}",
+                self.facts().words.silence,
                 title = self.facts().title
             )
         } else {

@@ -67,7 +67,7 @@ impl LoginObject {
              rooms waits, and goes out once the login works again. Say `connect` here for a link \
              that takes a new token.",
             self.facts().title,
-            row.team_name.as_deref().unwrap_or("your workspace"),
+            row.team_name.as_deref().unwrap_or(self.facts().words.team),
             row.reason.as_deref().unwrap_or("unknown reason"),
         );
         let transaction = format!("lost-{}-{}", self.login_id, row.generation);
