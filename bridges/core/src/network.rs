@@ -119,6 +119,11 @@ pub trait Network: 'static {
     /// The event inside a stored hook.
     fn event_of(&self, body: &str) -> Option<Box<RawValue>>;
 
+    /// What the network says about opening a connection now, opaque to the engine.
+    fn connecting<'a>(&'a self, _token: &'a str) -> LocalBoxFuture<'a, Result<Json, RemoteError>> {
+        Box::pin(ready(Err(RemoteError::Refused(NOT_POSSIBLE.to_owned()))))
+    }
+
     /// All channels that the account is in.
     fn channels<'a>(&'a self, token: &'a str) -> LocalBoxFuture<'a, Result<Vec<RemoteChannel>, RemoteError>>;
 

@@ -238,6 +238,10 @@ impl Network for Discord {
         })
     }
 
+    fn connecting<'a>(&'a self, token: &'a str) -> LocalBoxFuture<'a, Result<Json, RemoteError>> {
+        Box::pin(self.call(token, Call::gateway_bot()))
+    }
+
     fn verify(&self, public_key: &str, hook: &Hook, now: i64) -> Result<(), &'static str> {
         interactions::verify(public_key, &hook.timestamp, &hook.signature, &hook.body, now)
     }

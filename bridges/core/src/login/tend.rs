@@ -48,7 +48,10 @@ impl LoginObject {
             return Ok(());
         }
         self.check_token().await?;
-        self.tend_portals().await
+        // Whatever ended the connection: Cron starts it again.
+        let listening = self.listen().await;
+        self.tend_portals().await?;
+        listening
     }
 
     fn care(&self) -> Result<Care> {
