@@ -97,6 +97,13 @@ impl Admin {
         json_of(&Answer { status: response.status().as_u16(), body: response.body_mut().read_to_string()? })
     }
 
+    /// A call of the client-server API with somebody's token; `body` is JSON, or empty.
+    pub fn call_as(&self, token: &str, method: &str, path: &str, body: &str) -> Result<Value> {
+        let url = format!("{}/_matrix/client/v3/{path}", self.url);
+        json_of(&self.send(method, &url, "application/json", body.to_owned(), Some(token))?)
+            .with_context(|| path.to_owned())
+    }
+
     /// Sends a form, as a browser would; any answer below 400 is a success.
     pub fn submit_form(&self, url: &str, fields: &[(&str, &str)]) -> Result<()> {
         let encode = |text: &str| text.bytes().map(percent_encoded).collect::<String>();

@@ -2,6 +2,7 @@
 
 pub mod appservice;
 pub mod bench;
+pub mod bridge;
 pub mod build;
 pub mod conformance;
 pub mod deploy;
@@ -10,7 +11,6 @@ pub mod rebuild_room;
 pub mod rebuild_search;
 pub mod run;
 pub mod size;
-pub mod slack;
 pub mod soak;
 pub mod test;
 pub mod wrangler;

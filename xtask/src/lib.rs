@@ -36,7 +36,10 @@ struct Arguments {
 enum Command {
     Run(commands::run::Run),
     OwnerLink(commands::owner_link::OwnerLink),
-    Slack(commands::slack::Slack),
+    /// Connect Slack workspaces and bridge their channels
+    Slack(commands::bridge::Bridge),
+    /// Connect Discord bots and bridge their channels
+    Discord(commands::bridge::Bridge),
     Appservice(commands::appservice::Appservice),
     RebuildRoom(commands::rebuild_room::RebuildRoom),
     RebuildSearch(commands::rebuild_search::RebuildSearch),
@@ -55,7 +58,8 @@ pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run(command) => command.run(),
         Command::OwnerLink(command) => command.run(),
-        Command::Slack(command) => command.run(),
+        Command::Slack(command) => command.run(&commands::bridge::SLACK),
+        Command::Discord(command) => command.run(&commands::bridge::DISCORD),
         Command::Appservice(command) => command.run(),
         Command::RebuildRoom(command) => command.run(),
         Command::RebuildSearch(command) => command.run(),

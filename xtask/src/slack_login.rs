@@ -15,8 +15,10 @@ pub struct Owner {
     pub password: String,
 }
 
-/// A connected workspace.
+/// A connected account.
 pub struct SlackLogin {
+    /// The network, as in paths.
+    pub network: &'static str,
     /// What the other commands call it.
     pub login_id: String,
     /// Where Slack's events go.
@@ -36,19 +38,32 @@ pub fn make_owner(server: &Embedded, name: &str) -> Result<Owner> {
 
 /// Connects a workspace for `owner`.
 pub fn connect(server: &Embedded, owner: &str, signing_secret: &str, token: &str) -> Result<SlackLogin> {
+    connect_to("slack", server, owner, signing_secret, token)
+}
+
+/// Connects an account of a network for `owner`.
+pub fn connect_to(
+    network: &'static str,
+    server: &Embedded,
+    owner: &str,
+    signing_secret: &str,
+    token: &str,
+) -> Result<SlackLogin> {
     let admin = server.admin();
-    let pending = admin.post("slack/connect/start", &json!({"owner": owner}))?;
+    let pending = admin.post(&format!("{network}/connect/start"), &json!({"owner": owner}))?;
     let login_id = text(&pending, "/login_id")?;
     let secrets = json!({"login_id": login_id, "signing_secret": signing_secret, "token": token});
-    let finished = admin.post("slack/connect/finish", &secrets)?;
+    let finished = admin.post(&format!("{network}/connect/finish"), &secrets)?;
     // A workspace that was connected before goes on under its old id.
     let login_id = text(&finished, "/login_id").unwrap_or(login_id);
-    Ok(SlackLogin { login_id, hook_url: text(&pending, "/hook_url")? })
+    Ok(SlackLogin { network, login_id, hook_url: text(&pending, "/hook_url")? })
 }
 
 /// Gives a channel a room, and returns that.
 pub fn bridge(server: &Embedded, login: &SlackLogin, channel: &str) -> Result<String> {
-    let bridged = server.admin().post("slack/bridge", &json!({"login_id": login.login_id, "channel": channel}))?;
+    let bridged = server
+        .admin()
+        .post(&format!("{}/bridge", login.network), &json!({"login_id": login.login_id, "channel": channel}))?;
     text(&bridged, "/room_id")
 }
 

@@ -233,6 +233,7 @@ fn config() -> Config {
         support: hubbub_core::context::Support::default(),
         insecure_gateways: false,
         slack_api_url: String::new(),
+        discord_api_url: String::new(),
         secrets: secrets(),
     }
 }

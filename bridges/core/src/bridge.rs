@@ -75,6 +75,12 @@ impl Bridge {
         Ok(false)
     }
 
+    /// Whether a path is one of the bridge's addresses.
+    pub fn answers(&self, path: &str) -> bool {
+        let rest = path.strip_prefix("/_hubbub/").map(|rest| rest.strip_prefix("admin/v1/").unwrap_or(rest));
+        rest.and_then(|rest| rest.strip_prefix(self.facts().id)).is_some_and(|rest| rest.starts_with('/'))
+    }
+
     /// Answers a request to one of the bridge's addresses; `None` for every other path.
     pub async fn handle_http(&self, request: http::Request<Vec<u8>>) -> Option<http::Response<Vec<u8>>> {
         web::handle_http(self.facts(), &self.context, request).await

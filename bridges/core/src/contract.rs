@@ -3,9 +3,13 @@
 //! A login is one person's connection to one account of a network; a portal is one channel of a
 //! login as a Matrix room. Both are addressed by their random ids. Replies stand behind the arrow.
 
+mod gateway;
+
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+
+pub use self::gateway::{GatewayCommand, GatewayOpening, ListenCommand};
 
 /// A secret on its way between objects; `Debug` shows nothing of it.
 #[derive(Clone, Serialize, Deserialize)]
@@ -52,7 +56,7 @@ pub enum LoginCommand {
     },
     /// A request of the network to the hook, as it came. → [`HookAnswer`]
     Hook(Hook),
-    /// From the connection on which a network tells what happens. → `Option<String>`
+    /// From the connection on which a network tells what happens. → as [`GatewayCommand`] says
     Gateway(GatewayCommand),
     /// The channels that the account is in. → `Vec<ListedChannel>`
     List,
@@ -128,29 +132,6 @@ pub enum LoginCommand {
     },
     /// Does outstanding work; from Cron. → `()`
     Poke,
-}
-
-/// What the connection to a network has to say.
-#[derive(Debug, Serialize, Deserialize)]
-pub enum GatewayCommand {
-    /// What was to be kept last. → `Option<String>`
-    Saved,
-    /// Keeps this. → `None`
-    Save {
-        /// Opaque to the login.
-        saved: String,
-    },
-    /// An event, stored before this answers together with what is to be kept; repeating is harmless. → `None`
-    Event {
-        /// The session that it was told in.
-        session: String,
-        /// Its number there, which grows.
-        seq: i64,
-        /// Opaque to the login.
-        saved: String,
-        /// The event, as [`Network::read_hook`](crate::network::Network::read_hook) takes it.
-        body: String,
-    },
 }
 
 /// A request of the network to a login's hook.

@@ -127,7 +127,7 @@ impl LoginObject {
                     encode(&self.resume(&owner, signing_secret, token).await?)
                 }
                 LoginCommand::Hook(hook) => encode(&self.take_hook(&hook).await?),
-                LoginCommand::Gateway(command) => encode(&self.take_gateway(command).await?),
+                LoginCommand::Gateway(command) => self.take_gateway(command).await,
                 LoginCommand::List => encode(&self.list().await?),
                 LoginCommand::Bridge { channel } => encode(&self.bridge(&channel).await?),
                 LoginCommand::Unbridge { channel } => encode(&self.unbridge(&channel).await?),

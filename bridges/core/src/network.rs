@@ -38,6 +38,12 @@ pub struct NetworkFacts {
     pub title: &'static str,
     /// The localpart of its bot.
     pub bot: &'static str,
+    /// How the names of its logins and portals begin, by which a server with several networks tells whose they are.
+    pub object_prefix: &'static str,
+    /// How it is spoken of.
+    pub words: Words,
+    /// Whether it tells what happens on a connection that the login's gateway object holds.
+    pub has_gateway: bool,
     /// How many messages a second may be sent into one channel, unless a login says otherwise.
     pub pace: u32,
     /// Whether an answer to a message is a reply in that message's thread, since the network knows no other.
@@ -59,6 +65,32 @@ pub struct NetworkFacts {
     pub history_method: &'static str,
     /// The method that reads the history of a thread.
     pub thread_method: &'static str,
+}
+
+impl NetworkFacts {
+    /// The name of a new login or portal.
+    pub(crate) fn object_name(&self, id: &str) -> String {
+        format!("{}{id}", self.object_prefix)
+    }
+}
+
+/// How a network is spoken of, to the person who connects it.
+#[derive(Clone, Copy, Debug)]
+pub struct Words {
+    /// What an account belongs to, like `workspace`.
+    pub team: &'static str,
+    /// Both secrets, in a sentence.
+    pub secrets: &'static str,
+    /// The key that signs hooks, and where it is found, above its field.
+    pub key: &'static str,
+    /// The token, likewise.
+    pub token: &'static str,
+    /// What to do when the token is refused.
+    pub renew: &'static str,
+    /// What to look at when the network tells nothing.
+    pub silence: &'static str,
+    /// What is left to do once the secrets were taken.
+    pub then: &'static str,
 }
 
 /// One network, as seen from an object: cheap to make, holds nothing that must survive.
@@ -86,6 +118,11 @@ pub trait Network: 'static {
 
     /// The event inside a stored hook.
     fn event_of(&self, body: &str) -> Option<Box<RawValue>>;
+
+    /// What the network says about opening a connection now, opaque to the engine.
+    fn connecting<'a>(&'a self, _token: &'a str) -> LocalBoxFuture<'a, Result<Json, RemoteError>> {
+        Box::pin(ready(Err(RemoteError::Refused(NOT_POSSIBLE.to_owned()))))
+    }
 
     /// All channels that the account is in.
     fn channels<'a>(&'a self, token: &'a str) -> LocalBoxFuture<'a, Result<Vec<RemoteChannel>, RemoteError>>;

@@ -1,14 +1,15 @@
 //! The Discord bridge: what Discord says becomes Matrix, and the answer goes back.
 //!
 //! [`network`] makes Discord a network of the bridge engine (`hubbub-bridge`); everything else here is
-//! pure. [`gateway`] is the connection on which Discord tells what happens, as a
+//! pure. [`connection`] holds the connection on which Discord tells what happens, [`gateway`] is what it does, as a
 //! machine that is given frames and the time; [`events`] reads what it tells; [`convert`] turns
 //! messages into Matrix contents and back; [`rest`] builds the calls and reads their answers, within
 //! Discord's limits; [`interactions`] is the slash command over HTTP; [`remote_id`] knows Discord's
 //! ids.
 //!
-//! Open [`gateway`] next to follow a message in, [`rest`] to follow one out.
+//! Open [`connection`] next to follow a message in, [`rest`] to follow one out.
 
+pub mod connection;
 pub mod convert;
 pub mod events;
 pub mod gateway;
@@ -16,6 +17,7 @@ pub mod interactions;
 pub mod network;
 pub mod remote_id;
 pub mod rest;
+pub mod socket;
 
 use std::rc::Rc;
 
@@ -26,7 +28,10 @@ use hubbub_bridge::{
 };
 use hubbub_core::context::Context;
 
-pub use self::network::{Discord, FACTS};
+pub use self::{
+    connection::GatewayObject,
+    network::{Discord, FACTS},
+};
 
 /// The Discord bridge as the server sees it: its rooms' events, its addresses.
 pub fn bridge(context: Rc<Context>) -> Bridge {

@@ -11,7 +11,7 @@ use hubbub_bridge::{
     network::{
         HistoryPage, HistoryRequest, HookBody, HookEvent, HookKind, Identity, KnownAddresses, KnownNames, NamesIn,
         Network, NetworkFacts, Post, RemoteChannel, RemoteError, RemoteEvent, RemoteProfile, RemoteReactions,
-        ShownReaction,
+        ShownReaction, Words,
     },
     text::Addresses,
     web::HookHeaders,
@@ -29,7 +29,7 @@ use crate::{
     events::{self, Route, space},
     interactions,
     remote_id::{Snowflake, ghost_localpart, user_of_ghost},
-    rest::{self, API_URL, Call, Limits, Mark, Rest, Speech, Webhook, find_webhook},
+    rest::{self, Call, Limits, Mark, Rest, Speech, Webhook, find_webhook},
     text_of,
 };
 
@@ -38,6 +38,17 @@ pub static FACTS: NetworkFacts = NetworkFacts {
     id: "discord",
     title: "Discord",
     bot: "discordbot",
+    object_prefix: "discord-",
+    words: Words {
+        team: "bot",
+        secrets: "the public key and the bot's token",
+        key: "Public key (General Information)",
+        token: "Token (Bot)",
+        renew: "Copy it again under “Bot”, where it can be reset.",
+        silence: "Look whether the bot may still view the channel and whether “Message Content Intent” is still on.",
+        then: "Under General Information, the address that the bot told is the Interactions Endpoint URL: enter it now.",
+    },
+    has_gateway: true,
     // Five messages in five seconds are what most channels let through.
     pace: 1,
     replies_thread: false,
@@ -74,7 +85,7 @@ impl Discord {
     }
 
     async fn call<T: DeserializeOwned>(&self, token: &str, call: Call) -> Result<T, RemoteError> {
-        let rest = Rest { context: &self.context, base: API_URL, token };
+        let rest = Rest { context: &self.context, base: &self.context.config.discord_api_url, token };
         rest.send(call, &self.limits).await
     }
 
@@ -225,6 +236,10 @@ impl Network for Discord {
             }
             Ok(Identity { team: bot.id.clone(), team_name: bot.name.clone(), user: bot.id, user_name: bot.name })
         })
+    }
+
+    fn connecting<'a>(&'a self, token: &'a str) -> LocalBoxFuture<'a, Result<Json, RemoteError>> {
+        Box::pin(self.call(token, Call::gateway_bot()))
     }
 
     fn verify(&self, public_key: &str, hook: &Hook, now: i64) -> Result<(), &'static str> {

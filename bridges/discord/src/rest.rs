@@ -26,13 +26,6 @@ use hubbub_bridge::network::RemoteError;
 use hubbub_core::context::{Context, Egress, HttpError};
 use serde::de::DeserializeOwned;
 
-/// Discord's own address; a test has another.
-pub const API_URL: &str = "https://discord.com/api/v10/";
-
-/// Without it Discord's front refuses everything
-/// ([docs](https://docs.discord.com/developers/reference#user-agent)).
-const USER_AGENT: &str = concat!("DiscordBot (https://hubbub.invalid, ", env!("CARGO_PKG_VERSION"), ")");
-
 /// How long a call may take.
 const TIMEOUT_MS: u32 = 20_000;
 
@@ -40,7 +33,7 @@ const TIMEOUT_MS: u32 = 20_000;
 pub struct Rest<'a> {
     /// The ports.
     pub context: &'a Rc<Context>,
-    /// The address of the API, with a trailing slash.
+    /// The address of the API.
     pub base: &'a str,
     /// The token.
     pub token: &'a str,
@@ -69,10 +62,12 @@ impl Rest<'_> {
     /// # Errors
     /// [`RemoteError::NotDone`] when it cannot be built.
     pub fn request(&self, call: &Call) -> Result<http::Request<Vec<u8>>, RemoteError> {
+        // Without it Discord's front refuses everything: https://docs.discord.com/developers/reference#user-agent
+        let agent = format!("DiscordBot ({}, {})", self.context.config.public_url, env!("CARGO_PKG_VERSION"));
         let mut request = http::Request::builder()
             .method(call.method.clone())
-            .uri(format!("{}{}", self.base, call.path))
-            .header(http::header::USER_AGENT, USER_AGENT);
+            .uri(format!("{}/{}", self.base.trim_end_matches('/'), call.path))
+            .header(http::header::USER_AGENT, agent);
         if call.authorized {
             request = request.header(http::header::AUTHORIZATION, format!("Bot {}", self.token));
         }

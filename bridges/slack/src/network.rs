@@ -8,7 +8,7 @@ use hubbub_bridge::{
     network::{
         FileUpload, HistoryPage, HistoryRequest, HookBody, Identity, KnownAddresses, KnownNames, NamesIn, Network,
         NetworkFacts, Post, RemoteChannel, RemoteError, RemoteEvent, RemoteFile, RemoteProfile, RemoteReactions,
-        ShownReaction,
+        ShownReaction, Words,
     },
     text::Addresses,
     web::HookHeaders,
@@ -49,6 +49,18 @@ pub static FACTS: NetworkFacts = NetworkFacts {
     id: "slack",
     title: "Slack",
     bot: "slackbot",
+    // They came first.
+    object_prefix: "",
+    words: Words {
+        team: "workspace",
+        secrets: "the signing secret and the user token",
+        key: "Signing secret (Basic Information)",
+        token: "User OAuth token, xoxp-… (OAuth & Permissions)",
+        renew: "Install the app to your workspace and copy its user token again.",
+        silence: "Look whether your app's requests to this server are still switched on and verified.",
+        then: "If the network's app says that the address is not verified, verify it again now.",
+    },
+    has_gateway: false,
     // About one message a second and channel: https://docs.slack.dev/apis/web-api/rate-limits.
     pace: 1,
     replies_thread: true,

@@ -169,6 +169,8 @@ pub struct Config {
     pub insecure_gateways: bool,
     /// The base URL of Slack's Web API, with a trailing slash.
     pub slack_api_url: String,
+    /// The base URL of Discord's API, with its version.
+    pub discord_api_url: String,
     /// The keys.
     pub secrets: Secrets,
 }

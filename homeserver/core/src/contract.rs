@@ -46,6 +46,8 @@ pub enum Class {
     Login,
     /// One a bridged channel, named by its random id.
     Portal,
+    /// One a bridge login whose network tells what happens on a connection, named by the login's id.
+    Gateway,
 }
 
 /// An object: its class and its name.

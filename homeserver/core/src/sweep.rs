@@ -103,6 +103,7 @@ fn address(class: &str, name: &str) -> Option<Address> {
         "Appservice" => Class::Appservice,
         "Login" => Class::Login,
         "Portal" => Class::Portal,
+        "Gateway" => Class::Gateway,
         _ => return None,
     };
     Some(Address::new(class, name))

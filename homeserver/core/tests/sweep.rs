@@ -48,7 +48,8 @@ fn room(number: usize) -> Address {
 #[test]
 fn a_stuck_object_of_any_class_is_poked() {
     let world = World::new(1);
-    let classes = [Class::Room, Class::User, Class::UserKeys, Class::Appservice, Class::Login, Class::Portal];
+    let classes =
+        [Class::Room, Class::User, Class::UserKeys, Class::Appservice, Class::Login, Class::Portal, Class::Gateway];
     for class in classes {
         let class = format!("{class:?}");
         let mark = stuck::mark(world.directory.as_ref(), &class, "name", 1);
@@ -57,7 +58,7 @@ fn a_stuck_object_of_any_class_is_poked() {
 
     let swept = poke(&world);
 
-    assert_eq!(swept, Swept { stuck: 6, in_turn: 0, silent: 0 });
+    assert_eq!(swept, Swept { stuck: 7, in_turn: 0, silent: 0 });
     assert_eq!(poked(&world).len(), 6);
 }
 

@@ -52,6 +52,7 @@ pub fn read(env: &Env) -> Result<(Config, Switches), Misconfigured> {
         support: support(env)?,
         insecure_gateways: private_addresses,
         slack_api_url: variable(env, "SLACK_API_URL")?,
+        discord_api_url: variable(env, "DISCORD_API_URL")?,
         secrets: Secrets::parse(
             &variable(env, "SIGNING_KEY")?,
             &variable(env, "MASTER_KEY")?,

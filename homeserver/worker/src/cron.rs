@@ -25,8 +25,8 @@ pub async fn run(schedule: &str, env: &Env) {
         }
         return;
     }
-    if let Err(error) = isolate.bridge.prepare().await {
-        tracing::error!("The bridge's bot has no account yet: {error}");
+    if let Err(error) = isolate.bridges.prepare().await {
+        tracing::error!("A bridge's bot has no account yet: {error}");
     }
     match sweep::poke(&isolate.context).await {
         Ok(swept) if swept.stuck > 0 || swept.silent > 0 => {

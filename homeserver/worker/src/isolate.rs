@@ -8,7 +8,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use hubbub_api::{Front, RateLimiter, Unlimited};
 use hubbub_appservice::registry::Registry;
-use hubbub_bridge::{bridge::Bridge, matrix::builtin};
+use hubbub_bridge::matrix::builtin;
 use hubbub_core::context::{Context, Failpoints};
 use worker::Env;
 
@@ -37,8 +37,8 @@ pub struct Isolate {
     pub objects: Rc<PlatformObjects>,
     /// What requests from outside meet.
     pub front: Rc<Front>,
-    /// The bundled bridge.
-    pub bridge: Rc<Bridge>,
+    /// The bundled bridges.
+    pub bridges: Rc<Bridges>,
     /// What only the platform's side needs to know.
     pub switches: Switches,
 }
@@ -81,7 +81,7 @@ fn make(env: &Env) -> Result<Isolate, Misconfigured> {
         &config,
         directory.clone(),
         clock.clone(),
-        vec![builtin(&hubbub_slack::FACTS, &config.server_name)],
+        [&hubbub_slack::FACTS, &hubbub_discord::FACTS].map(|facts| builtin(facts, &config.server_name)).into(),
     )
     .map_err(|error| Misconfigured(error.to_string()))?;
     let registry = Rc::new(registry);
@@ -99,7 +99,7 @@ fn make(env: &Env) -> Result<Isolate, Misconfigured> {
         appservices: registry.clone(),
         config,
     });
-    let bridge = Rc::new(hubbub_slack::bridge(Rc::clone(&context)));
-    let front = Rc::new(Front { limiter, bridges: Rc::new(Bridges(Rc::clone(&bridge))), registry });
-    Ok(Isolate { context, objects, front, bridge, switches })
+    let bridges = Rc::new(Bridges::new(&context));
+    let front = Rc::new(Front { limiter, bridges: bridges.clone(), registry });
+    Ok(Isolate { context, objects, front, bridges, switches })
 }

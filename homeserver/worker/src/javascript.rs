@@ -56,6 +56,26 @@ extern "C" {
         billed: bool,
     ) -> Promise;
 
+    /// A WebSocket to another server.
+    #[wasm_bindgen(js_name = OutgoingSocket)]
+    pub type JsSocket;
+
+    /// Opens one. A longer text than `longest` is left out; where more than `most` waits, it is closed.
+    #[wasm_bindgen(constructor, js_class = "OutgoingSocket")]
+    pub fn new(url: &str, longest: u32, most: u32) -> JsSocket;
+
+    /// What comes next: 0 once it is open, a text, or the code of the close, after which nothing comes.
+    #[wasm_bindgen(method)]
+    pub fn next(this: &JsSocket) -> Promise;
+
+    /// Sends a text; false when it cannot be sent.
+    #[wasm_bindgen(method)]
+    pub fn send(this: &JsSocket, text: &str) -> bool;
+
+    /// Closes it.
+    #[wasm_bindgen(method)]
+    pub fn close(this: &JsSocket, code: u16);
+
     /// A promise that [`instance_is_lost`] rejects.
     pub fn hold(work: &Promise) -> Promise;
 

@@ -2,6 +2,7 @@
 
 pub mod abort;
 pub mod appservice;
+pub mod gateway;
 pub mod login;
 pub mod portal;
 pub mod reply;

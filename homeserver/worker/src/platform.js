@@ -84,6 +84,96 @@ export async function callObject(namespace, name, options, command, billed) {
   return [response.status, await response.arrayBuffer(), response.headers.get("x-hubbub-operations")];
 }
 
+const sockets = new Set();
+
+/** How long it may take until a socket is open. */
+const OPENING_MS = 15_000;
+
+/**
+ * A WebSocket to another server. What comes waits until it is asked for; a text of more than `longest` is left out, and
+ * when more than `most` waits, the socket is closed.
+ */
+export class OutgoingSocket {
+  #queue = [];
+  #waiting = 0;
+  #wake = null;
+  #socket = null;
+  #over = false;
+
+  constructor(url, longest, most) {
+    sockets.add(this);
+    const timer = setTimeout(() => this.close(4000), OPENING_MS);
+    this.#open(url, longest, most)
+      .catch(() => this.#end(1006))
+      .finally(() => clearTimeout(timer));
+  }
+
+  async #open(url, longest, most) {
+    const { webSocket: socket } = await fetch(url, { headers: { upgrade: "websocket" } });
+    if (!socket) return this.#end(1006);
+    socket.accept();
+    if (this.#over) return socket.close(4000);
+    this.#socket = socket;
+    socket.addEventListener("message", ({ data }) => {
+      if (typeof data !== "string" || this.#over) return;
+      if (data.length > longest) {
+        console.warn(`WARN A text of ${data.length} from a socket was left out`);
+        return;
+      }
+      this.#waiting += data.length;
+      if (this.#waiting > most) this.close(4000);
+      else this.#put(data);
+    });
+    socket.addEventListener("close", ({ code }) => this.#end(code || 1006));
+    socket.addEventListener("error", () => this.#end(1006));
+    this.#put(0);
+  }
+
+  #put(told) {
+    this.#queue.push(told);
+    this.#wake?.();
+  }
+
+  #end(code) {
+    if (this.#over) return;
+    this.#over = true;
+    sockets.delete(this);
+    this.#put(code);
+  }
+
+  /** 0 once it is open, a text, or the code of the close, after which nothing comes. */
+  async next() {
+    if (this.#queue.length === 0) {
+      await new Promise((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#wake = null;
+    }
+    const told = this.#queue.shift();
+    if (typeof told === "string") this.#waiting -= told.length;
+    return told;
+  }
+
+  send(text) {
+    if (this.#over || this.#socket === null) return false;
+    try {
+      this.#socket.send(text);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  close(code) {
+    this.#end(code);
+    try {
+      this.#socket?.close(code);
+    } catch {
+      // It is closed already, or belongs to an object that is no more.
+    }
+  }
+}
+
 const inFlight = new Set();
 
 /** The same promise, but rejected by `instanceIsLost`: what it waits for may never settle. */
@@ -116,5 +206,7 @@ export function instanceIsLost() {
   globalThis.__worker_init_state.criticalError = true;
   const lost = [...inFlight];
   inFlight.clear();
+  // Whoever listened is gone: who opens the next one resumes.
+  for (const socket of [...sockets]) socket.close(4000);
   for (const reject of lost) reject(new Error("this isolate was reset"));
 }

@@ -11,4 +11,5 @@ pub mod http;
 pub mod objects;
 pub mod random;
 pub mod rate_limiter;
+pub mod sockets;
 pub mod values;

@@ -357,6 +357,7 @@ fn config(options: &Options) -> Config {
         support: options.support.clone(),
         insecure_gateways: false,
         slack_api_url: "https://slack.example/api/".to_owned(),
+        discord_api_url: "https://discord.example/api/v10".to_owned(),
         secrets: secrets.expect("the test keys are right"),
     }
 }

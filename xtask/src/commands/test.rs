@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every test there is, the quick ones first, with a summary of what ran and what could not.
 
+mod discord;
 mod parts;
 
 use std::{
@@ -106,6 +107,7 @@ impl Test {
         };
         summary.part("integration", || integration(&tools, &worker, &support, &self.arguments));
         summary.part("Node", || node_tests(&start()?, &tools, &support));
+        summary.part("Discord", || discord::test(&tools, &worker));
         summary.part("emulate", || emulate(&tools, &worker, &support));
         summary.part("conformance", || against_ours(&start()?, &[]));
         Ok(())

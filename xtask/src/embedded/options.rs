@@ -48,6 +48,8 @@ pub struct Options {
     pub rate_limits: Switch,
     /// Slack's API, or a fake of it; `None`: as in `wrangler.toml`.
     pub slack_api_url: Option<String>,
+    /// Discord's, likewise.
+    pub discord_api_url: Option<String>,
     /// Lets the Worker call loopback and private addresses, for fakes on this machine.
     pub private_addresses: Switch,
     /// Lets the admin endpoints hold or break the server at named points.
@@ -66,6 +68,7 @@ impl Default for Options {
             default_room_version: None,
             rate_limits: Switch::On,
             slack_api_url: None,
+            discord_api_url: None,
             private_addresses: Switch::Off,
             failpoints: Switch::Off,
             crons: true,
@@ -169,6 +172,9 @@ fn bindings(config: &WranglerConfig, server: &Embedded, options: &Options) -> Va
     }
     if let Some(url) = &options.slack_api_url {
         set("SLACK_API_URL", url);
+    }
+    if let Some(url) = &options.discord_api_url {
+        set("DISCORD_API_URL", url);
     }
     Value::Object(bindings)
 }

@@ -197,7 +197,7 @@ impl LoginObject {
         let secrets = LoginSecrets { signing_secret, token: Some(token) };
         let sealed = seal(&self.context, &self.login_id, &secrets)?;
         let now = self.now();
-        self.write(|row| {
+        let edit = |row: &mut LoginRow| {
             row.state = LoginState::Connected.as_str().to_owned();
             row.team = Some(identity.team.clone());
             row.team_name = Some(identity.team_name.clone());
@@ -209,7 +209,9 @@ impl LoginObject {
             row.reason = None;
             row.told = None;
             row.mirrored = false;
-        })?;
+        };
+        // What an old connection knew, and why it ended, is not true of this token.
+        self.write_with(edit, |transaction| Ok(store::gateway::forget(transaction)?))?;
         self.resumed.set(false);
         self.upkeep.hurry();
         // What was said meanwhile is read at once, in every channel.
@@ -240,6 +242,7 @@ impl LoginObject {
             row.link = None;
             row.mirrored = false;
         })?;
+        self.stop_listening().await;
         self.show_in_d1().await
     }
 
@@ -300,10 +303,9 @@ impl LoginObject {
 fn unidentified(facts: &NetworkFacts, error: &RemoteError) -> MatrixError {
     let title = facts.title;
     match error {
-        RemoteError::BadCredentials(code) | RemoteError::Refused(code) => MatrixError::invalid_param(format!(
-            "{title} refuses this token ({code}). Install the app to your workspace and copy \
-                 its user token again."
-        )),
+        RemoteError::BadCredentials(code) | RemoteError::Refused(code) => {
+            MatrixError::invalid_param(format!("{title} refuses this token ({code}). {}", facts.words.renew))
+        }
         RemoteError::RateLimited(_) => {
             MatrixError::new(429, "M_LIMIT_EXCEEDED", format!("{title} asks to wait; try again in a minute."))
         }

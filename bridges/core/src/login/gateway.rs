@@ -1,7 +1,10 @@
 //! What a network tells on a connection instead of by hooks: each event is stored in the transaction that notes how far
 //! the connection was heard, so that one that resumes there loses nothing and doubles nothing.
 
-use hubbub_core::error::{MatrixError, Result};
+use hubbub_core::{
+    contract::{Address, Class, call, encode},
+    error::{MatrixError, Result},
+};
 use hubbub_storage::{
     database::transaction,
     login::{
@@ -12,35 +15,111 @@ use hubbub_storage::{
 
 use super::{LoginObject, hook::BUCKET_SECONDS};
 use crate::{
-    contract::GatewayCommand,
+    contract::{GatewayCommand, GatewayOpening, ListenCommand, LoginState, Secret},
     failpoints,
     network::{HookBody, HookKind},
 };
 
+/// How many events that nobody wants a session may be ahead of what is kept.
+const MOST_BEHIND: i64 = 256;
+
 impl LoginObject {
     /// Carries out a command of the connection.
-    pub(super) async fn take_gateway(&self, command: GatewayCommand) -> Result<Option<String>> {
+    pub(super) async fn take_gateway(&self, command: GatewayCommand) -> Result<Vec<u8>> {
         // A stranger's random name conjures nothing.
         self.row()?;
         match command {
-            GatewayCommand::Saved => Ok(gateway::get(self.database.as_query())?.map(|heard| heard.saved)),
-            GatewayCommand::Save { saved } => {
+            GatewayCommand::Open => encode(&self.opening()?),
+            GatewayCommand::Ask { generation } => {
+                self.check_generation(generation)?;
+                encode(&self.ask_network().await?)
+            }
+            GatewayCommand::Save { generation, saved } => {
+                self.check_generation(generation)?;
                 let mut heard = gateway::get(self.database.as_query())?.unwrap_or_default();
                 heard.saved = saved;
-                transaction(self.database.as_ref(), |transaction| {
+                encode(&transaction(self.database.as_ref(), |transaction| {
                     Ok::<_, MatrixError>(gateway::put(transaction, &heard)?)
-                })?;
-                Ok(None)
+                })?)
             }
-            GatewayCommand::Event { session, seq, saved, body } => {
-                self.take_told(Heard { session, seq, saved }, &body).await.map(|()| None)
+            GatewayCommand::Event { generation, session, seq, saved, body } => {
+                self.check_generation(generation)?;
+                encode(&self.take_told(Heard { session, seq, saved }, &body).await?)
+            }
+            GatewayCommand::Online { generation, fresh } => {
+                self.check_generation(generation)?;
+                encode(&self.online(fresh)?)
+            }
+            GatewayCommand::Stop { generation, why } => encode(&self.token_refused(&why, generation)?),
+        }
+    }
+
+    fn opening(&self) -> Result<Option<GatewayOpening>> {
+        if self.state()? != LoginState::Connected || !self.facts().has_gateway {
+            return Ok(None);
+        }
+        let saved = gateway::get(self.database.as_query())?.map(|heard| heard.saved);
+        Ok(Some(GatewayOpening { token: Secret(self.token()?), generation: self.row()?.generation, saved }))
+    }
+
+    fn check_generation(&self, generation: i64) -> Result<()> {
+        if self.row()?.generation == generation && self.state()? == LoginState::Connected {
+            return Ok(());
+        }
+        Err(MatrixError::new(409, "M_UNKNOWN", "This connection's token is not the login's any more."))
+    }
+
+    async fn ask_network(&self) -> Result<Option<String>> {
+        match self.network.connecting(&self.token()?).await {
+            Ok(said) => Ok(Some(said.to_string())),
+            Err(error) => {
+                // One about the token is noted.
+                let error = self.remote_failed(&error);
+                tracing::warn!(login.id = %self.login_id, "Nothing is known about connecting: {error}");
+                Ok(None)
             }
         }
     }
 
+    /// A new session tells nothing of what was said before it.
+    fn online(&self, fresh: bool) -> Result<()> {
+        if fresh {
+            self.put_care(|care| care.tended_at = 0)?;
+            self.poked.set(true);
+            self.wake_if_needed()?;
+        }
+        Ok(())
+    }
+
+    /// Has the connection stand, if the network has one. Idempotent.
+    pub(super) async fn listen(&self) -> Result<()> {
+        if !self.facts().has_gateway || self.state()? != LoginState::Connected {
+            return Ok(());
+        }
+        let command = ListenCommand::Start { generation: self.row()?.generation };
+        call(self.context.objects.as_ref(), self.connection(), &command).await
+    }
+
+    /// Has the connection end. One that does not hear it ends with the next thing that it has to say.
+    pub(super) async fn stop_listening(&self) {
+        if !self.facts().has_gateway {
+            return;
+        }
+        let stopped: Result<()> = call(self.context.objects.as_ref(), self.connection(), &ListenCommand::Stop).await;
+        if let Err(error) = stopped {
+            tracing::info!(login.id = %self.login_id, "A connection was not told to end: {error}");
+        }
+    }
+
+    fn connection(&self) -> Address {
+        Address::new(Class::Gateway, self.login_id.as_str())
+    }
+
     async fn take_told(&self, heard: Heard, body: &str) -> Result<()> {
         let known = gateway::get(self.database.as_query())?;
-        if known.is_some_and(|known| known.session == heard.session && known.seq >= heard.seq) {
+        let behind = known.as_ref().filter(|known| known.session == heard.session);
+        let behind = behind.map_or(i64::MAX, |known| heard.seq.saturating_sub(known.seq));
+        if behind <= 0 {
             self.count(|counters| counters.duplicates = counters.duplicates.saturating_add(1));
             return Ok(());
         }
@@ -66,6 +145,10 @@ impl LoginObject {
             } else {
                 self.count(|counters| counters.dropped = counters.dropped.saturating_add(1));
             }
+        }
+        // What nobody wants costs no row: told again it is not wanted again.
+        if waiting.is_none() && behind < MOST_BEHIND {
+            return Ok(());
         }
         transaction(self.database.as_ref(), |transaction| {
             gateway::put(transaction, &heard)?;

@@ -161,7 +161,7 @@ impl LoginObject {
     pub(super) fn add_portal(&self, channel: &str, kind: ChannelKind, name: &str) -> Result<PortalEntry> {
         let portal = PortalEntry {
             channel: channel.to_owned(),
-            portal_id: self.context.random_id(),
+            portal_id: self.facts().object_name(&self.context.random_id()),
             kind: kind.as_str().to_owned(),
             name: name.to_owned(),
             active: true,

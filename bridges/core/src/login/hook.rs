@@ -35,7 +35,7 @@ impl LoginObject {
             let sentence = match state {
                 LoginState::Disconnected => "This login was disconnected.",
                 _ => {
-                    "This login has no signing secret yet: run `connect finish` first, then let \
+                    "This login has no secrets yet: run `connect finish` first, then let \
                      the address be verified again."
                 }
             };
@@ -69,7 +69,8 @@ impl LoginObject {
             self.count(|counters| {
                 counters.unknown_workspace = counters.unknown_workspace.saturating_add(1);
             });
-            return Ok(refused(403, "This login belongs to another workspace."));
+            let sentence = format!("This login belongs to another {}.", self.facts().words.team);
+            return Ok(refused(403, sentence));
         }
         match &event.kind {
             HookKind::ForChannel { .. } => self.store_event(&event, body).await,

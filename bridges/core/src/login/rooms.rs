@@ -20,7 +20,7 @@ impl LoginObject {
         let body = json!({
             "preset": "private_chat",
             "name": name,
-            "topic": format!("Your {} workspace", self.facts().title),
+            "topic": format!("Your {} {}", self.facts().title, self.facts().words.team),
             "creation_content": { "type": "m.space", "m.federate": false },
             "invite": [owner],
             "power_level_content_override": { "events_default": 50, "users": { owner.as_str(): 95 } },

@@ -48,7 +48,10 @@ impl LoginObject {
             return Ok(());
         }
         self.check_token().await?;
-        self.tend_portals().await
+        // Whatever ended the connection: Cron starts it again.
+        let listening = self.listen().await;
+        self.tend_portals().await?;
+        listening
     }
 
     fn care(&self) -> Result<Care> {
@@ -169,12 +172,13 @@ impl LoginObject {
     pub(super) async fn tell_silence(&self) -> Result<()> {
         let silent = self.silent.get();
         let team = self.row()?.team_name;
-        let team = team.as_deref().unwrap_or("your workspace");
+        let your = format!("your {}", self.facts().words.team);
+        let team = team.as_deref().unwrap_or(&your);
         let text = if silent {
             format!(
                 "{title} does not tell me any more what happens in {team}: I found messages by reading the channels \
-                 myself, which I do once an hour. Look whether your app's requests to this server are still switched \
-                 on and verified.",
+                 myself, which I do once an hour. {}",
+                self.facts().words.silence,
                 title = self.facts().title
             )
         } else {

@@ -39,7 +39,10 @@ impl LoginObject {
     async fn pay(&self) -> Result<()> {
         if !self.resumed.get() {
             self.resumed.set(true);
-            let resumed = self.resume_portals().await;
+            let resumed = match self.listen().await {
+                Ok(()) => self.resume_portals().await,
+                failed => failed,
+            };
             if resumed.is_err() {
                 self.resumed.set(false);
             }
@@ -62,13 +65,17 @@ impl LoginObject {
     async fn tell(&self) -> Result<()> {
         let row = self.row()?;
         let owner = self.owner()?;
+        let (title, team) = (self.facts().title, row.team_name.as_deref().unwrap_or(self.facts().words.team));
+        let reason = row.reason.as_deref().unwrap_or("unknown reason");
+        // The network's own codes are words, ours are sentences.
+        let what = if reason.ends_with('.') {
+            format!("{team} is not connected to {title} any more. {reason}")
+        } else {
+            format!("{title} no longer accepts the token of {team} ({reason}).")
+        };
         let text = format!(
-            "{} no longer accepts the token of {} ({}). Nothing is lost: what you write in its \
-             rooms waits, and goes out once the login works again. Say `connect` here for a link \
-             that takes a new token.",
-            self.facts().title,
-            row.team_name.as_deref().unwrap_or("your workspace"),
-            row.reason.as_deref().unwrap_or("unknown reason"),
+            "{what} Nothing is lost: what you write in its rooms waits, and goes out once the login works again. Say \
+             `connect` here for a link that takes a new token."
         );
         let transaction = format!("lost-{}-{}", self.login_id, row.generation);
         management::tell(&self.matrix, &owner, &transaction, &text).await?;

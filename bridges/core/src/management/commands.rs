@@ -91,7 +91,7 @@ impl Command<'_> {
     }
 
     fn help(&self) -> Reply {
-        let title = self.facts().title;
+        let (title, team) = (self.facts().title, self.facts().words.team);
         Reply::text("What I can do:").and_list(&[
             format!("connect — connect a {title} account, or renew the token of one"),
             "connect new — connect one more account".to_owned(),
@@ -104,7 +104,7 @@ impl Command<'_> {
             "status — what is connected, and how it is".to_owned(),
             "disconnect keep — forget the token; the rooms stay".to_owned(),
             "disconnect delete — forget the token, and take the rooms away".to_owned(),
-            "Who has several workspaces adds “in” and the workspace: bridge #general in Acme".to_owned(),
+            format!("Who has several {team}s adds “in” and the {team}: bridge #general in Acme"),
         ])
     }
 
@@ -140,7 +140,8 @@ impl Command<'_> {
                  its channels.",
             ));
         }
-        let login_id = known.map_or_else(|| self.derived("login-id"), |login| login.login_id.clone());
+        let login_id =
+            known.map_or_else(|| self.facts().object_name(&self.derived("login-id")), |login| login.login_id.clone());
         let command = LoginCommand::Start { owner: self.user.to_owned() };
         let started: Started = self.ask(&login_id, &command).await?;
         let link = Link {
@@ -152,8 +153,8 @@ impl Command<'_> {
         self.ask::<()>(&login_id, &command).await?;
         let url = link.url(self.facts(), self.context);
         let last = format!(
-            "Then open this page and enter the signing secret and the user token: {url}\nIt works \
-             once, within an hour. Never write a secret into this room."
+            "Then open this page and enter {}: {url}\nIt works once, within an hour. Never write a secret into this room.",
+            self.facts().words.secrets
         );
         if known.is_some_and(|login| login.remote_user.is_some()) {
             let text = format!("Your {} app is still there; only its token has to be new.", self.facts().title);
@@ -186,7 +187,8 @@ impl Command<'_> {
         match (found.next(), found.next()) {
             (Some(login), None) => Ok((channel.trim().to_owned(), login.clone())),
             (Some(_), Some(_)) => {
-                Err(MatrixError::invalid_param("You have several workspaces: add “in” and the workspace’s name."))
+                let team = self.facts().words.team;
+                Err(MatrixError::invalid_param(format!("You have several {team}s: add “in” and the {team}’s name.")))
             }
             (None, _) => {
                 Err(MatrixError::not_found("There is no such connected account. Say `connect` to connect one."))

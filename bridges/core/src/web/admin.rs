@@ -96,7 +96,7 @@ async fn answer(
     };
     let objects = context.objects.as_ref();
     match verb {
-        "connect/start" => start(context, &body).await,
+        "connect/start" => start(facts, context, &body).await,
         "connect/finish" => {
             let command = LoginCommand::Finish {
                 signing_secret: wanted(body.signing_secret.clone(), "signing_secret")?,
@@ -139,7 +139,7 @@ async fn answer(
 }
 
 /// `{"owner": user id}`, by default the server's owner → `{"login_id", "hook_url", "manifest"}`.
-async fn start(context: &Rc<Context>, body: &Body) -> Result<Json> {
+async fn start(facts: &NetworkFacts, context: &Rc<Context>, body: &Body) -> Result<Json> {
     let directory = context.directory.as_ref();
     let owner = match &body.owner {
         Some(owner) => owner.clone(),
@@ -152,7 +152,7 @@ async fn start(context: &Rc<Context>, body: &Body) -> Result<Json> {
     if accounts::get(directory, owner.as_str()).await?.is_none() {
         return Err(MatrixError::not_found("There is no such user here."));
     }
-    let address = Address::new(Class::Login, context.random_id());
+    let address = Address::new(Class::Login, facts.object_name(&context.random_id()));
     let command = LoginCommand::Start { owner };
     let started: Started = call(context.objects.as_ref(), address, &command).await?;
     Ok(json!(started))

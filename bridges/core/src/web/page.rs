@@ -30,10 +30,10 @@ pub(super) async fn handle(
         return html_answer(404, page(facts, &paragraph(text)));
     };
     match *request.method() {
-        http::Method::GET | http::Method::HEAD => html_answer(200, page(facts, &form("", facts.title))),
+        http::Method::GET | http::Method::HEAD => html_answer(200, page(facts, &form("", facts))),
         http::Method::POST => match finish(context, &link, request.body()).await {
-            Ok(finished) => html_answer(200, page(facts, &done(&finished))),
-            Err(error) => html_answer(error.status, page(facts, &form(&error.error, facts.title))),
+            Ok(finished) => html_answer(200, page(facts, &done(&finished, facts))),
+            Err(error) => html_answer(error.status, page(facts, &form(&error.error, facts))),
         },
         _ => html_answer(405, page(facts, &paragraph("Only GET and POST work here."))),
     }
@@ -66,7 +66,7 @@ fn page(facts: &NetworkFacts, body: &str) -> String {
     )
 }
 
-fn form(problem: &str, title: &str) -> String {
+fn form(problem: &str, facts: &NetworkFacts) -> String {
     let problem = if problem.is_empty() {
         String::new()
     } else {
@@ -75,21 +75,22 @@ fn form(problem: &str, title: &str) -> String {
     format!(
         "{problem}<p>Both are on your app's pages at {title}. They are stored encrypted and never \
          shown again.</p><form method=\"post\" autocomplete=\"off\">\
-         <p><label>Signing secret (Basic Information)<br>\
+         <p><label>{key}<br>\
          <input name=\"signing_secret\" type=\"password\" required size=\"60\"></label></p>\
-         <p><label>User OAuth token, xoxp-… (OAuth &amp; Permissions)<br>\
+         <p><label>{token}<br>\
          <input name=\"token\" type=\"password\" required size=\"60\"></label></p>\
          <p><button>Connect</button></p></form>",
-        title = escape(title),
+        title = escape(facts.title),
+        key = escape(facts.words.key),
+        token = escape(facts.words.token),
     )
 }
 
-fn done(finished: &Finished) -> String {
+fn done(finished: &Finished, facts: &NetworkFacts) -> String {
     paragraph(&format!(
         "Connected as {} in {}. Go back to the chat with the bot: list shows your channels, bridge \
-         brings one here. If the network's app says that the address is not verified, verify it \
-         again now.",
-        finished.user_name, finished.team_name
+         brings one here. {}",
+        finished.user_name, finished.team_name, facts.words.then
     ))
 }
 

@@ -35,6 +35,8 @@ pub struct FakeDiscord {
     pub messages: RefCell<Vec<Json>>,
     webhooks: RefCell<Vec<Json>>,
     pub faults: RefCell<Vec<Fault>>,
+    /// How many sessions may be begun.
+    pub identifies_left: Cell<u32>,
     /// All events of the session, in order; the first has number 1.
     pub events: RefCell<Vec<(String, Json)>>,
     /// How often each call was made.
@@ -96,6 +98,10 @@ impl FakeDiscord {
         let answer = match (request.method(), parts.as_slice()) {
             (&Method::POST, ["webhooks", id, token]) => return self.speak(id, token, &body),
             _ if !by_bot => (401, json!({ "message": "401: Unauthorized", "code": 0 })),
+            (_, ["gateway", "bot"]) => {
+                let limit = json!({ "total": 1000, "remaining": self.identifies_left.get(), "reset_after": 3_600_000 });
+                (200, json!({ "url": "wss://discord.example", "session_start_limit": limit }))
+            }
             (_, ["users", "@me"]) => (200, json!({ "id": BOT, "username": "hub", "bot": true })),
             (_, ["users", "@me", "guilds"]) => (200, json!([{ "id": GUILD, "name": "Garden" }])),
             (_, ["users", id]) if *id == ANNA => {

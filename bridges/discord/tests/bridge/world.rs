@@ -1,18 +1,11 @@
 //! A server with the bridge, its Discord, and the connection between them.
 
-use std::{
-    cell::{Cell, RefCell},
-    rc::Rc,
-};
+use std::rc::Rc;
 
 use hubbub_appservice::object::AppserviceObject;
-use hubbub_bridge::contract::{Bridged, Finished, GatewayCommand, LoginCommand, LoginStatus, Secret, Started};
+use hubbub_bridge::contract::{Bridged, Finished, ListenCommand, LoginCommand, LoginStatus, Secret, Started};
 use hubbub_core::contract::{Address, Class};
-use hubbub_discord::{
-    LoginObject, PortalObject,
-    events::stored,
-    gateway::{Action, Bot, Budget, Gateway, Input, Saved},
-};
+use hubbub_discord::{GatewayObject, LoginObject, PortalObject};
 use hubbub_native::{
     Client, Options, TestServer,
     host::{Factory, Shell, factory},
@@ -20,19 +13,17 @@ use hubbub_native::{
 use ruma::{UserId, server_name};
 use serde_json::{Value as Json, json};
 
-use crate::discord::{APPLICATION, BOT, FakeDiscord, TOKEN};
-
-const SESSION: &str = "session-1";
+use crate::{
+    discord::{BOT, FakeDiscord, TOKEN},
+    line::{Line, ToLine},
+};
 
 pub struct World {
     pub server: TestServer,
     pub discord: Rc<FakeDiscord>,
     pub alice: Client,
     login_id: String,
-    machine: RefCell<Option<Gateway>>,
-    /// How many of Discord's events this connection has been told.
-    told: Cell<usize>,
-    identifies: Cell<usize>,
+    pub line: Rc<Line>,
 }
 
 fn appservice() -> Factory {
@@ -42,10 +33,20 @@ fn appservice() -> Factory {
     })
 }
 
+fn gateway(line: &Rc<Line>) -> Factory {
+    let sockets = Rc::new(ToLine(Rc::clone(line)));
+    Box::new(move |name, database, context| {
+        Ok(Rc::new(Shell(GatewayObject::with_sockets(name, database, context, sockets.clone()))))
+    })
+}
+
 impl World {
     /// A server on which alice's bot is connected and online.
     pub fn connected(seed: u64) -> Self {
         let builtin = hubbub_bridge::matrix::builtin(&hubbub_discord::FACTS, server_name!("hub.example"));
+        let discord = Rc::new(FakeDiscord::default());
+        discord.identifies_left.set(900);
+        let line = Line::new(Rc::clone(&discord));
         let server = TestServer::with(Options {
             seed,
             builtins: vec![builtin],
@@ -53,10 +54,12 @@ impl World {
                 (Class::Login, factory::<LoginObject>()),
                 (Class::Portal, factory::<PortalObject>()),
                 (Class::Appservice, appservice()),
+                (Class::Gateway, gateway(&line)),
             ],
             ..Options::default()
         });
-        let discord = Rc::new(FakeDiscord::default());
+        let login_id = "D".repeat(24);
+        line.run_on(server.clone(), Address::new(Class::Gateway, login_id.as_str()));
         discord.set_clock(server.now());
         let (answering, clock) = (Rc::clone(&discord), server.clone());
         server.http().answer_by(move |request| {
@@ -66,15 +69,7 @@ impl World {
         let context = Rc::clone(server.context());
         server.run(async move { hubbub_discord::bridge(context).prepare().await }).unwrap();
         let alice = server.account("alice");
-        let world = Self {
-            server,
-            discord,
-            alice,
-            login_id: "D".repeat(24),
-            machine: RefCell::default(),
-            told: Cell::default(),
-            identifies: Cell::default(),
-        };
+        let world = Self { server, discord, alice, login_id, line };
         let owner = UserId::parse(&world.alice.user_id).unwrap();
         let _: Started = world.ask(LoginCommand::Start { owner });
         let finished: Finished = world.ask(LoginCommand::Finish {
@@ -89,12 +84,8 @@ impl World {
         world
     }
 
-    fn ask<R: serde::de::DeserializeOwned + 'static>(&self, command: LoginCommand) -> R {
+    pub fn ask<R: serde::de::DeserializeOwned + 'static>(&self, command: LoginCommand) -> R {
         self.server.call(self.login_address(), command).unwrap()
-    }
-
-    fn gateway(&self, command: GatewayCommand) -> Option<String> {
-        self.ask(LoginCommand::Gateway(command))
     }
 
     pub fn login_address(&self) -> Address {
@@ -111,7 +102,11 @@ impl World {
     }
 
     pub fn identifies(&self) -> usize {
-        self.identifies.get()
+        self.line.count(2)
+    }
+
+    pub fn gateway_address(&self) -> Address {
+        Address::new(Class::Gateway, self.login_id.as_str())
     }
 
     pub fn bridge(&self, channel: &str) -> String {
@@ -120,96 +115,28 @@ impl World {
         bridged.room_id.to_string()
     }
 
-    /// Opens the connection if there is none, and takes everything that Discord has to tell.
+    /// Takes everything that Discord has to tell; opens the connection anew if its object died.
     pub fn listen(&self) {
-        if self.machine.borrow().is_none() {
-            let saved = self.gateway(GatewayCommand::Saved);
-            let saved: Saved = saved.map(|saved| serde_json::from_str(&saved).unwrap()).unwrap_or_default();
-            let bot = Bot { token: TOKEN.to_owned(), intents: 1 << 9, address: "wss://gateway.invalid".to_owned() };
-            *self.machine.borrow_mut() = Some(Gateway::new(bot, saved));
-            self.step(Input::Wake);
-        }
-        loop {
-            let told = self.told.get();
-            let event = self.discord.events.borrow().get(told).cloned();
-            let Some((name, data)) = event else { break };
-            self.told.set(told + 1);
-            self.frame(&json!({ "op": 0, "s": told + 1, "t": name, "d": data }));
-        }
+        self.server.call::<()>(self.gateway_address(), ListenCommand::Poke).unwrap();
+        self.line.pump();
         self.server.settle();
     }
 
     /// The connection is gone, and what it knew.
     pub fn hang_up(&self) {
-        self.machine.borrow_mut().take();
+        self.line.cut();
+        self.server.crash(&self.gateway_address());
     }
 
-    /// Discord tells the session's events again from this number on.
+    /// Discord tells the session's events again from this number on, when it is resumed.
     pub fn replay_from(&self, seq: usize) {
-        self.told.set(seq - 1);
+        self.line.replay_from(seq);
     }
 
     /// Discord tells something.
     pub fn tell(&self, name: &str, data: Json) {
         self.discord.events.borrow_mut().push((name.to_owned(), data));
         self.listen();
-    }
-
-    fn frame(&self, frame: &Json) {
-        self.step(Input::Frame(&frame.to_string()));
-    }
-
-    fn step(&self, input: Input<'_>) {
-        let (actions, saved) = {
-            let mut machine = self.machine.borrow_mut();
-            let machine = machine.as_mut().unwrap();
-            (machine.step(self.server.now(), 7, input), machine.saved().clone())
-        };
-        let text = serde_json::to_string(&saved).unwrap();
-        for action in actions {
-            match action {
-                Action::Connect(_) => {
-                    self.step(Input::Opened);
-                    self.frame(&json!({ "op": 10, "d": { "heartbeat_interval": 41_250 } }));
-                }
-                Action::Send(sent) => self.answer(&serde_json::from_str(&sent).unwrap()),
-                Action::AskBudget => {
-                    let url = "wss://gateway.invalid".to_owned();
-                    self.step(Input::Budget(Some(Budget { url, remaining: 900, reset_after: 1 })));
-                }
-                Action::Store(event) => {
-                    let session = saved.session.as_ref().unwrap().id.clone();
-                    let seq = i64::try_from(event.seq).unwrap();
-                    let body = stored(&event, self.server.now());
-                    self.gateway(GatewayCommand::Event { session, seq, saved: text.clone(), body });
-                }
-                Action::Save => {
-                    self.gateway(GatewayCommand::Save { saved: text.clone() });
-                }
-                Action::Online | Action::Close(_) => {}
-                Action::Stop(fatal) => panic!("{fatal:?}"),
-            }
-        }
-    }
-
-    /// What Discord does with what it is sent.
-    fn answer(&self, sent: &Json) {
-        match sent["op"].as_u64().unwrap() {
-            2 => {
-                self.identifies.set(self.identifies.get() + 1);
-                let ready = json!({
-                    "session_id": SESSION, "resume_gateway_url": "wss://resume.invalid", "guilds": [],
-                    "user": { "id": BOT, "username": "hub", "bot": true }, "application": { "id": APPLICATION },
-                });
-                self.discord.events.borrow_mut().insert(0, ("READY".to_owned(), ready));
-            }
-            6 => {
-                assert_eq!(sent["d"]["session_id"], SESSION);
-                let replayed = self.told.get();
-                assert!(sent["d"]["seq"].as_u64().unwrap() >= replayed as u64);
-            }
-            op => assert_eq!(op, 1),
-        }
     }
 
     pub fn send(&self, room: &str, transaction: &str, body: &str) {

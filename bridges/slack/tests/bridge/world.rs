@@ -213,6 +213,7 @@ impl World {
             support: hubbub_core::context::Support::default(),
             insecure_gateways: false,
             slack_api_url: "https://slack.test/api/".to_owned(),
+            discord_api_url: "https://discord.example/api/v10".to_owned(),
             secrets: Secrets::parse(
                 "ed25519 1 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
                 "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",

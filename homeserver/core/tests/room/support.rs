@@ -158,6 +158,7 @@ impl TestRoom {
                 support: hubbub_core::context::Support::default(),
                 insecure_gateways: false,
                 slack_api_url: String::new(),
+                discord_api_url: String::new(),
                 secrets: Secrets::parse(
                     "ed25519 a_test YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1",
                     "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",

@@ -152,6 +152,7 @@ impl World {
                 support: hubbub_core::context::Support::default(),
                 insecure_gateways: false,
                 slack_api_url: String::new(),
+                discord_api_url: String::new(),
                 secrets: Secrets::parse(&format!("ed25519 a {zeros}"), zeros, "admin token of tests").unwrap(),
             },
             clock: clock.clone(),

@@ -27,6 +27,12 @@ pub fn get(query: &dyn Query) -> Result<Option<Heard>, DatabaseError> {
     row.map(|row| Ok(Heard { session: row.text(0)?, seq: row.integer(1)?, saved: row.text(2)? })).transpose()
 }
 
+/// Forgets it: a new token makes a new connection.
+pub fn forget(transaction: &dyn Transaction) -> Result<(), DatabaseError> {
+    transaction.execute("DELETE FROM gateway", &[])?;
+    Ok(())
+}
+
 /// Writes it: one row.
 pub fn put(transaction: &dyn Transaction, heard: &Heard) -> Result<(), DatabaseError> {
     transaction.execute(

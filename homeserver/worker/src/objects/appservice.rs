@@ -16,7 +16,7 @@ impl Hosted for object::AppserviceObject {
 
     fn open_in(isolate: &Isolate, name: &str, database: Rc<dyn Database>) -> error::Result<Self> {
         let context = Rc::clone(&isolate.context);
-        Ok(Self::with_bridge(name, database, context, isolate.bridge.clone()))
+        Ok(Self::with_bridge(name, database, context, isolate.bridges.serving(name)?))
     }
 }
 

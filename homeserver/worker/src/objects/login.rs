@@ -4,14 +4,15 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use worker::{Env, js_sys::Promise, web_sys, worker_sys::DurableObjectState};
 
 use super::shell::{Hosted, Shell};
+use crate::bridges;
 
-impl Hosted for hubbub_slack::LoginObject {
+impl Hosted for bridges::LoginObject {
     const CLASS: &'static str = "LoginObject";
 }
 
-/// One login with a network; Slack is the only one so far.
+/// One login with a network, which its name tells.
 #[wasm_bindgen]
-pub struct LoginObject(Shell<hubbub_slack::LoginObject>);
+pub struct LoginObject(Shell<bridges::LoginObject>);
 
 #[wasm_bindgen]
 impl LoginObject {

@@ -4,14 +4,15 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use worker::{Env, js_sys::Promise, web_sys, worker_sys::DurableObjectState};
 
 use super::shell::{Hosted, Shell};
+use crate::bridges;
 
-impl Hosted for hubbub_slack::PortalObject {
+impl Hosted for bridges::PortalObject {
     const CLASS: &'static str = "PortalObject";
 }
 
 /// One channel of a login as a room.
 #[wasm_bindgen]
-pub struct PortalObject(Shell<hubbub_slack::PortalObject>);
+pub struct PortalObject(Shell<bridges::PortalObject>);
 
 #[wasm_bindgen]
 impl PortalObject {

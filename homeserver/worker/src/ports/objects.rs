@@ -32,6 +32,7 @@ pub struct PlatformObjects {
     appservices: ObjectNamespace,
     logins: ObjectNamespace,
     portals: ObjectNamespace,
+    gateways: ObjectNamespace,
     location_hint: Option<String>,
     /// The options of a stub, with the location hint.
     options: JsValue,
@@ -56,6 +57,7 @@ impl PlatformObjects {
             appservices: env.durable_object("APPSERVICES")?,
             logins: env.durable_object("LOGINS")?,
             portals: env.durable_object("PORTALS")?,
+            gateways: env.durable_object("GATEWAYS")?,
             location_hint,
             options,
         })
@@ -70,6 +72,7 @@ impl PlatformObjects {
             Class::Appservice => &self.appservices,
             Class::Login => &self.logins,
             Class::Portal => &self.portals,
+            Class::Gateway => &self.gateways,
         }
     }
 

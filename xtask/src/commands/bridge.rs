@@ -1,4 +1,5 @@
-//! `cargo xtask slack …`: connects Slack workspaces and chooses their channels, through the server's admin endpoints.
+//! `cargo xtask slack …` and `cargo xtask discord …`: connect accounts and choose their channels, through the server's
+//! admin endpoints.
 //!
 //! Secrets are asked for on stdin or read from the environment: an argument would be in the process list and the shell's history.
 
@@ -14,9 +15,39 @@ use serde_json::{Value, json};
 
 use crate::admin::ServerOptions;
 
-/// Connect Slack workspaces and bridge their channels
+/// What differs between the networks.
+pub struct Network {
+    /// Its name in paths and commands.
+    id: &'static str,
+    /// The first step, before what `connect start` printed.
+    first: &'static str,
+    /// The signing key: its variable and what it is.
+    key: (&'static str, &'static str),
+    /// The token, likewise.
+    token: (&'static str, &'static str),
+}
+
+/// Slack.
+pub const SLACK: Network = Network {
+    id: "slack",
+    first: "Create a Slack app from this manifest (https://api.slack.com/apps, \"From a manifest\") and install it:",
+    key: ("SLACK_SIGNING_SECRET", "Signing secret of the app"),
+    token: ("SLACK_TOKEN", "User token (xoxp-…)"),
+};
+
+/// Discord.
+pub const DISCORD: Network = Network {
+    id: "discord",
+    first: "Make an application at https://discord.com/developers/applications, switch on \"Message Content Intent\" under \
+            \"Bot\", and add the bot to your server with the permissions to view channels, send and manage messages, add \
+            reactions, manage webhooks and read history. Once the second step is done, enter this under General Information:",
+    key: ("DISCORD_PUBLIC_KEY", "Public key of the application"),
+    token: ("DISCORD_TOKEN", "Token of the bot"),
+};
+
+/// The commands of a network
 #[derive(Args)]
-pub struct Slack {
+pub struct Bridge {
     #[command(subcommand)]
     command: Command,
     #[command(flatten)]
@@ -25,10 +56,10 @@ pub struct Slack {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Connect a workspace, in two steps
+    /// Connect an account, in two steps
     #[command(subcommand)]
     Connect(Connect),
-    /// List a workspace's channels
+    /// List its channels
     List(Login),
     /// Bridge a channel: give it a room
     Bridge(Channel),
@@ -36,18 +67,18 @@ enum Command {
     Unbridge(Channel),
     /// Show one connection, or all those of a user: health, queues, counters
     Status(Status),
-    /// Disconnect a workspace; its rooms stay
+    /// Disconnect an account; its rooms stay
     Disconnect(Login),
 }
 
 #[derive(Subcommand)]
 enum Connect {
-    /// Make a pending login and print the manifest of the Slack app to create
+    /// Make a pending login and print what to make at the network
     Start {
         /// The user who connects, such as @you:example.org [default: the server's owner]
         owner: Option<String>,
     },
-    /// Hand over the app's signing secret and the user's token (asked for, or in SLACK_SIGNING_SECRET and SLACK_TOKEN)
+    /// Hand over the key and the token (asked for, or in SLACK_SIGNING_SECRET and SLACK_TOKEN, DISCORD_PUBLIC_KEY and DISCORD_TOKEN)
     Finish {
         /// The login that `connect start` printed
         login_id: String,
@@ -74,30 +105,31 @@ struct Status {
 struct Channel {
     /// The login, as `status --owner` prints it
     login_id: String,
-    /// The channel's id, such as C0123456789
+    /// The channel's id
     channel: String,
 }
 
-impl Slack {
+impl Bridge {
     /// Calls the endpoint and prints its answer.
-    pub fn run(self) -> Result<ExitCode> {
+    pub fn run(self, network: &Network) -> Result<ExitCode> {
         let admin = self.server.connect()?;
+        let post = |verb: &str, body: &Value| admin.post(&format!("{}/{verb}", network.id), body);
         match self.command {
             Command::Connect(Connect::Start { owner }) => {
-                let pending = admin.post("slack/connect/start", &owner_body(owner.as_deref()))?;
-                print_pending(&pending)?;
+                let pending = post("connect/start", &owner_body(owner.as_deref()))?;
+                print_pending(network, &pending)?;
             }
             Command::Connect(Connect::Finish { login_id }) => {
-                let signing_secret = secret("SLACK_SIGNING_SECRET", "Signing secret of the app")?;
-                let token = secret("SLACK_TOKEN", "User token (xoxp-…)")?;
+                let signing_secret = secret(network.key)?;
+                let token = secret(network.token)?;
                 let body = json!({"login_id": login_id, "signing_secret": signing_secret, "token": token});
-                print_json(&admin.post("slack/connect/finish", &body)?)?;
+                print_json(&post("connect/finish", &body)?)?;
             }
-            Command::List(login) => print_json(&admin.post("slack/list", &login.body())?)?,
-            Command::Bridge(channel) => print_json(&admin.post("slack/bridge", &channel.body())?)?,
-            Command::Unbridge(channel) => print_json(&admin.post("slack/unbridge", &channel.body())?)?,
-            Command::Status(status) => print_json(&admin.post("slack/status", &status.body())?)?,
-            Command::Disconnect(login) => print_json(&admin.post("slack/disconnect", &login.body())?)?,
+            Command::List(login) => print_json(&post("list", &login.body())?)?,
+            Command::Bridge(channel) => print_json(&post("bridge", &channel.body())?)?,
+            Command::Unbridge(channel) => print_json(&post("unbridge", &channel.body())?)?,
+            Command::Status(status) => print_json(&post("status", &status.body())?)?,
+            Command::Disconnect(login) => print_json(&post("disconnect", &login.body())?)?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -128,20 +160,16 @@ fn owner_body(owner: Option<&str>) -> Value {
     owner.map_or_else(|| json!({}), |owner| json!({"owner": owner}))
 }
 
-fn print_pending(pending: &Value) -> Result<()> {
+fn print_pending(network: &Network, pending: &Value) -> Result<()> {
     let text = |name: &str| pending.get(name).and_then(Value::as_str);
     let login_id = text("login_id").context("the server sent no login_id")?;
     let manifest = pending.get("manifest").context("the server sent no manifest")?;
-    println!(
-        "1. Create a Slack app from this manifest (https://api.slack.com/apps, \"From a manifest\") and install it:\n"
-    );
+    println!("1. {}\n", network.first);
     match manifest {
         Value::String(manifest) => println!("{manifest}\n"),
         manifest => println!("{}\n", serde_json::to_string_pretty(manifest)?),
     }
-    println!(
-        "2. Then, with its signing secret and user token at hand:\n\n   cargo xtask slack connect finish {login_id}"
-    );
+    println!("2. Then, with both secrets at hand:\n\n   cargo xtask {} connect finish {login_id}", network.id);
     Ok(())
 }
 
@@ -150,7 +178,7 @@ fn print_json(value: &Value) -> Result<()> {
     Ok(())
 }
 
-fn secret(variable: &str, prompt: &str) -> Result<String> {
+fn secret((variable, prompt): (&str, &str)) -> Result<String> {
     let value = match env::var(variable) {
         Ok(value) => value,
         Err(_) => {
