@@ -24,8 +24,11 @@ async fn the_first_cross_signing_keys_are_set_up_without_a_password_and_verify_t
     assert!(status.is_complete());
     let own = || async { robin.identity_of(&robin.user_id()).await.is_some_and(|identity| identity.is_verified()) };
     until("the own identity is verified", own).await;
-    let device = encryption.get_own_device().await.expect("the store").expect("a device");
-    assert!(device.is_cross_signed_by_owner() && device.is_verified());
+    let signed = || async {
+        let device = encryption.get_own_device().await.expect("the store").expect("a device");
+        device.is_cross_signed_by_owner() && device.is_verified()
+    };
+    until("the device is signed, as a sync says", signed).await;
     until("verified", || async { encryption.verification_state().get() == VerificationState::Verified }).await;
 
     // Another device sees the identity, and is not part of it.

@@ -6,7 +6,7 @@ use matrix_sdk::{
     ruma::{
         EventId, OwnedEventId,
         api::client::room::{create_room, get_room_event},
-        events::room::message::RoomMessageEventContent,
+        events::room::{member::MembershipState, message::RoomMessageEventContent},
     },
 };
 use serde_json::Value as Json;
@@ -20,8 +20,12 @@ pub async fn encrypted_room(owner: &Device, guest: &Device) -> (Room, Room) {
     let invited = eventually("the invitation", || async { guest.client.get_room(&room_id) }).await;
     invited.join().await.expect("the join");
     let theirs = guest.joined(&room_id).await;
-    for room in [&room, &theirs] {
-        until("both are members", || async { room.joined_members_count() == 2 }).await;
+    for (room, other) in [(&room, guest.user_id()), (&theirs, owner.user_id())] {
+        let joined = || async {
+            let member = room.get_member_no_sync(&other).await.expect("the store");
+            member.is_some_and(|member| *member.membership() == MembershipState::Join)
+        };
+        until("both are members", joined).await;
         until("encryption", || async { room.latest_encryption_state().await.is_ok_and(|state| state.is_encrypted()) })
             .await;
     }
