@@ -18,6 +18,7 @@ mod http;
 mod ping;
 mod query;
 mod report;
+mod sharing;
 
 use std::{
     cell::{Cell, RefCell},

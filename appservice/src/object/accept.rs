@@ -63,8 +63,11 @@ impl AppserviceObject {
     /// Stores a delivery and the room's new cursor in one transaction.
     pub(super) async fn deliver(&self, delivery: RoomDelivery) -> Result<DeliveryAnswer> {
         let with_ephemeral = self.takes_ephemeral(&delivery).await;
-        let payloads = self.payloads(&delivery, with_ephemeral)?;
+        let mut payloads = self.payloads(&delivery, with_ephemeral)?;
         schema::migrate(self.database.as_ref(), store::SCHEMA)?;
+        if let Some(last) = payloads.last_mut() {
+            last.encryption = self.sharing_news(&delivery).await?;
+        }
 
         // No await from here to the commit.
         let room_id = delivery.room_id.as_str();

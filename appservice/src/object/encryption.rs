@@ -17,6 +17,7 @@ use hubbub_core::{
 };
 use hubbub_storage::{
     appservice::{self as store, HTTP_LANE},
+    database::MAX_INTEGER,
     schema,
 };
 use ruma::{OwnedUserId, UserId};
@@ -34,9 +35,12 @@ pub(super) struct Encryption {
     /// To-device messages as the appservice gets them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) to_device: Vec<Box<RawValue>>,
-    /// Users whose keys changed.
+    /// Users whose keys changed, or who came to share a room.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    changed: BTreeSet<OwnedUserId>,
+    pub(super) changed: BTreeSet<OwnedUserId>,
+    /// Users who share no room any more.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) left: BTreeSet<OwnedUserId>,
     /// What is left of the keys of devices, by user.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     counts: BTreeMap<OwnedUserId, Vec<DeviceKeyCounts>>,
@@ -44,13 +48,16 @@ pub(super) struct Encryption {
 
 impl Encryption {
     pub(super) fn is_empty(&self) -> bool {
-        self.to_device.is_empty() && self.changed.is_empty() && self.counts.is_empty()
+        self.to_device.is_empty() && self.changed.is_empty() && self.left.is_empty() && self.counts.is_empty()
     }
 
-    /// Adds what came later: of counts the newest are in force.
+    /// Adds what came later: of counts the newest are in force, and who left and came back changed.
     pub(super) fn add(&mut self, later: Self) {
         self.to_device.extend(later.to_device);
+        self.left.retain(|user_id| !later.changed.contains(user_id));
+        self.changed.retain(|user_id| !later.left.contains(user_id));
         self.changed.extend(later.changed);
+        self.left.extend(later.left);
         for (user_id, counts) in later.counts {
             let held = self.counts.entry(user_id).or_default();
             held.retain(|held| counts.iter().all(|count| count.device_id != held.device_id));
@@ -64,8 +71,8 @@ impl Encryption {
         if !self.to_device.is_empty() {
             fields.insert("de.sorunome.msc2409.to_device".to_owned(), to_raw_value(&self.to_device)?);
         }
-        if !self.changed.is_empty() {
-            let lists = json!({ "changed": self.changed, "left": [] });
+        if !self.changed.is_empty() || !self.left.is_empty() {
+            let lists = json!({ "changed": self.changed, "left": self.left });
             fields.insert("org.matrix.msc3202.device_lists".to_owned(), to_raw_value(&lists)?);
         }
         if !self.counts.is_empty() {
@@ -87,10 +94,10 @@ impl Encryption {
 }
 
 impl AppserviceObject {
-    /// Queues news that were not queued before.
-    pub(super) fn take_encryption_news(&self, news: EncryptionNews) -> Result<()> {
+    /// Queues news that were not queued before; returns the position that is held now.
+    pub(super) fn take_encryption_news(&self, news: EncryptionNews) -> Result<i64> {
         if self.bridge.is_some() {
-            return Ok(());
+            return Ok(MAX_INTEGER);
         }
         schema::migrate(self.database.as_ref(), store::SCHEMA)?;
         let (cursor, epoch) = match &news {
@@ -121,7 +128,7 @@ impl AppserviceObject {
             }
         };
         if position <= held {
-            return Ok(());
+            return Ok(held);
         }
         let batches = self.batches("", vec![Payload { encryption, ..Payload::default() }])?;
         let now = self.now();
@@ -133,7 +140,7 @@ impl AppserviceObject {
             Ok(())
         })?;
         self.queued.ring();
-        Ok(())
+        Ok(position)
     }
 }
 

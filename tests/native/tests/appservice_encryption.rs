@@ -145,6 +145,33 @@ fn to_device_messages_come_in_transactions_once_and_in_order() {
 }
 
 #[test]
+fn receive_ephemeral_alone_brings_to_device_messages_once_and_leaves_them_for_sync() {
+    let (server, ghost, sent) = bridged("receive_ephemeral: true\nio.element.msc4190: true\n");
+    put_device(&ghost, "BRIDGE");
+    let alice = server.account("alice");
+    for n in 0..3 {
+        send(&alice, &format!("t{n}"), &ghost, "BRIDGE", &json!({"n": n}));
+        server.host().crash_all();
+        server.advance(60_000);
+    }
+    let told: Vec<Json> =
+        all(&sent, "de.sorunome.msc2409.to_device").iter().map(|message| message["content"]["n"].clone()).collect();
+    assert_eq!(told, [0, 1, 2]);
+    let login = json!({
+        "type": "m.login.application_service", "identifier": {"type": "m.id.user", "user": "_bridge_ghost"},
+        "device_id": "BRIDGE",
+    });
+    let login = server.send(Method::POST, "/_matrix/client/v3/login", Some(TOKEN), Some(&login)).ok();
+    let uri = path(["sync"]);
+    let synced = server.send(Method::GET, &uri, login["access_token"].as_str(), None).ok();
+    assert_eq!(synced["to_device"]["events"].as_array().map(Vec::len), Some(3), "{synced}");
+    // Keys and device lists were not asked for.
+    for key in ["org.matrix.msc3202.device_lists", "org.matrix.msc3202.device_one_time_keys_count"] {
+        assert!(all(&sent, key).is_empty() && sent.borrow().iter().all(|transaction| transaction[key].is_null()));
+    }
+}
+
+#[test]
 fn device_lists_and_key_counts_come_in_transactions() {
     let (server, ghost, sent) = bridged(ALL);
     put_device(&ghost, "BRIDGE");
@@ -182,6 +209,69 @@ fn device_lists_and_key_counts_come_in_transactions() {
     assert!(sent.iter().any(|transaction| {
         transaction["org.matrix.msc3202.device_unused_fallback_key_types"][&ghost.user_id]["BRIDGE"] == json!([])
     }));
+}
+
+#[test]
+fn who_comes_into_and_who_leaves_the_last_shared_room_is_in_the_device_lists() {
+    let (server, ghost, sent) = bridged(ALL);
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|name| server.account(name));
+    let (first, second) = (bob.public_room(), bob.public_room());
+    for room in [&first, &second] {
+        ghost.join(room);
+        carol.join(room);
+    }
+    let told = |kind: &str| -> Vec<Json> {
+        let lists = std::mem::take(&mut *sent.borrow_mut());
+        let lists = lists.iter().map(|transaction| transaction["org.matrix.msc3202.device_lists"][kind].clone());
+        lists.flat_map(|users| users.as_array().cloned().unwrap_or_default()).collect()
+    };
+    let settle = || server.advance(60_000);
+    settle();
+    assert_eq!(told("changed"), [json!(carol.user_id)], "once, though in two rooms");
+    carol.put(["profile", &carol.user_id, "displayname"], &json!({"displayname": "Carol"})).ok();
+    carol.leave(&first);
+    alice.join(&first);
+    alice.leave(&first);
+    settle();
+    assert_eq!(told("left"), Vec::<Json>::new(), "carol is met elsewhere, and alice is its own");
+    carol.leave(&second);
+    server.host().crash_all();
+    settle();
+    assert_eq!(told("left"), [json!(carol.user_id)]);
+    carol.join(&second);
+    settle();
+    assert_eq!(told("changed"), [json!(carol.user_id)]);
+    bob.member(&second, "ban", &carol).ok();
+    settle();
+    assert_eq!(told("left"), [json!(carol.user_id)]);
+}
+
+#[test]
+fn each_flag_of_a_registration_brings_only_its_own() {
+    let login = json!({
+        "type": "m.login.application_service", "identifier": {"type": "m.id.user", "user": "_bridge_ghost"},
+        "device_id": "BRIDGE",
+    });
+    let shown = |flags: &str| -> (u16, u16, [bool; 3]) {
+        let (server, ghost, sent) = bridged(flags);
+        let made = put_device(&ghost, "BRIDGE").status;
+        server.send(Method::POST, "/_matrix/client/v3/login", Some(TOKEN), Some(&login)).ok();
+        let uploaded = upload(&ghost, "BRIDGE").status;
+        let alice = server.account("alice");
+        let room = alice.public_room();
+        ghost.join(&room);
+        send(&alice, "t1", &ghost, "BRIDGE", &json!({}));
+        alice.put(["rooms", &room, "typing", &alice.user_id], &json!({"typing": true, "timeout": 30_000})).ok();
+        upload(&alice, &alice.device_id).ok();
+        server.advance(60_000);
+        let keys = ["ephemeral", "de.sorunome.msc2409.to_device", "org.matrix.msc3202.device_lists"];
+        let has = |key: &str| sent.borrow().iter().any(|transaction| !transaction[key].is_null());
+        (made, uploaded, keys.map(has))
+    };
+    assert_eq!(shown("receive_ephemeral: true"), (404, 400, [true, true, false]));
+    assert_eq!(shown("de.sorunome.msc2409.push_ephemeral: true"), (404, 400, [true, true, false]));
+    assert_eq!(shown("org.matrix.msc3202: true"), (404, 200, [false, false, true]));
+    assert_eq!(shown("io.element.msc4190: true"), (201, 400, [false, false, false]));
 }
 
 #[test]

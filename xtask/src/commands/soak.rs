@@ -3,10 +3,12 @@
 //!
 //! A run is a row of [`rounds`]. Each holds the portal, injects a group of Slack messages in disorder, lets go, and strikes at
 //! one of the [`windows`] while answers go out. [`traffic`] writes, [`followers`] are two devices that must miss nothing,
-//! [`errands`] do what reaches the rarer windows; [`checks`] judges, [`report`] tells.
+//! [`errands`] do what reaches the rarer windows, [`encryption`] has keys claimed and messages sent to devices; [`checks`] judges,
+//! [`report`] tells.
 
 mod appservice;
 mod checks;
+mod encryption;
 mod errands;
 mod followers;
 mod report;

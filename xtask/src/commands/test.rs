@@ -13,7 +13,7 @@ use std::{
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
-use self::parts::{browser, cargo_test, emulate, integration, node_tests};
+use self::parts::{browser, cargo_test, emulate, integration, matrix_sdk, node_tests};
 use super::conformance::{against_ours, against_synapse, synapse_is_missing};
 use crate::{
     data_folder::DataFolder,
@@ -108,6 +108,8 @@ impl Test {
         summary.part("integration", || integration(&tools, &worker, &support, &self.arguments));
         summary.part("Node", || node_tests(&start()?, &tools, &support));
         summary.part("Discord", || discord::test(&tools, &worker));
+        // Builds the SDK: no other test needs it.
+        summary.part("matrix-sdk", || matrix_sdk(&start()?, &self.arguments));
         summary.part("emulate", || emulate(&tools, &worker, &support));
         summary.part("conformance", || against_ours(&start()?, &[]));
         Ok(())

@@ -32,7 +32,8 @@ pub enum AppserviceCommand {
         /// The room.
         room_id: String,
     },
-    /// What encryption needs. Repeating it changes nothing. → `()`
+    /// What encryption needs. Repeating it changes nothing. → the position of this kind and user that is held now (`i64`), -1
+    /// before any
     Encryption(Box<EncryptionNews>),
     /// How long the queue is. → [`QueueStatus`]
     Status,
@@ -51,7 +52,7 @@ pub enum EncryptionNews {
         user_id: OwnedUserId,
         /// The epoch of the user's inbox.
         epoch: i64,
-        /// The messages.
+        /// The messages; none only asks for the position.
         messages: Vec<ToDeviceMessage>,
     },
     /// What is left of the keys of its user's devices.

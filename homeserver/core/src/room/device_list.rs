@@ -80,7 +80,7 @@ impl RoomObject {
             let news = EncryptionNews::DeviceList { user_id: user_id.to_owned(), revision };
             let address = Address::new(Class::Appservice, appservice.id());
             let command = AppserviceCommand::Encryption(Box::new(news));
-            let () = call(self.context.objects.as_ref(), address, &command).await?;
+            let _held: i64 = call(self.context.objects.as_ref(), address, &command).await?;
         }
         Ok(())
     }

@@ -1,10 +1,12 @@
 //! What an appservice is told of its own user: to-device messages and what is left of keys, for one that
 //! encrypts without `/sync` ([MSC2409](https://github.com/matrix-org/matrix-spec-proposals/pull/2409),
-//! [MSC3202](https://github.com/matrix-org/matrix-spec-proposals/pull/3202)). Each only if it registered for it: messages by both
-//! `receive_ephemeral` and `org.matrix.msc3202`, since many a bridge that wants receipts reads its messages by `/sync`.
+//! [MSC4203](https://github.com/matrix-org/matrix-spec-proposals/pull/4203),
+//! [MSC3202](https://github.com/matrix-org/matrix-spec-proposals/pull/3202)). Each only if it registered for it: messages by
+//! `receive_ephemeral`, what is left of keys by `org.matrix.msc3202`.
 //!
-//! The devices' queues are the outbox: what the appservice's object holds is deleted here. The other end passes
-//! over what it had before.
+//! The devices' queues are the outbox, and the other end passes over what it had before. What the appservice's object holds is
+//! deleted here if it registered for both, and so needs no `/sync`. Many a bridge that only wants receipts reads its messages
+//! by `/sync`, so for one with `receive_ephemeral` alone they wait for that all the same, as MSC4203 lets servers do.
 
 use std::rc::Rc;
 
@@ -45,44 +47,74 @@ impl UserSyncObject {
         };
         let _held = self.in_flight.lock("appservice").await;
         let counts = keys_news::list_counts(self.query(), self.lists.counts_told())?;
-        if counts.is_empty() && to_device::list_of_all(self.query(), 1)?.is_empty() {
+        let told = self.lists.messages_told().unwrap_or(-1);
+        if counts.is_empty() && to_device::list_of_all(self.query(), told, 1)?.is_empty() {
             return Ok(());
         }
         let appservices = self.context.appservices.list().await?;
-        let Some(appservice) = appservices.iter().find(|appservice| appservice.id() == id) else {
+        let receiving = |appservice: &&Rc<dyn Appservice>| appservice.id() == id && appservice.receives();
+        let Some(appservice) = appservices.iter().find(receiving) else {
             return Ok(());
         };
-        // One that encrypts by `/sync` must find its messages there.
-        if !appservice.receives() || !appservice.receives_device_lists() {
-            return Ok(());
+        match (appservice.receives_device_lists(), appservice.receives_ephemeral()) {
+            (true, true) => {
+                self.tell_counts(appservice).await?;
+                self.hand_messages_over(appservice).await
+            }
+            (true, false) => self.tell_counts(appservice).await,
+            (false, true) => self.tell_messages_too(appservice).await,
+            (false, false) => Ok(()),
         }
-        self.tell_counts(appservice).await?;
-        if appservice.receives_ephemeral() { self.tell_messages(appservice).await } else { Ok(()) }
     }
 
-    async fn tell_messages(&self, appservice: &Rc<dyn Appservice>) -> Result<()> {
-        loop {
-            let waiting = to_device::list_of_all(self.query(), MESSAGES)?;
-            let Some(through) = waiting.last().map(|(_, message)| message.pos) else {
-                return Ok(());
-            };
-            let messages = waiting.into_iter().map(|(device_id, message)| {
-                Ok(ToDeviceMessage {
-                    pos: message.pos,
-                    device_id,
-                    sender: message.sender,
-                    event_type: message.event_type,
-                    content: serde_json::from_str(&message.content)?,
-                })
-            });
-            let messages = messages.collect::<Result<_>>()?;
-            let epoch = inbox::get(self.query())?.epoch;
-            let news = EncryptionNews::ToDevice { user_id: self.user_id.clone(), epoch, messages };
-            self.tell_news(appservice, news).await?;
+    /// Messages that are the appservice's alone.
+    async fn hand_messages_over(&self, appservice: &Rc<dyn Appservice>) -> Result<()> {
+        while let Some(through) = self.tell_messages(appservice, -1).await? {
             self.context.failpoints.pass("user.appservice_told").await;
             transaction(self.database.as_ref(), |transaction| to_device::delete_all_through(transaction, through))?;
             self.queues.forget();
         }
+        Ok(())
+    }
+
+    /// Messages that `/sync` shows as well.
+    async fn tell_messages_too(&self, appservice: &Rc<dyn Appservice>) -> Result<()> {
+        let mut told = match self.lists.messages_told() {
+            Some(told) => told,
+            // Nothing here says how far it was told before: it knows.
+            None => self.tell_these(appservice, Vec::new()).await?,
+        };
+        while let Some(through) = self.tell_messages(appservice, told).await? {
+            told = through;
+        }
+        self.lists.set_messages_told(told);
+        Ok(())
+    }
+
+    /// Tells the next messages after a position; returns that of the last one.
+    async fn tell_messages(&self, appservice: &Rc<dyn Appservice>, after: i64) -> Result<Option<i64>> {
+        let waiting = to_device::list_of_all(self.query(), after, MESSAGES)?;
+        let Some(through) = waiting.last().map(|(_, message)| message.pos) else {
+            return Ok(None);
+        };
+        let messages = waiting.into_iter().map(|(device_id, message)| {
+            Ok(ToDeviceMessage {
+                pos: message.pos,
+                device_id,
+                sender: message.sender,
+                event_type: message.event_type,
+                content: serde_json::from_str(&message.content)?,
+            })
+        });
+        self.tell_these(appservice, messages.collect::<Result<_>>()?).await?;
+        Ok(Some(through))
+    }
+
+    /// Returns through which position the appservice holds them now.
+    async fn tell_these(&self, appservice: &Rc<dyn Appservice>, messages: Vec<ToDeviceMessage>) -> Result<i64> {
+        let epoch = inbox::get(self.query())?.epoch;
+        let news = EncryptionNews::ToDevice { user_id: self.user_id.clone(), epoch, messages };
+        self.tell_news(appservice, news).await
     }
 
     async fn tell_counts(&self, appservice: &Rc<dyn Appservice>) -> Result<()> {
@@ -105,7 +137,7 @@ impl UserSyncObject {
         Ok(())
     }
 
-    async fn tell_news(&self, appservice: &Rc<dyn Appservice>, news: EncryptionNews) -> Result<()> {
+    async fn tell_news(&self, appservice: &Rc<dyn Appservice>, news: EncryptionNews) -> Result<i64> {
         let address = Address::new(Class::Appservice, appservice.id());
         let command = AppserviceCommand::Encryption(Box::new(news));
         call(self.context.objects.as_ref(), address, &command).await

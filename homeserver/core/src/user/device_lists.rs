@@ -49,6 +49,8 @@ pub(super) struct Lists {
     appservice: RefCell<Option<Option<String>>>,
     /// Through which position the user's appservice was told what is left of keys.
     counts_told: Cell<i64>,
+    /// Through which position the user's appservice holds its messages, once it was asked.
+    messages_told: Cell<Option<i64>>,
     /// Whether the members of all rooms are known; they stay so.
     all_known: Cell<bool>,
 }
@@ -82,6 +84,16 @@ impl Lists {
     /// The user's appservice was told so far.
     pub(super) fn set_counts_told(&self, pos: i64) {
         self.counts_told.set(pos);
+    }
+
+    /// Through which position the user's appservice holds its messages, since this object woke.
+    pub(super) fn messages_told(&self) -> Option<i64> {
+        self.messages_told.get()
+    }
+
+    /// The user's appservice holds its messages so far.
+    pub(super) fn set_messages_told(&self, pos: i64) {
+        self.messages_told.set(Some(pos));
     }
 
     /// A number that changes whenever the rooms are to be told.

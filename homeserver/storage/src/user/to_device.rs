@@ -150,12 +150,12 @@ pub fn list(query: &dyn Query, device_id: &str, after: i64, limit: u32) -> Resul
         .collect()
 }
 
-/// The oldest messages of all devices: (device, message). At most `limit`. For a user with few devices.
-pub fn list_of_all(query: &dyn Query, limit: u32) -> Result<Vec<(String, Message)>, DatabaseError> {
+/// The oldest messages of all devices after a position: (device, message). At most `limit`. For a user with few devices.
+pub fn list_of_all(query: &dyn Query, after: i64, limit: u32) -> Result<Vec<(String, Message)>, DatabaseError> {
     query
         .query(
-            "SELECT pos, sender, event_type, content, device_id FROM to_device ORDER BY pos LIMIT ?",
-            &[limit.into()],
+            "SELECT pos, sender, event_type, content, device_id FROM to_device WHERE pos > ? ORDER BY pos LIMIT ?",
+            &[after.into(), limit.into()],
         )?
         .iter()
         .map(|row| Ok((row.text(4)?, Message::from_row(row)?)))

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{
     Plan,
+    encryption::Story,
     followers::Followed,
     windows::{Strike, Tally, WINDOWS},
 };
@@ -28,6 +29,7 @@ pub(super) struct Outcome {
     pub repeated: u64,
     pub appservice_events: usize,
     pub devices: Vec<Followed>,
+    pub encryption: Story,
 }
 
 /// Prints it.
@@ -67,6 +69,16 @@ pub(super) fn print_all(plan: &Plan, outcome: &Outcome) {
             device.last_error.as_ref().map(|error| format!(" (the last: {error})")).unwrap_or_default(),
         ));
     }
+    let Story { given, sent, changes, failed, violations } = &outcome.encryption;
+    print(format_args!(
+        "encryption: {} keys claimed, {sent} messages to a device, {changes} changes of keys, {failed} failed requests{}",
+        given.len(),
+        if violations.is_empty() {
+            ": no key handed out twice, no message lost or doubled after acknowledgement, no change missed"
+        } else {
+            ""
+        },
+    ));
     if outcome.violations.is_empty() {
         print(format_args!("\nNothing is lost, nothing is doubled (seed {}).", plan.seed));
         return;

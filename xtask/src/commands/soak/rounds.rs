@@ -16,6 +16,7 @@ use super::{
     Plan,
     appservice::Appservice,
     checks::{self, Evidence, FAULTS},
+    encryption::Encryption,
     errands::{Errands, Needs, VISITOR},
     followers::Follower,
     report::Outcome,
@@ -63,6 +64,8 @@ struct Run<'a> {
     people: People,
     owner: Owner,
     errands: Errands,
+    /// The objects of those who encrypt: (class, name).
+    encrypting: Vec<(&'static str, String)>,
     control: Control,
     random: Random,
     tally: Tally,
@@ -93,6 +96,7 @@ pub(super) fn run(stage: &mut Stage, bridged: &Bridged, plan: &Plan, mut random:
         owner: &user,
         appservice: Arc::clone(&appservice),
     })?;
+    let encryption = Encryption::start(&url, random.fork(), &stop)?;
     let mut control = stage.slack.control();
     let kinds: serde_json::Map<String, Value> =
         FAULTS.iter().map(|(kind, weight)| ((*kind).to_owned(), json!(weight))).collect();
@@ -105,6 +109,7 @@ pub(super) fn run(stage: &mut Stage, bridged: &Bridged, plan: &Plan, mut random:
         owner: Owner::start(&user, &bridged.room, &mut random, &stop),
         striker: Striker::new(&mut stage.server),
         errands,
+        encrypting: encryption.objects.clone(),
         control,
         random,
         tally: Tally::default(),
@@ -123,6 +128,8 @@ pub(super) fn run(stage: &mut Stage, bridged: &Bridged, plan: &Plan, mut random:
     let devices = vec![waiting.finish()?, occasional.finish()?];
     let Run { mut striker, people, owner, mut control, tally, unheld, misses, mut violations, .. } = run;
     let ledger = owner.finish();
+    let encryption = encryption.finish()?;
+    violations.extend(encryption.violations.iter().cloned());
     let slack = control.get("stats")?;
     let mut evidence = Evidence { user, bridged, people: &people, ledger: &ledger, unheld: &unheld, devices };
     violations.extend(checks::windows(&tally, &striker, plan));
@@ -146,6 +153,7 @@ pub(super) fn run(stage: &mut Stage, bridged: &Bridged, plan: &Plan, mut random:
         repeated: ledger.repeated,
         appservice_events: appservice.doubled().1,
         devices: evidence.devices,
+        encryption,
     })
 }
 
@@ -269,6 +277,8 @@ impl Run<'_> {
             ("Login", self.bridged.login_id.as_str()),
             ("Portal", self.bridged.portal_id.as_str()),
         ];
+        let encrypting = self.encrypting.iter().map(|(class, name)| (*class, name.as_str()));
+        let objects: Vec<(&str, &str)> = objects.into_iter().chain(encrypting).collect();
         if let Some((class, name)) = self.random.pick(&objects).copied() {
             self.striker.reset(class, name)?;
         }

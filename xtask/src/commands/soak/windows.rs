@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 /// What makes the server pass a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trigger {
-    /// Messages both ways do.
+    /// Messages both ways do, and people who encrypt.
     Traffic,
     /// An account is made.
     Register,
@@ -41,6 +41,12 @@ pub(super) const WINDOWS: &[(&str, Trigger)] = &[
     ("user.room_intended", Trigger::CreateRoom),
     ("user.room_made", Trigger::CreateRoom),
     ("user.room_invited", Trigger::CreateRoom),
+    ("user.to_device_handed_over", Trigger::Traffic),
+    ("user.device_list_told", Trigger::Traffic),
+    ("user.keys_told", Trigger::Traffic),
+    ("keys.uploaded", Trigger::Traffic),
+    ("keys.told", Trigger::Traffic),
+    ("keys.mirrored", Trigger::Traffic),
     ("appservice.before_dispatch", Trigger::Traffic),
     ("appservice.after_dispatch", Trigger::Traffic),
     ("appservice.before_send", Trigger::Appservice),
@@ -113,10 +119,7 @@ mod tests {
     use crate::workspace::root;
 
     /// Failpoints that no message passes: native tests crash there, with seeds.
-    const ELSEWHERE: [&str; 23] = [
-        "keys.mirrored",
-        "keys.told",
-        "keys.uploaded",
+    const ELSEWHERE: [&str; 17] = [
         "media.begun",
         "media.released",
         "media.stored",
@@ -128,13 +131,10 @@ mod tests {
         "user.after_push",
         "user.appservice_told",
         "user.deactivated",
-        "user.device_list_told",
         "user.first_sync_intended",
         "user.inbox_told",
-        "user.keys_told",
         "user.profile_fields_mirrored",
         "user.room_left",
-        "user.to_device_handed_over",
         "user.upgrade_intended",
         "user.upgrade_step",
     ];

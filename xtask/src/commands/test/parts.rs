@@ -1,7 +1,7 @@
 //! How each kind of test is started.
 
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
@@ -62,6 +62,17 @@ pub fn node_tests(server: &Embedded, tools: &Tools, support: &Path) -> Result<bo
     let mut command = node_test(tools, support, &files);
     describe(&mut command, server, tools, support)?;
     succeeds(&mut command)
+}
+
+/// The Rust tests with matrix-sdk: a workspace of their own, built into the same folder.
+pub fn matrix_sdk(server: &Embedded, arguments: &[String]) -> Result<bool> {
+    let mut command = Command::new("cargo");
+    command.args(["test", "--manifest-path"]).arg(root().join("tests/matrix-sdk/Cargo.toml"));
+    if env::var_os("CARGO_TARGET_DIR").is_none() {
+        command.arg("--target-dir").arg(root().join("target"));
+    }
+    command.arg("--").args(arguments).env("HOMESERVER_URL", &server.url).env("HUBBUB_URL", &server.url);
+    succeeds(command.current_dir(root()))
 }
 
 /// The npm package `emulate` as an independent Slack: a server of ours connected to it, and a message each way.
