@@ -1,6 +1,6 @@
 //! Who asks: from an access token to a user, at the price that the endpoint needs.
 //!
-//! [`Public`] reads no token. [`Claim`] checks a token's MAC without calling anybody: for commands
+//! [`Public`] reads no token, [`Visitor`] one that may be missing. [`Claim`] checks a token's MAC without calling anybody: for commands
 //! that the user's own object carries out and so checks the session itself. [`Authenticated`] asks
 //! the user's object, for commands to other objects. [`Admin`] is the operator.
 
@@ -91,6 +91,20 @@ impl Credentials for Claim {
             timestamp: call.query_as("ts")?,
             appservice: Some(appservice),
         })
+    }
+}
+
+/// Whoever holds a genuine token, or a stranger, whose address is limited: for what is open to everybody and costs
+/// a query. 429 `M_LIMIT_EXCEEDED` for a stranger who asks too often.
+pub(crate) struct Visitor(pub Option<Claim>);
+
+impl Credentials for Visitor {
+    async fn check(call: &Call) -> Result<Self> {
+        let claim = Claim::check(call).await.ok();
+        if claim.is_none() {
+            call.peer.limit(&call.context, RateLimit::Lookup).await?;
+        }
+        Ok(Self(claim))
     }
 }
 

@@ -66,6 +66,8 @@ pub enum RateLimit {
     Login,
     /// Registrations.
     Registration,
+    /// What strangers may look up: profiles, aliases, the room directory.
+    Lookup,
     /// Previews of pages, by user instead of address.
     Preview,
 }

@@ -18,7 +18,7 @@ use ruma::{OwnedUserId, UserId, api::client::profile};
 use crate::{
     appservice::query,
     call::Call,
-    credentials::{Authenticated, Claim, Credentials as _},
+    credentials::{Authenticated, Visitor},
     endpoint::{Endpoint, of, of_path, own, typed},
 };
 
@@ -48,12 +48,12 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 
 /// The profile of a user, from D1: it is public, and no stranger's request wakes an object. Who is logged in may
 /// ask for a user whom an appservice has yet to make. 404 `M_NOT_FOUND` when there is no such user.
-async fn read(call: &Call, user_id: &UserId) -> Result<Profile> {
+async fn read(call: &Call<Visitor>, user_id: &UserId) -> Result<Profile> {
     let directory = &*call.context.directory;
     let mut account = accounts::get(directory, user_id.as_str()).await?;
     if account.is_none()
-        && let Ok(asking) = Claim::check(call).await
-        && query::user(&call.context, &asking, user_id).await?
+        && let Some(asking) = &call.auth.0
+        && query::user(&call.context, asking, user_id).await?
     {
         account = accounts::get(directory, user_id.as_str()).await?;
     }

@@ -37,6 +37,7 @@ impl Received {
 
 #[derive(Default)]
 struct State {
+    connections: usize,
     received: Vec<Received>,
     /// The next statuses; 200 once they are used up.
     statuses: VecDeque<u16>,
@@ -140,6 +141,11 @@ impl Receiver {
         .await
     }
 
+    /// How often somebody connected, whatever came of it.
+    pub fn connections(&self) -> usize {
+        self.lock(|state| state.connections)
+    }
+
     fn lock<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
         look(&mut self.state.lock().expect("the state of the appservice"))
     }
@@ -148,6 +154,9 @@ impl Receiver {
 async fn serve(listener: TcpListener, state: Arc<Mutex<State>>) {
     while let Ok((stream, _)) = listener.accept().await {
         let state = Arc::clone(&state);
+        if let Ok(mut state) = state.lock() {
+            state.connections += 1;
+        }
         tokio::spawn(async move { answer(stream, &state).await });
     }
 }

@@ -161,6 +161,7 @@ pub struct YieldingBlobs {
     blobs: NativeBlobs,
     fails: Cell<bool>,
     read_only: Cell<bool>,
+    hangs: Cell<bool>,
 }
 
 impl YieldingBlobs {
@@ -177,6 +178,11 @@ impl YieldingBlobs {
     /// Lets writes fail, or none.
     pub fn set_read_only(&self, read_only: bool) {
         self.read_only.set(read_only);
+    }
+
+    /// Lets reads of whole files hang, for good; those of thumbnails go on.
+    pub fn set_hanging(&self, hangs: bool) {
+        self.hangs.set(hangs);
     }
 
     async fn turn(&self) -> Result<(), BlobError> {
@@ -199,6 +205,9 @@ impl Blobs for YieldingBlobs {
     fn get(&self, key: String, range: Option<ByteRange>) -> LocalBoxFuture<'_, Result<Option<Body>, BlobError>> {
         Box::pin(async move {
             self.turn().await?;
+            if self.hangs.get() && key.matches('/').count() == 1 {
+                std::future::pending::<()>().await;
+            }
             self.blobs.get(key, range).await
         })
     }

@@ -1,7 +1,12 @@
 //! How often a user may write, and the headers of every answer.
 
+use std::{cell::RefCell, collections::HashMap, rc::Rc};
+
+use futures_util::future::LocalBoxFuture;
 use http::Method;
+use hubbub_api::{RateLimit, RateLimiter};
 use hubbub_native::{Client, Options, Reply, TestServer};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value as Json, json};
 
 fn limited() -> TestServer {
@@ -22,77 +27,137 @@ fn until_refused(request: impl Fn(usize) -> Reply) -> (usize, Json) {
     panic!("nothing was refused");
 }
 
+/// What writes and is not limited by user: why.
+const NOT_LIMITED_BY_USER: [(&str, &str, &str); 7] = [
+    ("POST", "login", "before login: limited by address"),
+    ("POST", "register", "before login: limited by address"),
+    ("POST", "refresh", "before login: limited by address"),
+    ("POST", "logout", "ends the session, so it happens once"),
+    ("POST", "logout/all", "ends the session, so it happens once"),
+    ("PUT", "directory/list/appservice/{network_id}/{room_id}", "an appservice's only, and those are not limited"),
+    ("POST", "appservice/{appservice_id}/ping", "an appservice's only, and those are not limited"),
+];
+
+/// What has a narrower limit of its own, too.
+const LIMITED_OTHERWISE: [(&str, &str); 4] = [
+    ("create", "so many media ids without a file"),
+    ("rooms/{room_id}/report", "thirty reports an hour, by what D1 has"),
+    ("rooms/{room_id}/report/{event_id}", "the same"),
+    ("users/{user_id}/report", "the same"),
+];
+
+/// What comes before an operation's name in its path.
+const PREFIXES: [&str; 5] = [
+    "/_matrix/client/v3/",
+    "/_matrix/client/v1/",
+    "/_matrix/media/v3/",
+    "/_matrix/media/v1/",
+    "/_matrix/client/unstable/org.matrix.msc3814.v1/",
+];
+
+/// What is served and writes, but is younger than the version that the server names.
+const YOUNGER: [(Method, &str); 3] = [
+    (Method::POST, "/_matrix/client/v3/rooms/{room_id}/report"),
+    (Method::POST, "/_matrix/client/v3/users/{user_id}/report"),
+    (Method::DELETE, "/_matrix/client/v3/profile/{user_id}/{field}"),
+];
+
+/// The value of a variable part of a path.
+fn value(client: &Client, room: &str, name: &str, number: usize) -> String {
+    match name {
+        "user_id" => client.user_id.clone(),
+        "room_id" | "room_id_or_alias" => room.to_owned(),
+        "room_alias" => "#x:hub.example".to_owned(),
+        "event_id" => "$x".to_owned(),
+        "txn_id" => number.to_string(),
+        "receipt_type" => "m.read".to_owned(),
+        "event_type" => "m.room.topic".to_owned(),
+        "kind" => "room".to_owned(),
+        "device_id" => client.device_id.clone(),
+        "field" => "m.tz".to_owned(),
+        _ => "x".to_owned(),
+    }
+}
+
+/// What an operation needs so that its user's object hears of it; the others are counted before
+/// their body is read.
+fn body_of(name: &str) -> Json {
+    match name {
+        "devices/{device_id}" => json!({"display_name": "x"}),
+        "delete_devices" => json!({"devices": ["x"]}),
+        "account/password" => json!({"new_password": "a long enough password"}),
+        "search" => json!({"search_categories": {"room_events": {"search_term": "hello"}}}),
+        "pushers/set" => json!({"kind": null, "app_id": "a", "pushkey": "k"}),
+        "presence/{user_id}/status" => json!({"presence": "online"}),
+        "profile/{user_id}/displayname" => json!({"displayname": "x"}),
+        "profile/{user_id}/avatar_url" => json!({"avatar_url": "mxc://hub.example/x"}),
+        "profile/{user_id}/{field}" => json!({"m.tz": "UTC"}),
+        "pushrules/global/{kind}/{rule_id}" => json!({"actions": ["notify"]}),
+        "pushrules/global/{kind}/{rule_id}/actions" => json!({"actions": []}),
+        "pushrules/global/{kind}/{rule_id}/enabled" => json!({"enabled": true}),
+        "sendToDevice/{event_type}/{txn_id}" => json!({"messages": {}}),
+        "createRoom" => json!({"room_version": "none"}),
+        "dehydrated_device" => json!({"device_id": "D", "device_data": {"algorithm": "x"}, "device_keys": {}}),
+        _ => json!({}),
+    }
+}
+
+/// The operations that write, by what follows their version in the path.
+fn writes() -> Vec<(Method, &'static str, &'static str)> {
+    let mut found = Vec::new();
+    for (method, path) in hubbub_api::operations().into_iter().chain(YOUNGER) {
+        let name = PREFIXES.iter().find_map(|prefix| path.strip_prefix(prefix));
+        if let Some(name) = name.filter(|_| method != Method::GET)
+            && !found.iter().any(|(known, other, _)| (known, *other) == (&method, name))
+        {
+            found.push((method, name, path));
+        }
+    }
+    found
+}
+
 #[test]
-fn every_endpoint_that_writes_is_limited_and_says_how_long_to_wait() {
-    let room_of = |client: &Client| client.get(["joined_rooms"]).ok()["joined_rooms"][0].as_str().unwrap().to_owned();
-    let me = |client: &Client| client.user_id.clone();
-    type Write<'a> = Box<dyn Fn(&Client, usize) -> Reply + 'a>;
-    let writes: Vec<(&str, Write<'_>)> = vec![
-        ("send", Box::new(|client, number| client.send_with(&room_of(client), &number.to_string(), "hello"))),
-        ("state", Box::new(|client, _| client.set_state(&room_of(client), "m.room.topic", "", &json!({"topic": "t"})))),
-        (
-            "typing",
-            Box::new(|client, _| {
-                client.put(["rooms", &room_of(client), "typing", &me(client)], &json!({"typing": false}))
-            }),
-        ),
-        (
-            "receipt",
-            Box::new(|client, _| client.post(["rooms", &room_of(client), "receipt", "m.read", "$x"], &json!({}))),
-        ),
-        ("markers", Box::new(|client, _| client.post(["rooms", &room_of(client), "read_markers"], &json!({})))),
-        ("join", Box::new(|client, _| client.post(["join", &room_of(client)], &json!({})))),
-        ("createRoom", Box::new(|client, _| client.post(["createRoom"], &json!({"room_version": "none"})))),
-        (
-            "alias",
-            Box::new(|client, _| {
-                client.put(["directory", "room", "#x:hub.example"], &json!({"room_id": room_of(client)}))
-            }),
-        ),
-        ("filter", Box::new(|client, _| client.post(["user", &me(client), "filter"], &json!({})))),
-        ("account data", Box::new(|client, _| client.put(["user", &me(client), "account_data", "x"], &json!({})))),
-        (
-            "tags",
-            Box::new(|client, _| {
-                client.put(["user", &me(client), "rooms", &room_of(client), "tags", "u.x"], &json!({}))
-            }),
-        ),
-        (
-            "push rules",
-            Box::new(|client, _| {
-                client.put(["pushrules", "global", "room", &room_of(client)], &json!({"actions": ["notify"]}))
-            }),
-        ),
-        (
-            "pushers",
-            Box::new(|client, _| {
-                client.post(["pushers", "set"], &json!({"kind": null, "app_id": "a", "pushkey": "k"}))
-            }),
-        ),
-        (
-            "presence",
-            Box::new(|client, _| client.put(["presence", &me(client), "status"], &json!({"presence": "online"}))),
-        ),
-        (
-            "name",
-            Box::new(|client, _| client.put(["profile", &me(client), "displayname"], &json!({"displayname": "x"}))),
-        ),
-        ("field", Box::new(|client, _| client.put(["profile", &me(client), "m.tz"], &json!({"m.tz": "UTC"})))),
-        ("field's end", Box::new(|client, _| client.delete(["profile", &me(client), "m.tz"]))),
-    ];
+fn every_operation_that_writes_is_limited_and_says_how_long_to_wait() {
+    let writes = writes();
+    assert!(writes.len() > 70, "only {} operations write", writes.len());
     let server = limited();
-    for (index, (what, write)) in writes.iter().enumerate() {
+    let mut wrong = Vec::new();
+    for (index, (method, name, path)) in writes.into_iter().enumerate() {
+        if NOT_LIMITED_BY_USER.iter().any(|(known, other, _)| *known == method.as_str() && *other == name) {
+            continue;
+        }
         let client = server.account(&format!("user{index}"));
-        client.public_room();
+        let room = client.public_room();
         // Whatever making the room counted is forgiven.
         server.advance(60_000);
-        let (allowed, refusal) = until_refused(|number| write(&client, number));
-        assert_eq!(allowed, 100, "{what}");
-        let wait = refusal["retry_after_ms"].as_i64().unwrap();
-        assert!((1..=100).contains(&wait), "{what}: {wait}");
+        let write = |number: usize| {
+            let parts = path.split('/').map(|part| match part.strip_prefix('{') {
+                Some(name) => {
+                    let value = value(&client, &room, name.trim_end_matches('}'), number);
+                    utf8_percent_encode(&value, NON_ALPHANUMERIC).to_string()
+                }
+                None => part.to_owned(),
+            });
+            client.ask(method.clone(), &parts.collect::<Vec<_>>().join("/"), Some(&body_of(name)))
+        };
+        let refused = (0..110).map(|number| (number, write(number))).find(|(_, reply)| reply.status == 429);
+        let Some((allowed, refusal)) = refused else {
+            let last = write(200);
+            wrong.push(format!("{method} {name}: {} {}", last.status, last.text()));
+            continue;
+        };
+        if LIMITED_OTHERWISE.iter().any(|(other, _)| *other == name) {
+            assert!(allowed <= 100, "{method} {name}");
+            continue;
+        }
+        assert_eq!(allowed, 100, "{method} {name}");
+        assert_eq!(refusal.header("retry-after"), Some("1"), "{method} {name}");
+        let wait = refusal.refused(429, "M_LIMIT_EXCEEDED")["retry_after_ms"].as_i64().unwrap();
+        assert!((1..=100).contains(&wait), "{method} {name}: {wait}");
         server.advance(wait);
-        assert_ne!(write(&client, 1_000).status, 429, "{what}");
+        assert_ne!(write(1_000).status, 429, "{method} {name}");
     }
+    assert!(wrong.is_empty(), "not limited:\n{}", wrong.join("\n"));
 }
 
 #[test]
@@ -156,4 +221,52 @@ fn every_answer_has_the_headers_for_browsers_errors_included() {
 fn until_limited(client: &Client) -> Reply {
     let write = || client.put(["user", &client.user_id, "account_data", "x"], &json!({}));
     (0..200).map(|_| write()).find(|reply| reply.status == 429).expect("the limit is reached")
+}
+
+/// Allows so many attempts of each kind.
+struct Few(RefCell<HashMap<RateLimit, usize>>);
+
+impl RateLimiter for Few {
+    fn allow<'a>(&'a self, limit: RateLimit, _: &'a str) -> LocalBoxFuture<'a, bool> {
+        let mut attempts = self.0.borrow_mut();
+        let attempts = attempts.entry(limit).or_default();
+        *attempts += 1;
+        Box::pin(std::future::ready(*attempts <= 30))
+    }
+}
+
+#[test]
+fn what_strangers_look_up_is_limited_by_address_and_wakes_no_object() {
+    for what in [
+        "publicRooms",
+        "profile/@alice:hub.example",
+        "profile/@alice:hub.example/displayname",
+        "profile/@alice:hub.example/avatar_url",
+        "profile/@alice:hub.example/m.tz",
+        "directory/room/%23public:hub.example",
+        "directory/list/room/ROOM",
+        "room_summary/ROOM",
+    ] {
+        let limiter = Rc::new(Few(RefCell::default()));
+        let server = TestServer::with(Options { rate_limits: true, limiter: Some(limiter as _), ..Options::default() });
+        let alice = server.account("alice");
+        let room = alice.create_room(&json!({"preset": "public_chat", "room_alias_name": "public"}));
+        let version = if what.starts_with("room_summary") { "v1" } else { "v3" };
+        let uri = format!("/_matrix/client/{version}/{}", what.replace("ROOM", &room));
+        let tokens = [None, Some("forged")].into_iter().filter(|token| version == "v3" || token.is_none());
+        let mut tokens = tokens.cycle();
+        for _ in 0..30 {
+            let reply = server.send(Method::GET, &uri, tokens.next().flatten(), None);
+            assert!([200, 404].contains(&reply.status), "{what}: {} {}", reply.status, reply.text());
+        }
+        server.take_calls();
+        for _ in 0..2 {
+            let refused = server.send(Method::GET, &uri, tokens.next().flatten(), None);
+            assert_eq!(refused.refused(429, "M_LIMIT_EXCEEDED")["retry_after_ms"], 60_000, "{what}");
+        }
+        assert!(server.take_calls().is_empty(), "{what}");
+        for _ in 0..5 {
+            assert!([200, 404].contains(&alice.ask(Method::GET, &uri, None).status), "{what}");
+        }
+    }
 }

@@ -4,11 +4,11 @@ use std::{collections::BTreeSet, pin::pin, rc::Rc, task::Poll};
 
 use http::{Method, header};
 use hubbub_core::media::{retention, upload};
-use hubbub_native::{Client, Reply, TestServer};
+use hubbub_native::{Client, Reply, TestServer, client::with_query};
 use hubbub_storage::{
     blobs::Body,
     database::{DatabaseError, Row},
-    directory::{self, media::Description},
+    directory::{self, media::Description, url_previews},
 };
 use ruma::user_id;
 use serde_json::json;
@@ -191,6 +191,95 @@ fn a_reservation_that_was_never_filled_is_forgotten() {
     server.advance(DAY);
     sweep(&server);
     assert_eq!(rows(&server, "SELECT media_id FROM media").len(), 0);
+}
+
+/// Has a page previewed that shows an image of this color; the image's media id.
+fn previewed(client: &Client, url: &str, color: u8) -> String {
+    client.server.http().answer_by(move |request| {
+        let mut image = Vec::new();
+        let picture = image::RgbImage::from_pixel(8, 8, image::Rgb([color, 0, 0]));
+        picture.write_to(&mut std::io::Cursor::new(&mut image), image::ImageFormat::Png).unwrap();
+        let page = format!("<title>Page</title><meta property='og:image' content='https://pages.example/{color}.png'>");
+        let (content_type, body) =
+            if request.uri().path().ends_with(".png") { ("image/png", image) } else { ("text/html", page.into()) };
+        Ok(http::Response::builder().header("content-type", content_type).body(body).unwrap())
+    });
+    let path = with_query("/_matrix/client/v1/media/preview_url".to_owned(), &[("url", url)]);
+    let answer = client.ask(Method::GET, &path, None).ok();
+    answer["og:image"].as_str().unwrap().rsplit('/').next().unwrap().to_owned()
+}
+
+#[test]
+fn the_image_of_an_old_preview_goes_with_it_unless_it_is_still_looked_at() {
+    let server = TestServer::new();
+    let alice = server.account("alice");
+    let upload = upload(&alice, b"alice's own");
+    let replaced = previewed(&alice, "https://pages.example/news", 1);
+    let unused = previewed(&alice, "https://pages.example/unused", 2);
+    let used = previewed(&alice, "https://pages.example/used", 3);
+    // The same bytes as a preview's image, but a file of its own.
+    let copied = previewed(&alice, "https://pages.example/other", 2);
+    server.advance(20 * DAY);
+    let current = previewed(&alice, "https://pages.example/news", 4);
+    previewed(&alice, "https://pages.example/other", 2);
+    download(&alice, &used);
+
+    server.advance(9 * DAY);
+    sweep(&server);
+    for id in [&upload, &replaced, &unused, &used, &copied, &current] {
+        assert_eq!(
+            alice.ask(Method::HEAD, &format!("/_matrix/client/v1/media/download/hub.example/{id}"), None).status,
+            200
+        );
+        // Looking once is the use that keeps it, so it is forgotten here.
+        server
+            .run({
+                let context = Rc::clone(server.context());
+                let params = vec![(server.now() - 29 * DAY).into(), id.as_str().into()];
+                async move {
+                    directory::run(
+                        context.directory.as_ref(),
+                        "UPDATE media SET used_at = ? WHERE media_id = ?",
+                        params,
+                    )
+                    .await
+                }
+            })
+            .unwrap();
+    }
+    download(&alice, &used);
+    server.advance(2 * DAY);
+    sweep(&server);
+
+    for id in [&replaced, &unused] {
+        download(&alice, id).refused(404, "M_NOT_FOUND");
+    }
+    for id in [&upload, &used, &copied, &current] {
+        assert_eq!(download(&alice, id).status, 200);
+    }
+    let previews = texts(&server, "SELECT url FROM url_previews");
+    let of = |page: &str| format!("https://pages.example/{page}");
+    assert_eq!(previews, BTreeSet::from([of("news"), of("other"), of("used")]));
+    server.advance(2 * DAY);
+    sweep(&server);
+    assert_tidy(&server);
+}
+
+#[test]
+fn a_page_cannot_have_somebodys_file_deleted_by_naming_it() {
+    let server = TestServer::new();
+    let alice = server.account("alice");
+    let id = upload(&alice, b"alice's own");
+    let context = Rc::clone(server.context());
+    let body = json!({"og:image": format!("mxc://hub.example/{id}")}).to_string();
+    let preview = url_previews::UrlPreview { body, image_source: None, fetched_at: server.now() };
+    server
+        .run(async move { url_previews::put(context.directory.as_ref(), "https://evil.example/", &preview).await })
+        .unwrap();
+    server.advance(40 * DAY);
+    sweep(&server);
+    assert_eq!(texts(&server, "SELECT url FROM url_previews"), BTreeSet::new());
+    assert_eq!(download(&alice, &id).text(), "alice's own");
 }
 
 /// Runs a future for so many steps and then drops it, as a crash does. Whether it came to its end.

@@ -121,3 +121,43 @@ fn a_thumbnail_that_cannot_be_kept_is_still_sent() {
     assert_eq!(size(&thumbnail(&alice, &file, "width=32&height=32")), (32, 32));
     assert_eq!(server.blobs().keys().len(), 1);
 }
+
+/// A file of almost two megabytes that no algorithm makes smaller.
+fn noise(seed: u32) -> Vec<u8> {
+    let mut state = seed | 1;
+    let pixel = |_, _| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        let [red, green, blue, _] = state.to_le_bytes();
+        Rgb([red, green, blue])
+    };
+    let mut bytes = Vec::new();
+    let image = DynamicImage::ImageRgb8(RgbImage::from_fn(800, 800, pixel));
+    image.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png).unwrap();
+    assert!((1_900_000..2_000_000).contains(&bytes.len()), "{}", bytes.len());
+    bytes
+}
+
+#[test]
+fn a_thumbnail_waits_while_much_is_read_and_is_refused_after_ten_seconds() {
+    let server = TestServer::new();
+    let alice = server.account("alice");
+    let files: Vec<String> = (0..9).map(|number| upload(&alice, "image/png", noise(number * 7 + 3))).collect();
+    server.blobs().set_hanging(true);
+    let uri = |file: &str| format!("/_matrix/client/v1/media/thumbnail/{file}?width=32&height=32&method=crop");
+    let hanging: Vec<_> =
+        files.iter().take(8).map(|file| server.start(alice.request(Method::GET, &uri(file), None))).collect();
+    server.settle();
+    server.blobs().set_hanging(false);
+
+    let started_at = server.now();
+    let refused = thumbnail(&alice, &files[8], "width=32&height=32&method=crop").refused(429, "M_LIMIT_EXCEEDED");
+    assert_eq!((&refused["retry_after_ms"], server.now() - started_at), (&2_000.into(), 10_000));
+
+    // What hangs for half a minute is given up, and who waits then goes on.
+    server.advance(12_000);
+    assert_eq!(size(&thumbnail(&alice, &files[8], "width=32&height=32&method=crop")), (32, 32));
+    assert_eq!(server.now() - started_at, 30_000);
+    drop(hanging);
+}

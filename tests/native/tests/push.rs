@@ -350,6 +350,37 @@ fn after_a_day_only_what_is_newer_is_told_and_the_badge_has_them_all() {
 }
 
 #[test]
+fn a_gateway_at_a_private_address_is_never_asked() {
+    let server = TestServer::new();
+    let gateway = Gateway::of(&server);
+    let (alice, bob, room) = two(&server);
+    let private = [
+        "127.0.0.1",
+        "127.0.0.1:8787",
+        "[::1]",
+        "[::ffff:10.0.0.1]",
+        "169.254.169.254",
+        "2130706433",
+        "0x7f.1",
+        "192.168.1.1",
+        "localhost",
+        "metadata.google.internal",
+    ];
+    for (number, host) in private.into_iter().enumerate() {
+        let mut inside = pusher(&format!("inside {number}"));
+        inside["data"]["url"] = format!("https://{host}/_matrix/push/v1/notify").into();
+        set(&alice, &inside);
+    }
+
+    bob.send_text(&room, "secret");
+    server.advance(25 * HOUR);
+
+    let urls = std::mem::take(&mut gateway.0.borrow_mut().urls);
+    assert_eq!(urls, ["https://push.example/_matrix/push/v1/notify"]);
+    assert_eq!(gateway.bodies(), ["secret"]);
+}
+
+#[test]
 fn a_rejected_key_ends_its_pusher() {
     let server = TestServer::new();
     let gateway = Gateway::of(&server);

@@ -9,9 +9,9 @@ use hubbub_core::error::Result;
 use hubbub_storage::directory::public_rooms::List;
 
 use super::page::{Asked, read};
-use crate::{answer::Outcome, call::Call, credentials::Public, respond};
+use crate::{answer::Outcome, call::Call, credentials::Visitor, respond};
 
-pub(crate) async fn handle(call: Call<Public>) -> Result<Outcome> {
+pub(crate) async fn handle(call: Call<Visitor>) -> Result<Outcome> {
     let asked = Asked {
         server: call.query("server"),
         since: call.query("since"),

@@ -9,14 +9,14 @@ use hubbub_storage::directory::public_rooms;
 use ruma::OwnedRoomId;
 use serde::Serialize;
 
-use crate::{answer::Outcome, call::Call, credentials::Public, respond};
+use crate::{answer::Outcome, call::Call, credentials::Visitor, respond};
 
 #[derive(Serialize)]
 struct Body {
     visibility: &'static str,
 }
 
-pub(crate) async fn handle(call: Call<Public>) -> Result<Outcome> {
+pub(crate) async fn handle(call: Call<Visitor>) -> Result<Outcome> {
     let room_id: OwnedRoomId = call.id(0)?;
     let listed = public_rooms::is_listed(&*call.context.directory, room_id.as_str()).await?;
     let listed = listed.ok_or_else(|| MatrixError::not_found("There is no such room."))?;

@@ -16,7 +16,7 @@ use serde_json::{Map, Value as Json, value::RawValue};
 use crate::{
     answer::Outcome,
     call::{Call, missing},
-    credentials::Claim,
+    credentials::{Claim, Visitor},
     objects, people, respond,
 };
 
@@ -43,7 +43,7 @@ fn name<A>(call: &Call<A>) -> Result<String> {
 }
 
 /// Anybody reads any field; 404 `M_NOT_FOUND` when it is not set.
-pub(crate) async fn get(call: Call) -> Result<Outcome> {
+pub(crate) async fn get(call: Call<Visitor>) -> Result<Outcome> {
     let user_id: OwnedUserId = call.id(0)?;
     let name = name(&call)?;
     let profile = super::read(&call, &user_id).await?;

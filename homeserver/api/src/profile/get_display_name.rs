@@ -7,9 +7,9 @@
 use hubbub_core::error::Result;
 use ruma::api::client::profile::get_display_name::v3;
 
-use crate::{call::Call, credentials::Public};
+use crate::{call::Call, credentials::Visitor};
 
-pub(crate) async fn handle(call: Call<Public>, request: v3::Request) -> Result<v3::Response> {
+pub(crate) async fn handle(call: Call<Visitor>, request: v3::Request) -> Result<v3::Response> {
     let profile = super::read(&call, &request.user_id).await?;
     Ok(v3::Response::new(profile.displayname))
 }

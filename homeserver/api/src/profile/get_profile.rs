@@ -8,9 +8,9 @@ use hubbub_core::error::Result;
 use ruma::OwnedUserId;
 use serde_json::{Map, Value as Json};
 
-use crate::{answer::Outcome, call::Call, respond};
+use crate::{answer::Outcome, call::Call, credentials::Visitor, respond};
 
-pub(crate) async fn handle(call: Call) -> Result<Outcome> {
+pub(crate) async fn handle(call: Call<Visitor>) -> Result<Outcome> {
     let user_id: OwnedUserId = call.id(0)?;
     let profile = super::read(&call, &user_id).await?;
     let keys = [("displayname", profile.displayname), ("avatar_url", profile.avatar_url)];

@@ -22,7 +22,9 @@ use crate::{
     answer::Outcome,
     call::Call,
     credentials::{Authenticated, Credentials},
-    objects, respond,
+    objects,
+    peer::RateLimit,
+    respond,
 };
 
 /// The path of the specification.
@@ -40,7 +42,11 @@ impl Credentials for Reader {
     async fn check(call: &Call) -> Result<Self> {
         let has_token =
             call.request().headers().contains_key(http::header::AUTHORIZATION) || call.query("access_token").is_some();
-        if has_token { Ok(Self(Some(Authenticated::check(call).await?))) } else { Ok(Self(None)) }
+        if has_token {
+            return Ok(Self(Some(Authenticated::check(call).await?)));
+        }
+        call.peer.limit(&call.context, RateLimit::Lookup).await?;
+        Ok(Self(None))
     }
 }
 

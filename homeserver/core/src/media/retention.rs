@@ -60,7 +60,7 @@ pub async fn sweep(context: &Context) -> Result<()> {
     let directory = context.directory.as_ref();
     let now = context.clock.now();
     media::forget_expired(directory, now - LEFT_BEHIND_MS).await?;
-    url_previews::forget_older(directory, now - preview::KEPT_MS).await?;
+    forget_previews(context, now - preview::KEPT_MS).await?;
     loop {
         let keys = media::doom(directory, now - LEFT_BEHIND_MS, SWEEP_LIMIT).await?;
         if keys.is_empty() {
@@ -69,6 +69,24 @@ pub async fn sweep(context: &Context) -> Result<()> {
         let objects = keys.iter().flat_map(|key| with_thumbnails(key)).collect();
         context.blobs.delete(objects).await.map_err(MatrixError::internal)?;
         media::forget(directory, &keys).await?;
+    }
+}
+
+/// Forgets previews of before a time, each with the copy of its image: nothing else names it. One whose image is
+/// still looked at stays.
+async fn forget_previews(context: &Context, before: i64) -> Result<()> {
+    let directory = context.directory.as_ref();
+    let image_prefix = format!("mxc://{}/", context.config.server_name);
+    loop {
+        let expired = url_previews::list_older(directory, &image_prefix, before, BATCH).await?;
+        if expired.is_empty() {
+            return Ok(());
+        }
+        for preview in expired {
+            // The image first: what is left half done is found again.
+            delete_all(context, preview.image.into_iter().collect()).await?;
+            url_previews::forget(directory, &preview.url, before).await?;
+        }
     }
 }
 

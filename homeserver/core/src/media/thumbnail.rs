@@ -4,6 +4,7 @@
 //! [spec]: https://spec.matrix.org/v1.11/client-server-api/#thumbnails
 
 mod draw;
+mod memory;
 
 use hubbub_storage::directory::media::Blob;
 
@@ -83,17 +84,21 @@ pub struct Image {
 }
 
 /// The thumbnail of a file; an image that is not larger is returned as it is. 400 `M_UNKNOWN` when
-/// none can be made, as Synapse does.
+/// none can be made, as Synapse does; 429 `M_LIMIT_EXCEEDED` while too many are made ([`memory`]).
 pub async fn get(context: &Context, found: &Found, wanted: Thumbnail) -> Result<Image> {
     let Blob { r2_key, size, .. } = &found.blob;
     let key = wanted.key(r2_key);
-    if let Some(body) = context.blobs.get(key.clone(), None).await.map_err(MatrixError::internal)? {
-        let bytes = body.read(MAX_THUMBNAIL_BYTES).await.map_err(MatrixError::internal)?;
-        let content_type = draw::encoded_as(&bytes);
-        return Ok(Image { content_type, bytes });
+    if let Some(kept) = kept(context, &key).await? {
+        return Ok(kept);
     }
     if *size > MAX_ORIGINAL_BYTES {
         return Err(refuse("the file is larger than 12 MiB"));
+    }
+    let room = memory::room(context, *size).await?;
+    if room.waited
+        && let Some(kept) = kept(context, &key).await?
+    {
+        return Ok(kept);
     }
     let original = context.blobs.get(r2_key.clone(), None).await.map_err(MatrixError::internal)?;
     let original = original.ok_or_else(super::find::not_found)?;
@@ -109,6 +114,15 @@ pub async fn get(context: &Context, found: &Found, wanted: Thumbnail) -> Result<
             Ok(image)
         }
     }
+}
+
+/// The thumbnail that was made before.
+async fn kept(context: &Context, key: &str) -> Result<Option<Image>> {
+    let Some(body) = context.blobs.get(key.to_owned(), None).await.map_err(MatrixError::internal)? else {
+        return Ok(None);
+    };
+    let bytes = body.read(MAX_THUMBNAIL_BYTES).await.map_err(MatrixError::internal)?;
+    Ok(Some(Image { content_type: draw::encoded_as(&bytes), bytes }))
 }
 
 fn refuse(why: impl std::fmt::Display) -> MatrixError {

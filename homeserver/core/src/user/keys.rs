@@ -40,7 +40,7 @@ impl UserSyncObject {
     }
 
     async fn upload_keys(&self, caller: &Caller, keys: UploadKeys) -> Result<KeyCounts> {
-        self.count_keys_write(caller)?;
+        self.check(caller)?;
         let _held = self.in_flight.lock("keys").await;
         self.finish_key_jobs().await?;
         // After the wait: the device may have been deleted meanwhile.
@@ -52,7 +52,7 @@ impl UserSyncObject {
     }
 
     async fn set_cross_signing(&self, guard: &Guard, keys: CrossSigningKeys) -> Result<Guarded<()>> {
-        self.count_keys_write(&guard.caller)?;
+        self.check(&guard.caller)?;
         let asked = KeysCommand::SetCrossSigning { keys: keys.clone(), authorised: false };
         if self.ask_keys::<CrossSigningOutcome>(&asked).await? == CrossSigningOutcome::Stored {
             return Ok(Guarded::Done(()));
@@ -74,7 +74,7 @@ impl UserSyncObject {
     /// Makes the device here first, in place of the former one: whatever fails afterwards, no keys
     /// are kept of a device that does not exist.
     async fn put_dehydrated(&self, caller: &Caller, device: DehydratedDevice) -> Result<()> {
-        self.count_keys_write(caller)?;
+        self.check(caller)?;
         // Before a device is made for it.
         dehydrated::check(&self.user_id, &device)?;
         let too_long = |text: &str| text.len() > MAX_DEVICE_BYTES;
@@ -109,7 +109,7 @@ impl UserSyncObject {
     }
 
     async fn delete_dehydrated(&self, caller: &Caller) -> Result<String> {
-        self.count_keys_write(caller)?;
+        self.check(caller)?;
         let found = key_jobs::dehydrated(self.query())?;
         let device_id = found.ok_or_else(|| MatrixError::not_found("There is no dehydrated device."))?;
         let now = self.context.clock.now();
@@ -132,14 +132,6 @@ impl UserSyncObject {
             Caller::Appservice(_) => {
                 Err(MatrixError::invalid_param("Keys belong to a device; log in, so that there is one."))
             }
-        }
-    }
-
-    fn count_keys_write(&self, caller: &Caller) -> Result<()> {
-        self.check(caller)?;
-        match caller {
-            Caller::Session(_) => self.count_write(),
-            Caller::Appservice(_) | Caller::AppserviceDevice { .. } => Ok(()),
         }
     }
 

@@ -6,8 +6,12 @@ use std::cell::Cell;
 use super::UserSyncObject;
 use crate::{
     contract::{
+        account::AccountCommand,
+        keys::OwnKeysCommand,
         people::{PeopleCommand, TagOperation},
+        search::UserSearchCommand,
         to_device::ToDeviceCommand,
+        uia::Guard,
         user::{Caller, PushRuleOperation, UserCommand},
     },
     error::{MatrixError, Result},
@@ -58,39 +62,101 @@ impl UserSyncObject {
     }
 }
 
-/// Who writes by a command; `None`: it writes nothing, or is no client's.
+/// Who writes by a command, or costs as much as a write; `None`: nobody does, it is no client's, or it is counted
+/// by [`UserCommand::Authenticate`] or where it is carried out. Whoever adds a command decides here.
 fn writer(command: &UserCommand) -> Option<&Caller> {
     match command {
         UserCommand::CreateRoom { caller, .. }
         | UserCommand::PutFilter { caller, .. }
         | UserCommand::PutAccountData { caller, .. }
-        | UserCommand::SetProfile { caller, .. } => Some(caller),
-        UserCommand::PushRules { caller, operation } => match operation {
-            PushRuleOperation::GetAll
-            | PushRuleOperation::GetGlobal
-            | PushRuleOperation::Get { .. }
-            | PushRuleOperation::GetEnabled { .. }
-            | PushRuleOperation::GetActions { .. } => None,
-            PushRuleOperation::Put { .. }
-            | PushRuleOperation::Delete { .. }
-            | PushRuleOperation::SetEnabled { .. }
-            | PushRuleOperation::SetActions { .. } => Some(caller),
-        },
-        UserCommand::People(command) => match command.as_ref() {
-            PeopleCommand::Tags { operation: TagOperation::Get, .. } => None,
-            PeopleCommand::SetPusher { caller, .. }
-            | PeopleCommand::DeletePusher { caller, .. }
-            | PeopleCommand::Tags { caller, .. }
-            | PeopleCommand::SetPresence { caller, .. }
-            | PeopleCommand::SetProfileField { caller, .. } => Some(caller),
-            _ => None,
-        },
+        | UserCommand::SetProfile { caller, .. }
+        | UserCommand::Search(UserSearchCommand::Scope { caller }) => Some(caller),
+        UserCommand::PushRules { caller, operation } => changes_rules(operation).then_some(caller),
+        UserCommand::Account(command) => account_writer(command),
+        UserCommand::People(command) => people_writer(command),
         UserCommand::ToDevice(command) => match command.as_ref() {
             ToDeviceCommand::Send { caller, .. } => Some(caller),
             // It deletes what was read, which is less than was written.
             ToDeviceCommand::ListDehydrated { .. } | ToDeviceCommand::Take { .. } => None,
         },
-        _ => None,
+        UserCommand::Keys(command) => match command.as_ref() {
+            OwnKeysCommand::Upload { caller, .. }
+            | OwnKeysCommand::PutDehydrated { caller, .. }
+            | OwnKeysCommand::DeleteDehydrated { caller }
+            | OwnKeysCommand::SetCrossSigning { guard: Guard { caller, .. }, .. } => Some(caller),
+        },
+        UserCommand::CreateAccount { .. }
+        | UserCommand::Login { .. }
+        | UserCommand::SetPassword { .. }
+        | UserCommand::Authenticate { .. }
+        // It happens once a session.
+        | UserCommand::Logout { .. }
+        | UserCommand::Sync(_)
+        | UserCommand::Deliver(_)
+        | UserCommand::GetFilter { .. }
+        | UserCommand::GetAccountData { .. }
+        | UserCommand::JoinedRooms { .. }
+        | UserCommand::Notifications(_)
+        | UserCommand::GetProfile
+        | UserCommand::ForgetRoom { .. }
+        | UserCommand::SetFullyRead { .. }
+        | UserCommand::ResolveToken { .. }
+        | UserCommand::Place(_)
+        | UserCommand::KeysNews(_)
+        | UserCommand::DeviceLists(_)
+        | UserCommand::Poke => None,
+    }
+}
+
+fn changes_rules(operation: &PushRuleOperation) -> bool {
+    match operation {
+        PushRuleOperation::GetAll
+        | PushRuleOperation::GetGlobal
+        | PushRuleOperation::Get { .. }
+        | PushRuleOperation::GetEnabled { .. }
+        | PushRuleOperation::GetActions { .. } => false,
+        PushRuleOperation::Put { .. }
+        | PushRuleOperation::Delete { .. }
+        | PushRuleOperation::SetEnabled { .. }
+        | PushRuleOperation::SetActions { .. } => true,
+    }
+}
+
+/// A challenge without a password is stored, so it counts like what it guards.
+fn account_writer(command: &AccountCommand) -> Option<&Caller> {
+    match command {
+        AccountCommand::RenameDevice { caller, .. }
+        | AccountCommand::PutDevice { caller, .. }
+        | AccountCommand::DeleteDevice { guard: Guard { caller, .. }, .. }
+        | AccountCommand::DeleteDevices { guard: Guard { caller, .. }, .. }
+        | AccountCommand::ChangePassword { guard: Guard { caller, .. }, .. }
+        | AccountCommand::Deactivate { guard: Guard { caller, .. }, .. }
+        | AccountCommand::LoginToken { guard: Guard { caller, .. } }
+        | AccountCommand::OpenIdToken { caller } => Some(caller),
+        // Before login, where addresses are limited.
+        AccountCommand::Refresh { .. }
+        | AccountCommand::CheckOpenIdToken { .. }
+        | AccountCommand::ListDevices { .. }
+        | AccountCommand::GetDevice { .. } => None,
+    }
+}
+
+fn people_writer(command: &PeopleCommand) -> Option<&Caller> {
+    match command {
+        PeopleCommand::SetPusher { caller, .. }
+        | PeopleCommand::DeletePusher { caller, .. }
+        | PeopleCommand::SetPresence { caller, .. }
+        | PeopleCommand::SetProfileField { caller, .. } => Some(caller),
+        PeopleCommand::Tags { caller, operation, .. } => match operation {
+            TagOperation::Get => None,
+            TagOperation::Put { .. } | TagOperation::Delete { .. } => Some(caller),
+        },
+        PeopleCommand::Pushers { .. }
+        | PeopleCommand::DropPusher { .. }
+        | PeopleCommand::GetPresence { .. }
+        | PeopleCommand::ShowPresence { .. }
+        | PeopleCommand::TakePresence { .. }
+        | PeopleCommand::JoinedAmong { .. } => None,
     }
 }
 

@@ -241,3 +241,39 @@ async fn the_operator_deletes_a_file() {
     })
     .await;
 }
+
+/// A photograph of about 12 MB, which would have 38 MB decoded.
+fn large_photo() -> Vec<u8> {
+    let noise = bytes(3 * 3_600 * 3_500, 17);
+    let image = RgbImage::from_raw(3_600, 3_500, noise).expect("enough bytes");
+    let mut encoded = Vec::new();
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut encoded, 45).encode_image(&image).expect("a JPEG");
+    encoded
+}
+
+#[tokio::test]
+async fn many_thumbnails_of_a_large_photo_at_once_stay_within_the_memory_of_an_isolate() {
+    let server = Server::alone().await;
+    let user = server.user("media").await;
+    let photo = large_photo();
+    assert!((10_000_000..12 * 1024 * 1024).contains(&photo.len()), "{}", photo.len());
+    let file = upload(&server, &user, "image/jpeg", photo).await;
+
+    let queries = ["32&height=32", "96&height=96", "320&height=240", "640&height=480", "800&height=600"];
+    let asked = queries.into_iter().flat_map(|size| ["crop", "scale"].map(|method| format!("{size}&method={method}")));
+    let mut asking = tokio::task::JoinSet::new();
+    for query in asked {
+        let request = format!("/_matrix/client/v1/media/thumbnail/{file}?width={query}");
+        let request = server.http.get(server.address(&request)).bearer_auth(&user.token);
+        asking.spawn(async move { request.send().await.expect("an answer").status().as_u16() });
+    }
+    let statuses = asking.join_all().await;
+
+    // One that waited ten seconds is told to come again.
+    assert!(statuses.iter().all(|status| [200, 429].contains(status)), "{statuses:?}");
+    assert!(statuses.contains(&200), "{statuses:?}");
+    let memory = memory(&server).await;
+    assert!(memory < 100_000_000, "{memory} bytes");
+    let later = get(&server, &user, &format!("thumbnail/{file}?width=64&height=64&method=crop"), None).await;
+    assert_eq!(later.status(), 200);
+}

@@ -1,6 +1,9 @@
 //! The server as a user runs it: who gets in, and the pages for people.
 
-use hubbub_integration::{Reply, Server};
+use std::time::Duration;
+
+use hubbub_conformance::User;
+use hubbub_integration::{Receiver, Reply, Server, eventually};
 use reqwest::Method;
 use serde_json::json;
 
@@ -223,19 +226,53 @@ async fn a_flood_of_wrong_passwords_from_one_address_is_stopped_and_others_go_on
     reply.refused(403, "M_FORBIDDEN");
 }
 
+/// Has the server asked to call an appservice, a push gateway and a page at the receiver's address, by two users of
+/// the appservice.
+async fn name_the_address(server: &Server, receiver: &Receiver) {
+    let ping = server.homeserver.path(Method::POST, &format!("/_matrix/client/v1/appservice/{}/ping", receiver.id));
+    let ping = ping.token(&receiver.as_token).json(json!({})).await;
+    assert!([200, 502].contains(&ping.status()), "{}", ping.status());
+    let mut users = Vec::new();
+    for name in ["pushed", "pusher"] {
+        let username = format!("{}_{name}", receiver.id);
+        let body = json!({"type": "m.login.application_service", "username": username});
+        let registered = server.homeserver.post(["register"]).token(&receiver.as_token).json(body).await.ok();
+        users.push(User::from_answer(&server.homeserver, &registered, ""));
+    }
+    let [pushed, pusher] = users.as_slice() else { panic!("two users") };
+    let room = pushed.create_room(json!({"preset": "public_chat"})).await;
+    pushed.get(["sync"]).await.ok();
+    pusher.join(&room).await;
+    let address = receiver.url.replace("http://", "https://");
+    let gateway = json!({
+        "kind": "http", "app_id": "im.app", "pushkey": "key", "app_display_name": "App",
+        "device_display_name": "Phone", "lang": "en", "data": {"url": format!("{address}/_matrix/push/v1/notify")},
+    });
+    pushed.post(["pushers", "set"]).json(gateway).await.ok();
+    let event_id = pusher.send_text(&room, "hello").await;
+    // It is there, so whatever is to be told has been tried or is under way.
+    let told = pushed.get(["notifications"]).await.ok();
+    assert_eq!(told["notifications"][0]["event"]["event_id"], json!(event_id));
+    for address in [&receiver.url, &address] {
+        let preview = pushed.path(Method::GET, "/_matrix/client/v1/media/preview_url").query("url", address).await;
+        assert!([200, 502].contains(&preview.status()), "{}", preview.status());
+    }
+}
+
 #[tokio::test]
 async fn addresses_that_a_stranger_names_are_public_ones() {
-    let server = Server::strict();
-    let registration = json!({
-        "id": "inside", "url": "http://127.0.0.1:9", "as_token": "as-token-0123456789",
-        "hs_token": "hs-token-0123456789", "sender_localpart": "insidebot",
-        "namespaces": {"users": [], "aliases": [], "rooms": []},
-    });
-    server.admin(Method::POST, "appservices", registration.to_string()).await.ok();
-    let ping = server.http.post(server.address("/_matrix/client/v1/appservice/inside/ping"));
-    let refused = Reply::to(ping.bearer_auth("as-token-0123456789").body("{}")).await;
-    assert_eq!(refused.status, 502, "{}", refused.body);
-    server.admin(Method::DELETE, "appservices/inside", "").await.ok();
+    // Where private addresses are allowed, all of them arrive: so this is how they would.
+    let lax = Server::shared();
+    let reached = Receiver::registered(&lax).await;
+    name_the_address(&lax, &reached).await;
+    eventually("a ping, a push and two looks at a page", async || (reached.connections() >= 4).then_some(())).await;
+
+    let strict = Server::strict();
+    let inside = Receiver::registered(&strict).await;
+    name_the_address(&strict, &inside).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(inside.connections(), 0, "{:?}", inside.received());
+    strict.admin(Method::DELETE, &format!("appservices/{}", inside.id), "").await.ok();
 }
 
 #[tokio::test]
