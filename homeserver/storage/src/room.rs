@@ -13,6 +13,7 @@ pub mod erasures;
 pub mod events;
 pub mod followers;
 pub mod listing;
+mod rebuilding;
 pub mod receipts;
 pub mod relations;
 pub mod search_step;
@@ -43,7 +44,7 @@ pub fn position_of(order_key: i64) -> Option<i64> {
 pub const MAX_INITIAL: i64 = 1 << 20;
 
 /// The schema.
-pub const SCHEMA: Steps = &[FIRST, erasures::STEP, relations::STEP, listing::STEP, search_step::STEP];
+pub const SCHEMA: Steps = &[FIRST, erasures::STEP, relations::STEP, listing::STEP, search_step::STEP, rebuilding::STEP];
 
 const FIRST: &[&str] = &[
     "CREATE TABLE room (
@@ -170,13 +171,16 @@ pub struct RoomRow {
     pub alarm_at: i64,
     /// Whether the room is in the public directory.
     pub listed: bool,
+    /// Whether the room was rebuilt and not every follower told yet what it holds: until then no position is given
+    /// out.
+    pub rebuilding: bool,
 }
 
 /// Reads the room's row; `None` before the room was made.
 pub fn get(query: &dyn Query) -> Result<Option<RoomRow>, DatabaseError> {
     let Some(row) = query.query_one(
         "SELECT room_id, version, creator, epoch, position, initial, branch, state_seq, depth,
-            extremities, joined, invited, typing_position, alarm_at, listed FROM room",
+            extremities, joined, invited, typing_position, alarm_at, listed, rebuilding FROM room",
         &[],
     )?
     else {
@@ -198,12 +202,13 @@ pub fn get(query: &dyn Query) -> Result<Option<RoomRow>, DatabaseError> {
         typing_position: row.integer(12)?,
         alarm_at: row.integer(13)?,
         listed: row.flag(14)?,
+        rebuilding: row.flag(15)?,
     }))
 }
 
 /// Writes the room's row.
 pub fn put(transaction: &dyn Transaction, room: &RoomRow) -> Result<(), DatabaseError> {
-    let params: [Value; 15] = [
+    let params: [Value; 16] = [
         (&room.room_id).into(),
         (&room.version).into(),
         (&room.creator).into(),
@@ -219,11 +224,12 @@ pub fn put(transaction: &dyn Transaction, room: &RoomRow) -> Result<(), Database
         room.typing_position.into(),
         room.alarm_at.into(),
         room.listed.into(),
+        room.rebuilding.into(),
     ];
     transaction.execute(
         "INSERT OR REPLACE INTO room (only, room_id, version, creator, epoch, position, initial,
-            branch, state_seq, depth, extremities, joined, invited, typing_position, alarm_at, listed)
-         VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            branch, state_seq, depth, extremities, joined, invited, typing_position, alarm_at, listed, rebuilding)
+         VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         &params,
     )?;
     Ok(())

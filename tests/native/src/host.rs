@@ -122,6 +122,7 @@ pub struct Host {
     context: OnceCell<Rc<Context>>,
     itself: Weak<Self>,
     failing: Cell<bool>,
+    unreachable: RefCell<Option<Address>>,
     interrupted: Cell<u32>,
 }
 
@@ -135,6 +136,7 @@ impl Host {
             context: OnceCell::new(),
             itself: itself.clone(),
             failing: Cell::new(false),
+            unreachable: RefCell::default(),
             interrupted: Cell::new(0),
         });
         scheduler.set_alarms(Rc::clone(&host) as Rc<dyn Alarms>);
@@ -182,6 +184,17 @@ impl Host {
     /// The database of an object, if the object was ever called.
     pub fn database(&self, address: &Address) -> Option<Rc<NativeDatabase>> {
         self.slots.borrow().get(address).map(|slot| Rc::clone(&slot.database))
+    }
+
+    /// Loses an object with all that it stored, as if it had never been called.
+    pub fn lose(&self, address: &Address) {
+        self.crash(address);
+        self.slots.borrow_mut().remove(address);
+    }
+
+    /// Makes every call to this object fail, or no longer.
+    pub fn set_unreachable(&self, address: Option<Address>) {
+        *self.unreachable.borrow_mut() = address;
     }
 
     /// Gives an object the database that an earlier server left.
@@ -258,7 +271,7 @@ impl Objects for Host {
     fn call(&self, address: Address, command: Vec<u8>) -> LocalBoxFuture<'_, Result<Vec<u8>, CallError>> {
         Box::pin(async move {
             yield_now().await;
-            if self.failing.get() {
+            if self.failing.get() || self.unreachable.borrow().as_ref() == Some(&address) {
                 return Err(CallError("the platform restarts objects".to_owned()));
             }
             let object = match self.open(&address) {

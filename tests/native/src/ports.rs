@@ -1,8 +1,8 @@
 //! The ports of [`hubbub_core::context`] for tests.
 
 use std::{
-    cell::{Cell, RefCell},
-    rc::Rc,
+    cell::{Cell, OnceCell, RefCell},
+    rc::{Rc, Weak},
 };
 
 use futures_util::future::LocalBoxFuture;
@@ -19,7 +19,10 @@ use hubbub_storage::{
 };
 use rand::{RngCore as _, SeedableRng as _, rngs::StdRng};
 
-use crate::scheduler::{Scheduler, yield_now};
+use crate::{
+    host::Host,
+    scheduler::{Scheduler, yield_now},
+};
 
 /// A clock that only moves when told.
 pub struct ManualClock(Cell<i64>);
@@ -126,12 +129,51 @@ impl Http for FakeHttp {
     }
 }
 
-/// Failpoints that only let others run.
-pub struct Yielding;
+/// Failpoints that let others run, and where a test lets the process die.
+#[derive(Default)]
+pub struct Crashing {
+    scheduler: OnceCell<Rc<Scheduler>>,
+    host: OnceCell<Weak<Host>>,
+    /// Where the next crash is.
+    at: Cell<Option<&'static str>>,
+    struck: RefCell<Vec<&'static str>>,
+}
 
-impl Failpoints for Yielding {
-    fn pass(&self, _: &'static str) -> LocalBoxFuture<'_, ()> {
-        Box::pin(yield_now())
+impl Crashing {
+    /// Says whose objects die.
+    pub fn set_host(&self, scheduler: &Rc<Scheduler>, host: &Rc<Host>) {
+        let set = self.scheduler.set(Rc::clone(scheduler)).is_ok() && self.host.set(Rc::downgrade(host)).is_ok();
+        assert!(set, "the host is set once");
+    }
+
+    /// Lets whoever passes this failpoint next die there: the object with all that it does, or the request where
+    /// no object runs it.
+    pub fn crash_at(&self, name: &'static str) {
+        self.at.set(Some(name));
+    }
+
+    /// The failpoints where something died so far.
+    pub fn struck(&self) -> Vec<&'static str> {
+        self.struck.borrow().clone()
+    }
+}
+
+impl Failpoints for Crashing {
+    fn pass(&self, name: &'static str) -> LocalBoxFuture<'_, ()> {
+        Box::pin(async move {
+            if self.at.get() == Some(name) {
+                self.at.set(None);
+                self.struck.borrow_mut().push(name);
+                let scheduler = self.scheduler.get().expect("the host is set");
+                let host = self.host.get().and_then(Weak::upgrade).expect("the host lives");
+                match scheduler.running() {
+                    Some(owner) => host.crash(&owner),
+                    None => scheduler.kill_running(),
+                }
+                std::future::pending::<()>().await;
+            }
+            yield_now().await;
+        })
     }
 }
 

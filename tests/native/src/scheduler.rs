@@ -105,6 +105,11 @@ impl Scheduler {
         Started(result)
     }
 
+    /// The object whose task runs now; `None` for a request's.
+    pub fn running(&self) -> Option<Address> {
+        self.running.borrow().clone()
+    }
+
     /// Drops all tasks of an object.
     pub fn kill(&self, owner: &Address) {
         if self.running.borrow().as_ref() == Some(owner) {
@@ -116,6 +121,18 @@ impl Scheduler {
         };
         // Dropped outside the borrow: a drop may wake others.
         drop(dead);
+    }
+
+    /// Drops the task that runs now, at its next `await`.
+    pub fn kill_running(&self) {
+        self.killed.set(true);
+    }
+
+    /// [`Self::finish`]; `None` when the task was killed.
+    pub fn finish_or_die<T>(&self, started: &Started<T>) -> Option<T> {
+        self.settle();
+        let is_dead = !started.is_finished() && Rc::strong_count(&started.0) == 1;
+        if is_dead { None } else { Some(self.finish(started)) }
     }
 
     /// Runs until the task has its result; time jumps where nothing else can happen.

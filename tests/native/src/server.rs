@@ -28,7 +28,7 @@ use serde_json::Value as Json;
 use crate::{
     Reply,
     host::{Factory, Host, factory},
-    ports::{FakeHttp, ManualClock, SeededRandom, WaitingClock, Yielding, YieldingBlobs, YieldingDirectory},
+    ports::{Crashing, FakeHttp, ManualClock, SeededRandom, WaitingClock, YieldingBlobs, YieldingDirectory},
     scheduler::{Scheduler, Started, yield_now},
 };
 
@@ -97,6 +97,7 @@ struct Inner {
     search: Rc<YieldingDirectory>,
     blobs: Rc<YieldingBlobs>,
     http: Rc<FakeHttp>,
+    failpoints: Rc<Crashing>,
     settles: Cell<bool>,
 }
 
@@ -127,6 +128,8 @@ impl TestServer {
         let search = NativeDirectory::search().expect("the migrations apply");
         let search = Rc::new(YieldingDirectory { directory: search, hangs: Cell::default() });
         let http = Rc::new(FakeHttp::default());
+        let failpoints = Rc::new(Crashing::default());
+        failpoints.set_host(&scheduler, &host);
         let blobs = Rc::new(YieldingBlobs::default());
         let homeserver = Rc::new(InProcess::default());
         let registry = Registry::new(
@@ -149,7 +152,7 @@ impl TestServer {
                 blobs: Rc::clone(&blobs) as _,
                 http: Rc::clone(&http) as _,
                 homeserver: Rc::clone(&homeserver) as _,
-                failpoints: Rc::new(Yielding),
+                failpoints: Rc::clone(&failpoints) as _,
                 appservices: Rc::clone(&registry) as _,
             })
         };
@@ -173,6 +176,7 @@ impl TestServer {
             search,
             blobs,
             http,
+            failpoints,
             settles: Cell::new(true),
         }));
         homeserver.0.set(server.clone()).unwrap_or_else(|_| panic!("the API is set once"));
@@ -200,6 +204,11 @@ impl TestServer {
     /// The rest of the world.
     pub fn http(&self) -> &FakeHttp {
         &self.0.http
+    }
+
+    /// Where processes die.
+    pub fn failpoints(&self) -> &Crashing {
+        &self.0.failpoints
     }
 
     /// D1.

@@ -62,7 +62,6 @@ pub struct World {
     pub homeserver: FakeHomeserver,
     pub directory: NativeDirectory,
     pub routes: RefCell<BTreeMap<String, Option<String>>>,
-    pub passed: RefCell<BTreeMap<&'static str, u32>>,
     context: RefCell<Option<Rc<Context>>>,
     objects: RefCell<HashMap<Address, Rc<Live>>>,
     databases: RefCell<BTreeMap<(String, String), Rc<NativeDatabase>>>,
@@ -72,6 +71,8 @@ pub struct World {
     /// Die when this failpoint is passed for the n-th time.
     fatal: Cell<Option<(&'static str, u32)>>,
     crashed: Cell<bool>,
+    /// The failpoints where the bridge died.
+    pub died: RefCell<Vec<&'static str>>,
 }
 
 struct Ports(Rc<World>);
@@ -137,11 +138,11 @@ impl Homeserver for Ports {
 impl Failpoints for Ports {
     fn pass(&self, name: &'static str) -> LocalBoxFuture<'_, ()> {
         Box::pin(async move {
-            *self.0.passed.borrow_mut().entry(name).or_default() += 1;
             match self.0.fatal.get() {
                 Some((fatal, 0)) if fatal == name => {
                     self.0.fatal.set(None);
                     self.0.crashed.set(true);
+                    self.0.died.borrow_mut().push(name);
                     pending::<()>().await;
                 }
                 Some((fatal, left)) if fatal == name => self.0.fatal.set(Some((fatal, left - 1))),
@@ -190,7 +191,6 @@ impl World {
             homeserver: FakeHomeserver::default(),
             directory: NativeDirectory::server().unwrap(),
             routes: RefCell::default(),
-            passed: RefCell::default(),
             context: RefCell::default(),
             objects: RefCell::default(),
             databases: RefCell::default(),
@@ -199,6 +199,7 @@ impl World {
             event_sequence: Cell::new(0),
             fatal: Cell::new(None),
             crashed: Cell::new(false),
+            died: RefCell::default(),
         });
         world.slack.set_clock(START);
         let ports = || Rc::new(Ports(Rc::clone(&world)));

@@ -23,6 +23,7 @@ use super::{
     Opened, RoomObject, bridged,
     event::{Draft, Pdu, Reference, Signed, canonical_object, pruned, reference_to, sign},
     join_rule::Admission,
+    rebuild,
 };
 use crate::{
     context::AppserviceList,
@@ -131,8 +132,15 @@ impl RoomObject {
         Ok(())
     }
 
-    /// Writes the room's row, with an alarm armed for the deliveries that now wait.
+    /// Writes the room's row, with an alarm armed for the deliveries that now wait. Refuses with 503 while the room
+    /// is being rebuilt: what its followers hold already could be above the position given out.
     pub(super) fn save(&self, transaction: &dyn Transaction, row: &mut RoomRow) -> Result<()> {
+        rebuild::refuse_while_rebuilding(row)?;
+        self.save_row(transaction, row)
+    }
+
+    /// [`Self::save`] for the rebuilding itself.
+    pub(super) fn save_row(&self, transaction: &dyn Transaction, row: &mut RoomRow) -> Result<()> {
         let now = self.context.clock.now();
         if row.alarm_at <= now {
             row.alarm_at = now + ALARM_DELAY_MS;

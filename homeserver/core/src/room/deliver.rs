@@ -20,7 +20,9 @@ use hubbub_storage::{
 use ruma::{OwnedEventId, OwnedUserId, UserId, events::StateEventType};
 use serde_json::value::RawValue;
 
-use super::{Opened, RoomObject, initial::ARCHIVE_ID, view::Viewer, visibility::Reader};
+use super::{
+    Opened, RoomObject, initial::ARCHIVE_ID, rebuild::refuse_while_rebuilding, view::Viewer, visibility::Reader,
+};
 use crate::{
     contract::{
         Address, Class,
@@ -61,6 +63,10 @@ const STRIPPED: [&str; 8] = [
 impl RoomObject {
     /// Delivers to everyone who waits; returns when to be woken again.
     pub(super) async fn deliver_all(&self) -> Result<Option<i64>> {
+        if let Err(error) = self.go_on_rebuilding().await {
+            self.report_stuck(true, self.context.clock.now()).await;
+            return Err(error);
+        }
         let typing_ends = self.end_expired_typing()?;
         let query = self.database.as_query();
         let Ok(opened) = self.opened_now() else {
@@ -158,6 +164,7 @@ impl RoomObject {
     pub(super) fn next_delivery(&self, kind: &str, id: &str) -> Result<Option<RoomDelivery>> {
         let query = self.database.as_query();
         let opened = self.opened_now()?;
+        refuse_while_rebuilding(&opened.row)?;
         if self.has_come_to(kind, id, Cursor { epoch: opened.row.epoch, position: opened.row.position }) {
             return Ok(None);
         }

@@ -21,7 +21,7 @@ use hubbub_storage::{
 };
 use ruma::{OwnedUserId, UserId};
 
-use super::{Opened, RoomObject, append::new_follower};
+use super::{Opened, RoomObject, append::new_follower, rebuild::refuse_while_rebuilding};
 use crate::{
     context::AppserviceList,
     error::{MatrixError, Result},
@@ -124,6 +124,7 @@ impl RoomObject {
 
     /// [`crate::contract::room::RoomCommand::Follow`].
     pub(super) async fn follow_from_now(&self, user_id: &UserId) -> Result<()> {
+        refuse_while_rebuilding(&self.opened_now()?.row)?;
         let position = self.follow_late(user_id)?;
         self.settle_follower(USER, user_id.as_str(), position).await
     }
@@ -148,7 +149,7 @@ impl RoomObject {
             if let Some(span) = self.missing_span(transaction.as_query(), &opened, user_id)? {
                 open(transaction, user_id, span)?;
                 self.inboxes.found_late.set(true);
-                self.save(transaction, &mut opened.row)?;
+                self.save_row(transaction, &mut opened.row)?;
             }
             Ok::<_, MatrixError>(opened.row.position)
         })?;

@@ -134,6 +134,7 @@ impl RoomObject {
             typing_position: 0,
             alarm_at: 0,
             listed: create.listed,
+            rebuilding: false,
         })
     }
 }

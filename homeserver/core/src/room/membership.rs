@@ -105,6 +105,7 @@ impl RoomObject {
             self.save(transaction, &mut opened.row)?;
             Ok(Some(sent.position))
         })?;
+        self.context.failpoints.pass("room.after_profile").await;
         match position {
             Some(position) => self.settle(user_id, position).await,
             None => Ok(()),

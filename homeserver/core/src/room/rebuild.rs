@@ -48,6 +48,8 @@ use crate::{
 const PAGE: u32 = 500;
 /// How often the archive is read anew when somebody sends while it is read.
 const ATTEMPTS: u32 = 10;
+/// The lock of whoever rebuilds.
+const REBUILDING: &str = "rebuild";
 /// The position of a probe: no follower holds it, so each refuses and says what it holds.
 const PROBE: Cursor = Cursor { epoch: -1, position: -1 };
 
@@ -62,17 +64,34 @@ struct Archived {
 
 impl RoomObject {
     /// Wipes the object and builds it again. 404 when the archive has no such room; refuses while
-    /// the archive is behind, since what it lacks would be lost.
+    /// the archive is behind, since what it lacks would be lost; 503 when a follower does not tell what it holds:
+    /// the room is there then, and goes on by itself once that is known.
     pub(super) async fn rebuild(&self) -> Result<Rebuilt> {
-        let _held = self.in_flight.lock("rebuild").await;
+        let _held = self.in_flight.lock(REBUILDING).await;
         let appservices = self.appservices().await?;
         let (archived, epoch) = self.whole_archive().await?;
         schema::migrate(self.database.as_ref(), room::SCHEMA)?;
         transaction(self.database.as_ref(), |transaction| self.replay(transaction, &appservices, &archived, epoch))?;
         self.cursors.forget();
-        self.follow_members_with_inbox(&appservices).await?;
-        let position = self.ask_followers(epoch).await?;
-        Ok(Rebuilt { epoch, events: archived.events, position })
+        self.context.failpoints.pass("room.after_rebuild").await;
+        match self.ask_followers(&appservices).await {
+            Ok(position) => Ok(Rebuilt { epoch, events: archived.events, position }),
+            Err(error) => {
+                tracing::warn!(room.id = %self.room_id, "A rebuilt room waits for its followers: {error}");
+                Err(is_rebuilding())
+            }
+        }
+    }
+
+    /// Ends a rebuilding that was cut short or could not reach a follower.
+    pub(super) async fn go_on_rebuilding(&self) -> Result<()> {
+        if !self.opened_now().is_ok_and(|opened| opened.row.rebuilding) {
+            return Ok(());
+        }
+        // Who holds the lock asks the followers just now.
+        let _held = self.in_flight.try_lock(REBUILDING).ok_or_else(is_rebuilding)?;
+        let appservices = self.appservices().await?;
+        self.ask_followers(&appservices).await.map(|_| ())
     }
 
     /// The archive when it has all that the object holds, and the new epoch. D1 knows that before
@@ -128,6 +147,7 @@ impl RoomObject {
             transaction(self.database.as_ref(), |transaction| {
                 page.iter().try_for_each(|event| staged::put(transaction, event))
             })?;
+            self.context.failpoints.pass("room.after_stage").await;
         }
     }
 
@@ -170,7 +190,7 @@ impl RoomObject {
         // How far the index is, it says itself.
         followers::put(transaction, &new_follower(SEARCH, SEARCH_ID))?;
         followers::open_span(transaction, SEARCH, SEARCH_ID, all)?;
-        self.save(transaction, row)
+        self.save_row(transaction, row)
     }
 
     fn replay_event(
@@ -220,24 +240,29 @@ impl RoomObject {
         self.follow(transaction, opened, appservices, &new, position)
     }
 
-    /// Asks every follower what it holds and goes on above the highest of it.
-    async fn ask_followers(&self, epoch: i64) -> Result<i64> {
+    /// Asks every follower what it holds and goes on above the highest of it. Whatever was committed of this is
+    /// right when it is done again.
+    async fn ask_followers(&self, appservices: &AppserviceList) -> Result<i64> {
+        self.follow_members_with_inbox(appservices).await?;
         let query = self.database.as_query();
-        let mut position = self.opened(query)?.row.position;
+        let opened = self.opened(query)?;
+        let mut position = opened.row.position;
         for follower in followers::list(query)? {
             if [ARCHIVE, SEARCH].contains(&follower.kind.as_str()) {
                 continue;
             }
-            let held = self.ask(&follower, epoch).await?;
+            let held = self.ask(&follower, opened.row.epoch).await?;
             position = position.max(held.position);
             transaction(self.database.as_ref(), |transaction| {
                 let (kind, id) = (&follower.kind, &follower.id);
                 followers::advance(transaction, kind, id, held.epoch, held.position)
             })?;
+            self.context.failpoints.pass("room.after_probe").await;
         }
         transaction(self.database.as_ref(), |transaction| {
             let mut opened = self.opened(transaction.as_query())?;
             opened.row.position = opened.row.position.max(position) + 1;
+            opened.row.rebuilding = false;
             self.save(transaction, &mut opened.row)?;
             Ok(opened.row.position)
         })
@@ -287,5 +312,16 @@ fn empty_row(room: &DirectoryRoom, epoch: i64) -> RoomRow {
         typing_position: 0,
         alarm_at: 0,
         listed: room.listed,
+        rebuilding: true,
     }
+}
+
+/// Refuses what would give out a position of a room whose followers may hold it already.
+pub(super) fn refuse_while_rebuilding(row: &RoomRow) -> Result<()> {
+    if row.rebuilding { Err(is_rebuilding()) } else { Ok(()) }
+}
+
+fn is_rebuilding() -> MatrixError {
+    let why = "The room is being rebuilt and goes on once all who follow it have answered; try again.";
+    MatrixError::new(503, "COM_HUBBUB_REBUILDING", why)
 }

@@ -119,7 +119,7 @@ mod tests {
     use crate::workspace::root;
 
     /// Failpoints that no message passes: native tests crash there, with seeds.
-    const ELSEWHERE: [&str; 17] = [
+    const ELSEWHERE: [&str; 21] = [
         "media.begun",
         "media.released",
         "media.stored",
@@ -128,6 +128,10 @@ mod tests {
         "portal.after_file",
         "portal.after_upload",
         "room.after_listing",
+        "room.after_probe",
+        "room.after_profile",
+        "room.after_rebuild",
+        "room.after_stage",
         "user.after_push",
         "user.appservice_told",
         "user.deactivated",
