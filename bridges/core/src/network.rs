@@ -4,6 +4,7 @@
 //! where a message stands. A connector implements [`Network`] and nothing else. What happens at a
 //! network is a [`RemoteEvent`].
 
+mod emoji;
 mod event;
 mod file;
 
@@ -11,9 +12,10 @@ use std::future::ready;
 
 use futures_util::future::LocalBoxFuture;
 use hubbub_storage::blobs::Body;
-use ruma::{OwnedRoomId, UserId};
+use ruma::{OwnedMxcUri, OwnedRoomId, UserId};
 use serde_json::{Value as Json, value::RawValue};
 
+pub use self::emoji::{CustomEmoji, EmojiBook, ListedEmoji, NamedEmoji};
 pub use self::event::{
     RemoteDeletion, RemoteEdit, RemoteEvent, RemoteLeave, RemoteMessage, RemoteReaction, RemoteReactions,
     RemoteUnreaction, ShownReaction,
@@ -271,6 +273,31 @@ pub trait Network: 'static {
     /// The key of a reaction of Matrix's, as the network compares it; `None` when the network has no such emoji.
     fn reaction_key(&self, key: &str) -> Option<String>;
 
+    /// The custom emoji of a reaction's key; `None` when it is a character.
+    fn emoji_of_key(&self, _key: &str) -> Option<CustomEmoji> {
+        None
+    }
+
+    /// The key of a reaction with a custom emoji.
+    fn key_of_emoji(&self, emoji: &CustomEmoji) -> String {
+        emoji.name.clone()
+    }
+
+    /// Where the network has the picture of a custom emoji; `None` when only its list tells.
+    fn emoji_picture(&self, _emoji: &CustomEmoji) -> Option<String> {
+        None
+    }
+
+    /// The custom emoji that the account may use, with pictures at the network's own hosts only.
+    fn list_emoji<'a>(&'a self, _token: &'a str) -> LocalBoxFuture<'a, Result<Vec<ListedEmoji>, RemoteError>> {
+        Box::pin(ready(Ok(Vec::new())))
+    }
+
+    /// Where the network has the workspace's picture; `None` when it has none of its own.
+    fn space_picture<'a>(&'a self, _token: &'a str) -> LocalBoxFuture<'a, Result<Option<String>, RemoteError>> {
+        Box::pin(ready(Ok(None)))
+    }
+
     /// The newest reply to a message of a history that is the first of a thread.
     fn newest_reply(&self, message: &RawValue) -> Option<String>;
 
@@ -396,6 +423,11 @@ pub enum HookKind {
         /// How they are shown now.
         profile: RemoteProfile,
     },
+    /// These custom emoji have another picture now, or are new or gone.
+    EmojiChanged {
+        /// Their reactions' keys.
+        keys: Vec<String>,
+    },
     /// Something that the bridge knows and does not bridge yet.
     NotBridged,
     /// Something that the bridge has no use for.
@@ -487,6 +519,8 @@ pub struct NamesIn {
     pub people: Vec<String>,
     /// Channels.
     pub channels: Vec<String>,
+    /// Custom emoji.
+    pub emoji: Vec<CustomEmoji>,
 }
 
 /// The names that a conversion may ask for.
@@ -496,6 +530,8 @@ pub struct KnownNames {
     pub people: Vec<Ghost>,
     /// Channels as (id, name, room or alias).
     pub channels: Vec<(String, String, Option<ruma::OwnedRoomOrAliasId>)>,
+    /// Custom emoji whose pictures are here.
+    pub emoji: Vec<(CustomEmoji, OwnedMxcUri)>,
 }
 
 impl Names for KnownNames {
@@ -511,6 +547,11 @@ impl Names for KnownNames {
 
     fn group(&self, _: &str) -> Option<String> {
         None
+    }
+
+    fn emoji(&self, name: &str, id: Option<&str>) -> Option<OwnedMxcUri> {
+        let is_it = |emoji: &CustomEmoji| emoji.name == name && emoji.id.as_deref() == id;
+        self.emoji.iter().find(|(emoji, _)| is_it(emoji)).map(|(_, picture)| picture.clone())
     }
 }
 
@@ -528,4 +569,6 @@ pub struct KnownAddresses<'a> {
     pub room_id: Option<&'a OwnedRoomId>,
     /// The portal's own channel.
     pub channel: &'a str,
+    /// Custom emoji.
+    pub emoji: &'a EmojiBook,
 }

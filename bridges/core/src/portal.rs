@@ -11,6 +11,7 @@ mod catch_up;
 mod change;
 mod channel;
 mod delete;
+mod emoji;
 mod file_content;
 mod files;
 mod inbound;

@@ -76,6 +76,14 @@ struct Inner {
     old_channel_id: Option<String>,
     #[serde(default)]
     new_channel_id: Option<String>,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    names: Vec<String>,
+    #[serde(default)]
+    old_name: Option<String>,
+    #[serde(default)]
+    new_name: Option<String>,
 }
 
 /// Reads the body of a hook whose signature holds.
@@ -165,6 +173,9 @@ fn kind_of(inner: Inner) -> HookKind {
             _ => HookKind::Other,
         },
         ("user_change", _) => person_of(&inner.user),
+        ("emoji_changed", _) => HookKind::EmojiChanged {
+            keys: [inner.name, inner.old_name, inner.new_name].into_iter().flatten().chain(inner.names).collect(),
+        },
         _ => HookKind::Other,
     }
 }

@@ -9,6 +9,7 @@
 
 mod api;
 pub mod convert;
+mod emoji;
 mod errors;
 mod events;
 mod files;

@@ -21,6 +21,7 @@ mod catch_up;
 mod changes_from_matrix;
 mod changes_from_slack;
 mod connecting;
+mod emoji;
 mod faults;
 mod files;
 mod from_matrix;
