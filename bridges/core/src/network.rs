@@ -18,7 +18,7 @@ use serde_json::{Value as Json, value::RawValue};
 pub use self::emoji::{CustomEmoji, EmojiBook, ListedEmoji, NamedEmoji};
 pub use self::event::{
     RemoteDeletion, RemoteEdit, RemoteEvent, RemoteLeave, RemoteMessage, RemoteReaction, RemoteReactions,
-    RemoteUnreaction, ShownReaction,
+    RemoteRefresh, RemoteUnreaction, ShownReaction,
 };
 pub use self::file::{FileUpload, RemoteFile};
 use crate::{
@@ -211,6 +211,16 @@ pub trait Network: 'static {
 
     /// The files of a message whose bytes are to be copied, in order; [`Network::to_matrix`] leaves them out.
     fn files_in(&self, _event: &RawValue) -> Vec<RemoteFile> {
+        Vec::new()
+    }
+
+    /// Which of [`Network::files_in`] of the message before an edit or a refresh it has no more, by their places there.
+    fn files_gone(&self, _event: &RawValue) -> Vec<usize> {
+        Vec::new()
+    }
+
+    /// The previews that a refresh adds, with their places in the message, as contents of `m.room.message`.
+    fn previews_in(&self, _event: &RawValue, _names: &KnownNames) -> Vec<(u16, Json)> {
         Vec::new()
     }
 

@@ -22,10 +22,12 @@ mod notice;
 mod outbound;
 mod parked;
 mod plan;
+mod progress;
 mod queued;
 mod react;
 mod read;
 mod reconcile;
+mod refresh;
 mod relation;
 mod show;
 mod take;
@@ -52,7 +54,7 @@ use hubbub_storage::{
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde::de::DeserializeOwned;
 
-pub(crate) use self::read::readers;
+pub(crate) use self::{change::replacement, read::readers};
 use self::{make::Step, names::NameCache, outbound::Outbound, parked::Parked};
 use crate::{
     contract::{Access, ChannelKind, LoginCommand, PortalCommand, PortalStatus, Tended},
@@ -85,6 +87,7 @@ pub struct PortalObject {
     sending: Outbound,
     joined: RefCell<HashSet<String>>,
     names: NameCache,
+    progress: progress::Progress,
     buckets: Buckets,
     alarm: Alarm,
     inbound_lane: Lane,
@@ -117,6 +120,7 @@ impl PortalObject {
             sending: Outbound::default(),
             joined: RefCell::default(),
             names: NameCache::default(),
+            progress: progress::Progress::default(),
             buckets: Buckets::default(),
             alarm: Alarm::default(),
             inbound_lane: Lane::default(),

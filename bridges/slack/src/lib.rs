@@ -15,6 +15,7 @@ mod events;
 mod files;
 mod manifest;
 pub mod network;
+mod previews;
 mod remote_id;
 mod signature;
 

@@ -24,7 +24,7 @@ use crate::{
     convert::{self, Incoming, from_slack, to_slack},
     emoji,
     errors::explain,
-    events, files, manifest,
+    events, files, manifest, previews,
     remote_id::{Timestamp, ghost_localpart, place_of, user_of_ghost},
     signature,
 };
@@ -352,6 +352,14 @@ impl Network for Slack {
 
     fn files_in(&self, event: &RawValue) -> Vec<RemoteFile> {
         files::files_in(event)
+    }
+
+    fn files_gone(&self, event: &RawValue) -> Vec<usize> {
+        files::gone_in(event)
+    }
+
+    fn previews_in(&self, event: &RawValue, names: &KnownNames) -> Vec<(u16, Json)> {
+        previews::contents(event, names)
     }
 
     fn file_request(&self, token: &str, file: &RemoteFile) -> Option<http::Request<Body>> {

@@ -29,3 +29,4 @@ mod from_slack;
 mod hooks;
 mod management;
 mod portals;
+mod progress;
