@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 pub use self::gateway::{GatewayCommand, GatewayOpening, ListenCommand};
+use crate::network::{CustomEmoji, NamedEmoji};
 
 /// A secret on its way between objects; `Debug` shows nothing of it.
 #[derive(Clone, Serialize, Deserialize)]
@@ -19,6 +20,21 @@ impl std::fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Secret")
     }
+}
+
+/// What a LoginObject knows of custom emoji.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum EmojiCommand {
+    /// The copies of these emoji's pictures, made when they are first asked for. → `Vec<Option<OwnedMxcUri>>`
+    Pictures {
+        /// Which.
+        emoji: Vec<CustomEmoji>,
+    },
+    /// The network's emoji that Matrix names so. → `Vec<Option<CustomEmoji>>`
+    Find {
+        /// Which.
+        emoji: Vec<NamedEmoji>,
+    },
 }
 
 /// What a LoginObject can be asked.
@@ -114,6 +130,8 @@ pub enum LoginCommand {
         /// The channels' ids.
         ids: Vec<String>,
     },
+    /// For a portal: custom emoji.
+    Emoji(EmojiCommand),
     /// For a portal: the space of the workspace, made when it is missing. → `OwnedRoomId`
     Space,
     /// For a portal: lists the room as a direct chat in the owner's account data. → `()`

@@ -3,14 +3,16 @@
 //! It holds the secrets, the inbound log, the registry of portals and ghosts, and the rates of the
 //! account. A remote event is acknowledged only in the transaction that stores it (`hook`); from
 //! there the portals are fed (`handover`). `gateway` is the same for a network that tells on a connection. `connect` is how a login starts, resumes and ends,
-//! `channels` how a channel becomes a portal, `people` where ghosts get their names, `pictures` their avatars;
+//! `channels` how a channel becomes a portal, `emoji` what custom ones look like, `icon` the space's picture, `people` where ghosts get their names, `pictures` their avatars;
 //! `tend` is what Cron's pokes are for.
 
 mod channels;
 mod connect;
+mod emoji;
 mod gateway;
 mod handover;
 mod hook;
+mod icon;
 mod people;
 mod pictures;
 mod rooms;
@@ -37,7 +39,7 @@ use hubbub_storage::{
 };
 use ruma::OwnedUserId;
 
-use self::pictures::OwedPicture;
+use self::{emoji::EmojiList, pictures::OwedPicture};
 use crate::{
     contract::{Access, Counters, Finished, LoginCommand, LoginState, LoginStatus},
     lane::{Alarm, Lane, run_lanes},
@@ -76,6 +78,7 @@ pub struct LoginObject {
     told_silent: Cell<bool>,
     /// Pictures that ghosts have yet to get.
     pictures: RefCell<VecDeque<OwedPicture>>,
+    emoji: EmojiList,
     report: Report,
 }
 
@@ -105,6 +108,7 @@ impl LoginObject {
             silent: Cell::new(false),
             told_silent: Cell::new(false),
             pictures: RefCell::default(),
+            emoji: EmojiList::default(),
             report: Report::default(),
         };
         if schema::version(object.database.as_query())? > 0 {
@@ -141,6 +145,7 @@ impl LoginObject {
                 LoginCommand::Ghosts { people } => encode(&self.ghosts(people).await?),
                 LoginCommand::Introduce { person } => encode(&self.introduce(person).await?),
                 LoginCommand::Channels { ids } => encode(&self.named_channels(ids).await?),
+                LoginCommand::Emoji(command) => self.take_emoji(command).await,
                 LoginCommand::Space => encode(&self.space().await?),
                 LoginCommand::MarkDirect { room_id, with } => encode(&self.mark_direct(&room_id, &with).await?),
                 LoginCommand::TokenRefused { reason, generation } => encode(&self.token_refused(&reason, generation)?),

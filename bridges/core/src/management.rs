@@ -25,6 +25,7 @@ use crate::{
     contract::{Bridged, LoginCommand},
     matrix::{Matrix, is_ours},
     network::{Network, NetworkFacts},
+    portal::replacement,
 };
 
 /// The target of a management room's route.
@@ -89,6 +90,31 @@ pub(crate) async fn tell(matrix: &Matrix, user: &UserId, transaction: &str, text
 /// Says something, once a transaction id.
 async fn say(matrix: &Matrix, room: &RoomId, transaction: &str, text: &str) -> Result<()> {
     send(matrix, room, transaction, &reply::Reply::text(text)).await
+}
+
+/// A message that is edited as something goes on.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    room: OwnedRoomId,
+    event_id: String,
+}
+
+/// Says something to a user who holds a login, or replaces what was said.
+pub(crate) async fn write_line(
+    matrix: &Matrix,
+    user: &UserId,
+    transaction: &str,
+    text: &str,
+    line: Option<&Line>,
+) -> Result<Line> {
+    let room = room_of(matrix, user).await?;
+    let mut content = reply::Reply::text(text).content();
+    let line = line.filter(|line| line.room == room);
+    if let Some(line) = line {
+        content = replacement(&content, &line.event_id);
+    }
+    let sent = matrix.bot().send(&room, "m.room.message", transaction, &content, None).await?;
+    Ok(line.cloned().unwrap_or_else(|| Line { room, event_id: sent.to_string() }))
 }
 
 async fn send(matrix: &Matrix, room: &RoomId, transaction: &str, reply: &reply::Reply) -> Result<()> {

@@ -4,6 +4,7 @@
 //! where a message stands. A connector implements [`Network`] and nothing else. What happens at a
 //! network is a [`RemoteEvent`].
 
+mod emoji;
 mod event;
 mod file;
 
@@ -11,12 +12,13 @@ use std::future::ready;
 
 use futures_util::future::LocalBoxFuture;
 use hubbub_storage::blobs::Body;
-use ruma::{OwnedRoomId, UserId};
+use ruma::{OwnedMxcUri, OwnedRoomId, UserId};
 use serde_json::{Value as Json, value::RawValue};
 
+pub use self::emoji::{CustomEmoji, EmojiBook, ListedEmoji, NamedEmoji};
 pub use self::event::{
     RemoteDeletion, RemoteEdit, RemoteEvent, RemoteLeave, RemoteMessage, RemoteReaction, RemoteReactions,
-    RemoteUnreaction, ShownReaction,
+    RemoteRefresh, RemoteUnreaction, ShownReaction,
 };
 pub use self::file::{FileUpload, RemoteFile};
 use crate::{
@@ -249,6 +251,16 @@ pub trait Network: 'static {
         Vec::new()
     }
 
+    /// Which of [`Network::files_in`] of the message before an edit or a refresh it has no more, by their places there.
+    fn files_gone(&self, _event: &RawValue) -> Vec<usize> {
+        Vec::new()
+    }
+
+    /// The previews that a refresh adds, with their places in the message, as contents of `m.room.message`.
+    fn previews_in(&self, _event: &RawValue, _names: &KnownNames) -> Vec<(u16, Json)> {
+        Vec::new()
+    }
+
     /// The request for a file's bytes; `None` when it is not known where they are. Goes to a host that a stranger may
     /// have named: it must hold the token for the network's own hosts only.
     fn file_request(&self, _token: &str, _file: &RemoteFile) -> Option<http::Request<Body>> {
@@ -307,6 +319,31 @@ pub trait Network: 'static {
 
     /// The key of a reaction of Matrix's, as the network compares it; `None` when the network has no such emoji.
     fn reaction_key(&self, key: &str) -> Option<String>;
+
+    /// The custom emoji of a reaction's key; `None` when it is a character.
+    fn emoji_of_key(&self, _key: &str) -> Option<CustomEmoji> {
+        None
+    }
+
+    /// The key of a reaction with a custom emoji.
+    fn key_of_emoji(&self, emoji: &CustomEmoji) -> String {
+        emoji.name.clone()
+    }
+
+    /// Where the network has the picture of a custom emoji; `None` when only its list tells.
+    fn emoji_picture(&self, _emoji: &CustomEmoji) -> Option<String> {
+        None
+    }
+
+    /// The custom emoji that the account may use, with pictures at the network's own hosts only.
+    fn list_emoji<'a>(&'a self, _token: &'a str) -> LocalBoxFuture<'a, Result<Vec<ListedEmoji>, RemoteError>> {
+        Box::pin(ready(Ok(Vec::new())))
+    }
+
+    /// Where the network has the workspace's picture; `None` when it has none of its own.
+    fn space_picture<'a>(&'a self, _token: &'a str) -> LocalBoxFuture<'a, Result<Option<String>, RemoteError>> {
+        Box::pin(ready(Ok(None)))
+    }
 
     /// The newest reply to a message of a history that is the first of a thread.
     fn newest_reply(&self, message: &RawValue) -> Option<String>;
@@ -433,6 +470,11 @@ pub enum HookKind {
         /// How they are shown now.
         profile: RemoteProfile,
     },
+    /// These custom emoji have another picture now, or are new or gone.
+    EmojiChanged {
+        /// Their reactions' keys.
+        keys: Vec<String>,
+    },
     /// Something that the bridge knows and does not bridge yet.
     NotBridged,
     /// Something that the bridge has no use for.
@@ -524,6 +566,8 @@ pub struct NamesIn {
     pub people: Vec<String>,
     /// Channels.
     pub channels: Vec<String>,
+    /// Custom emoji.
+    pub emoji: Vec<CustomEmoji>,
 }
 
 /// The names that a conversion may ask for.
@@ -533,6 +577,8 @@ pub struct KnownNames {
     pub people: Vec<Ghost>,
     /// Channels as (id, name, room or alias).
     pub channels: Vec<(String, String, Option<ruma::OwnedRoomOrAliasId>)>,
+    /// Custom emoji whose pictures are here.
+    pub emoji: Vec<(CustomEmoji, OwnedMxcUri)>,
 }
 
 impl Names for KnownNames {
@@ -548,6 +594,11 @@ impl Names for KnownNames {
 
     fn group(&self, _: &str) -> Option<String> {
         None
+    }
+
+    fn emoji(&self, name: &str, id: Option<&str>) -> Option<OwnedMxcUri> {
+        let is_it = |emoji: &CustomEmoji| emoji.name == name && emoji.id.as_deref() == id;
+        self.emoji.iter().find(|(emoji, _)| is_it(emoji)).map(|(_, picture)| picture.clone())
     }
 }
 
@@ -565,4 +616,6 @@ pub struct KnownAddresses<'a> {
     pub room_id: Option<&'a OwnedRoomId>,
     /// The portal's own channel.
     pub channel: &'a str,
+    /// Custom emoji.
+    pub emoji: &'a EmojiBook,
 }

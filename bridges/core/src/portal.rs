@@ -11,6 +11,7 @@ mod catch_up;
 mod change;
 mod channel;
 mod delete;
+mod emoji;
 mod file_content;
 mod files;
 mod inbound;
@@ -21,10 +22,12 @@ mod notice;
 mod outbound;
 mod parked;
 mod plan;
+mod progress;
 mod queued;
 mod react;
 mod read;
 mod reconcile;
+mod refresh;
 mod relation;
 mod show;
 mod take;
@@ -51,7 +54,7 @@ use hubbub_storage::{
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde::de::DeserializeOwned;
 
-pub(crate) use self::read::readers;
+pub(crate) use self::{change::replacement, read::readers};
 use self::{make::Step, names::NameCache, outbound::Outbound, parked::Parked};
 use crate::{
     contract::{Access, ChannelKind, LoginCommand, PortalCommand, PortalStatus, Tended},
@@ -84,6 +87,7 @@ pub struct PortalObject {
     sending: Outbound,
     joined: RefCell<HashSet<String>>,
     names: NameCache,
+    progress: progress::Progress,
     buckets: Buckets,
     alarm: Alarm,
     inbound_lane: Lane,
@@ -116,6 +120,7 @@ impl PortalObject {
             sending: Outbound::default(),
             joined: RefCell::default(),
             names: NameCache::default(),
+            progress: progress::Progress::default(),
             buckets: Buckets::default(),
             alarm: Alarm::default(),
             inbound_lane: Lane::default(),

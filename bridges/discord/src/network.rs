@@ -3,21 +3,23 @@
 //! A login is a bot. What happens comes as frames of the gateway ([`events::stored`]); what people here write is said
 //! through a webhook of ours in the channel, by their name.
 
+mod emoji;
+
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use futures_util::future::LocalBoxFuture;
 use hubbub_bridge::{
     contract::{ChannelKind, Hook},
     network::{
-        HistoryPage, HistoryRequest, HookBody, HookEvent, HookKind, Identity, KnownAddresses, KnownNames, NamesIn,
-        Network, NetworkFacts, Post, RemoteChannel, RemoteError, RemoteEvent, RemoteProfile, RemoteReactions,
-        ShownReaction, Words,
+        CustomEmoji, HistoryPage, HistoryRequest, HookBody, HookEvent, HookKind, Identity, KnownAddresses, KnownNames,
+        ListedEmoji, NamesIn, Network, NetworkFacts, Post, RemoteChannel, RemoteError, RemoteEvent, RemoteProfile,
+        RemoteReactions, ShownReaction, Words,
     },
-    text::Addresses,
+    text::{Addresses, document::Inline},
     web::HookHeaders,
 };
 use hubbub_core::context::Context;
-use ruma::{EventId, RoomOrAliasId, UserId};
+use ruma::{EventId, MxcUri, RoomOrAliasId, UserId};
 use serde::de::DeserializeOwned;
 use serde_json::{
     Value as Json, json,
@@ -260,6 +262,8 @@ impl Network for Discord {
                 space::SpaceEvent::ChannelUpdate(channel) | space::SpaceEvent::ThreadUpdate(channel) => {
                     HookKind::ChannelChanged { channel: channel.id }
                 }
+                // An id keeps its picture: only what was looked for and not found may be there now.
+                space::SpaceEvent::Emojis { .. } => HookKind::EmojiChanged { keys: Vec::new() },
                 _ => HookKind::NotBridged,
             },
             Route::Nowhere(_) => HookKind::Other,
@@ -430,7 +434,8 @@ impl Network for Discord {
 
     fn names_in(&self, event: &RawValue) -> NamesIn {
         let references = convert::references(&message(event));
-        NamesIn { people: references.users, channels: references.channels }
+        let emoji = references.emoji.into_iter().map(|(name, id)| CustomEmoji { name, id: Some(id) });
+        NamesIn { people: references.users, channels: references.channels, emoji: emoji.collect() }
     }
 
     fn to_matrix(&self, event: &RawValue, names: &KnownNames) -> Vec<Json> {
@@ -444,6 +449,22 @@ impl Network for Discord {
 
     fn reaction_key(&self, key: &str) -> Option<String> {
         events::key_of_reaction(key, &[])
+    }
+
+    fn emoji_of_key(&self, key: &str) -> Option<CustomEmoji> {
+        emoji::of_key(key)
+    }
+
+    fn key_of_emoji(&self, emoji: &CustomEmoji) -> String {
+        emoji::key_of(emoji)
+    }
+
+    fn emoji_picture(&self, emoji: &CustomEmoji) -> Option<String> {
+        emoji::picture(emoji)
+    }
+
+    fn list_emoji<'a>(&'a self, token: &'a str) -> LocalBoxFuture<'a, Result<Vec<ListedEmoji>, RemoteError>> {
+        Box::pin(self.all_emoji(token))
     }
 
     /// A thread is a channel of its own at Discord.
@@ -494,5 +515,9 @@ impl Addresses for Here<'_> {
 
     fn permalink(&self, _: &RoomOrAliasId, _: &EventId) -> Option<String> {
         None
+    }
+
+    fn emoji(&self, name: &str, picture: Option<&MxcUri>) -> Inline {
+        self.0.emoji.inline(name, picture)
     }
 }

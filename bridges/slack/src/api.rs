@@ -289,6 +289,18 @@ impl Api<'_> {
         Ok(users)
     }
 
+    /// `emoji.list`: names with addresses, or with `alias:` and another name.
+    pub(crate) async fn emoji_list(&self) -> Result<serde_json::Value, RemoteError> {
+        let answer: serde_json::Value = self.get("emoji.list", &[]).await?;
+        Ok(answer.get("emoji").cloned().unwrap_or_default())
+    }
+
+    /// `team.info`: the workspace.
+    pub(crate) async fn team_info(&self) -> Result<serde_json::Value, RemoteError> {
+        let answer: serde_json::Value = self.get("team.info", &[]).await?;
+        Ok(answer.get("team").cloned().unwrap_or_default())
+    }
+
     /// `chat.postMessage`; returns the message's timestamp.
     pub(crate) async fn post_message(&self, body: &serde_json::Value) -> Result<String, RemoteError> {
         let posted: Posted = self.post("chat.postMessage", body).await?;

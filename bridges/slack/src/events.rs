@@ -7,14 +7,14 @@ use hubbub_bridge::{
     contract::{ChannelKind, RemotePerson},
     network::{
         HookBody, HookEvent, HookKind, RemoteDeletion, RemoteEdit, RemoteEvent, RemoteLeave, RemoteMessage,
-        RemoteProfile, RemoteReaction, RemoteReactions, RemoteUnreaction, TransactionMark,
+        RemoteProfile, RemoteReaction, RemoteReactions, RemoteRefresh, RemoteUnreaction, TransactionMark,
     },
 };
 use serde::Deserialize;
 use serde_json::{Value as Json, value::RawValue};
 
 use crate::{
-    convert, files,
+    convert, files, previews,
     remote_id::{Timestamp, place_of, place_of_change},
 };
 
@@ -76,6 +76,14 @@ struct Inner {
     old_channel_id: Option<String>,
     #[serde(default)]
     new_channel_id: Option<String>,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    names: Vec<String>,
+    #[serde(default)]
+    old_name: Option<String>,
+    #[serde(default)]
+    new_name: Option<String>,
 }
 
 /// Reads the body of a hook whose signature holds.
@@ -165,6 +173,9 @@ fn kind_of(inner: Inner) -> HookKind {
             _ => HookKind::Other,
         },
         ("user_change", _) => person_of(&inner.user),
+        ("emoji_changed", _) => HookKind::EmojiChanged {
+            keys: [inner.name, inner.old_name, inner.new_name].into_iter().flatten().chain(inner.names).collect(),
+        },
         _ => HookKind::Other,
     }
 }
@@ -331,14 +342,20 @@ fn edit_of(change: &Change<'_>) -> Option<RemoteEvent> {
     if new.get("subtype").and_then(Json::as_str) == Some("tombstone") {
         return deletion_of(change, &message.id);
     }
-    let refresh = || Some(RemoteEvent::Ignored("refreshed message".to_owned()));
-    if message.edited == 0 {
-        return refresh();
-    }
     let old: Json = change.previous_message.and_then(|old| serde_json::from_str(old.get()).ok()).unwrap_or_default();
+    let refresh = |message: RemoteMessage| {
+        if previews::added(&old, &new).next().is_none() && files::gone(&old, &new).is_empty() {
+            return Some(RemoteEvent::Ignored("refreshed message".to_owned()));
+        }
+        let place = place_of_change(at, &format!("p{}", message.id));
+        Some(RemoteEvent::Refresh(RemoteRefresh { place, message, at: at.milliseconds() }))
+    };
+    if message.edited == 0 {
+        return refresh(message);
+    }
     if old.pointer("/edited/ts") == new.pointer("/edited/ts") {
         if old.get("text") == new.get("text") && old.get("blocks") == new.get("blocks") {
-            return refresh();
+            return refresh(message);
         }
         message.edited = message.edited.saturating_add(at.micros().rem_euclid(1_000_000).max(SECOND_EDIT));
     }

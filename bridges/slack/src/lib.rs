@@ -9,11 +9,13 @@
 
 mod api;
 pub mod convert;
+mod emoji;
 mod errors;
 mod events;
 mod files;
 mod manifest;
 pub mod network;
+mod previews;
 mod remote_id;
 mod signature;
 

@@ -56,6 +56,7 @@ const USER_EVENTS: &[&str] = &[
     "im_created",
     "member_left_channel",
     "user_change",
+    "emoji_changed",
     "tokens_revoked",
     "app_uninstalled",
 ];

@@ -6,24 +6,25 @@ use futures_util::future::LocalBoxFuture;
 use hubbub_bridge::{
     contract::{ChannelKind, Hook},
     network::{
-        FileUpload, HistoryPage, HistoryRequest, HookBody, Identity, KnownAddresses, KnownNames, NamesIn, Network,
-        NetworkFacts, Post, RemoteChannel, RemoteError, RemoteEvent, RemoteFile, RemoteProfile, RemoteReactions,
-        ShownReaction, Words,
+        CustomEmoji, FileUpload, HistoryPage, HistoryRequest, HookBody, Identity, KnownAddresses, KnownNames,
+        ListedEmoji, NamesIn, Network, NetworkFacts, Post, RemoteChannel, RemoteError, RemoteEvent, RemoteFile,
+        RemoteProfile, RemoteReactions, ShownReaction, Words,
     },
-    text::Addresses,
+    text::{Addresses, document::Inline},
     web::HookHeaders,
 };
 use hubbub_core::context::Context;
 use hubbub_storage::blobs::Body;
-use ruma::{EventId, RoomOrAliasId, UserId};
+use ruma::{EventId, MxcUri, RoomOrAliasId, UserId};
 use serde_json::{Value as Json, json, value::RawValue};
 use slack_morphism::api::SlackApiConversationsHistoryRequest;
 
 use crate::{
     api::{Api, Conversation},
     convert::{self, Incoming, from_slack, to_slack},
+    emoji,
     errors::explain,
-    events, files, manifest,
+    events, files, manifest, previews,
     remote_id::{Timestamp, ghost_localpart, place_of, user_of_ghost},
     signature,
 };
@@ -344,6 +345,7 @@ impl Network for Slack {
         NamesIn {
             people: references.users.into_iter().map(|user| user.0).collect(),
             channels: references.channels.into_iter().map(|channel| channel.0).collect(),
+            emoji: references.emoji.into_iter().map(|name| CustomEmoji { name, id: None }).collect(),
         }
     }
 
@@ -362,6 +364,14 @@ impl Network for Slack {
 
     fn files_in(&self, event: &RawValue) -> Vec<RemoteFile> {
         files::files_in(event)
+    }
+
+    fn files_gone(&self, event: &RawValue) -> Vec<usize> {
+        files::gone_in(event)
+    }
+
+    fn previews_in(&self, event: &RawValue, names: &KnownNames) -> Vec<(u16, Json)> {
+        previews::contents(event, names)
     }
 
     fn file_request(&self, token: &str, file: &RemoteFile) -> Option<http::Request<Body>> {
@@ -426,6 +436,18 @@ impl Network for Slack {
 
     fn reaction_key(&self, key: &str) -> Option<String> {
         convert::reaction_name(key).map(|name| convert::reaction_key(&name))
+    }
+
+    fn emoji_of_key(&self, key: &str) -> Option<CustomEmoji> {
+        emoji::custom(key).map(|name| CustomEmoji { name: name.to_owned(), id: None })
+    }
+
+    fn list_emoji<'a>(&'a self, token: &'a str) -> LocalBoxFuture<'a, Result<Vec<ListedEmoji>, RemoteError>> {
+        Box::pin(async move { Ok(emoji::listed(&self.api(token).emoji_list().await?)) })
+    }
+
+    fn space_picture<'a>(&'a self, token: &'a str) -> LocalBoxFuture<'a, Result<Option<String>, RemoteError>> {
+        Box::pin(async move { Ok(emoji::icon(&self.api(token).team_info().await?)) })
     }
 
     fn newest_reply(&self, message: &RawValue) -> Option<String> {
@@ -507,5 +529,9 @@ impl Addresses for Here<'_> {
 
     fn permalink(&self, _: &RoomOrAliasId, _: &EventId) -> Option<String> {
         None
+    }
+
+    fn emoji(&self, name: &str, picture: Option<&MxcUri>) -> Inline {
+        self.0.emoji.inline(name, picture)
     }
 }

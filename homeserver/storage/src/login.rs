@@ -5,6 +5,7 @@
 //! their ids for two days.
 
 pub mod care;
+pub mod emoji;
 pub mod gateway;
 pub mod ghosts;
 pub mod handed;
@@ -68,6 +69,7 @@ pub const STEPS: Steps = &[
     handed::STEP,
     care::STEP,
     gateway::STEP,
+    emoji::STEP,
 ];
 
 /// The login itself.

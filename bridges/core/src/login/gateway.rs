@@ -130,6 +130,9 @@ impl LoginObject {
                 None
             }
         };
+        if let Some(HookKind::EmojiChanged { keys }) = event.as_ref().map(|event| &event.kind) {
+            self.forget_emoji(keys)?;
+        }
         let now = self.now();
         let mut waiting = None;
         if let Some(event) = &event

@@ -97,6 +97,10 @@ impl LoginObject {
                 self.change_person(person, profile).await?;
                 Ok(HookAnswer::Accepted)
             }
+            HookKind::EmojiChanged { keys } => {
+                self.forget_emoji(keys)?;
+                Ok(HookAnswer::Accepted)
+            }
             HookKind::NotBridged => {
                 self.count(|counters| {
                     counters.not_bridged = counters.not_bridged.saturating_add(1);

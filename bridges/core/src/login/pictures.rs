@@ -4,6 +4,7 @@
 //! is owed, in a table of its own, and copied by the login's upkeep.
 
 use http::{Method, Request, header::CONTENT_TYPE};
+use hubbub_appservice::intent::{Intent, error::IntentError};
 use hubbub_core::{
     context::Egress,
     error::{MatrixError, Result},
@@ -12,7 +13,7 @@ use hubbub_storage::{
     database::transaction,
     login::ghosts::{self, GhostRow},
 };
-use ruma::UserId;
+use ruma::{OwnedMxcUri, UserId};
 
 use super::LoginObject;
 use crate::matrix::is_final;
@@ -101,14 +102,20 @@ impl LoginObject {
 
     /// Copies the picture at a URL and makes it a ghost's avatar.
     pub(super) async fn take_picture(&self, ghost: &UserId, url: &str, timeout_ms: u32) -> Result<(), NoPicture> {
-        let (bytes, content_type) = self.fetch_picture(url, timeout_ms).await?;
-        let refused = |error: hubbub_appservice::intent::error::IntentError| {
-            let reason = error.to_string();
-            if is_final(&error) { NoPicture::Never(reason) } else { NoPicture::Later(reason) }
-        };
         let ghost = self.matrix.ghost(ghost);
-        let copy = ghost.upload_media(bytes, content_type, None).await.map_err(refused)?;
+        let copy = self.copy_picture(&ghost, url, timeout_ms).await?;
         ghost.set_avatar_url(Some(&copy)).await.map_err(refused)
+    }
+
+    /// Copies the picture at a URL into this server's media.
+    pub(super) async fn copy_picture(
+        &self,
+        who: &Intent,
+        url: &str,
+        timeout_ms: u32,
+    ) -> Result<OwnedMxcUri, NoPicture> {
+        let (bytes, content_type) = self.fetch_picture(url, timeout_ms).await?;
+        who.upload_media(bytes, content_type, None).await.map_err(refused)
     }
 
     async fn fetch_picture(&self, url: &str, timeout_ms: u32) -> Result<(Vec<u8>, String), NoPicture> {
@@ -134,4 +141,9 @@ impl LoginObject {
         }
         Ok((bytes, content_type))
     }
+}
+
+fn refused(error: IntentError) -> NoPicture {
+    let reason = error.to_string();
+    if is_final(&error) { NoPicture::Never(reason) } else { NoPicture::Later(reason) }
 }

@@ -28,6 +28,7 @@ impl LoginObject {
         let space = self.matrix.create_room(&alias_name, body).await?;
         self.matrix.bring_owner(&owner, &space).await?;
         self.write(|row| row.space_id = Some(space.to_string()))?;
+        self.refresh_icon().await;
         Ok(space)
     }
 

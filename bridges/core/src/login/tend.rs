@@ -94,7 +94,11 @@ impl LoginObject {
         }
         let generation = self.row()?.generation;
         match self.network.identify(&self.token()?).await {
-            Ok(_) => self.put_care(|care| care.checked_at = now),
+            Ok(_) => {
+                self.put_care(|care| care.checked_at = now)?;
+                self.refresh_icon().await;
+                Ok(())
+            }
             Err(RemoteError::BadCredentials(reason)) => self.token_refused(&reason, generation),
             Err(error) => {
                 tracing::info!(login.id = %self.login_id, "A token could not be checked: {}", error.sentence());

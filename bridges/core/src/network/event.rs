@@ -13,6 +13,8 @@ pub enum RemoteEvent {
     Message(RemoteMessage),
     /// Something that was said is different now.
     Edit(RemoteEdit),
+    /// Something that was said looks otherwise now, and nobody edited it.
+    Refresh(RemoteRefresh),
     /// Something that was said is gone.
     Delete(RemoteDeletion),
     /// Somebody reacted.
@@ -33,6 +35,7 @@ impl RemoteEvent {
         match self {
             Self::Message(message) => Some(&message.place),
             Self::Edit(edit) => Some(&edit.place),
+            Self::Refresh(refresh) => Some(&refresh.place),
             Self::Delete(deletion) => Some(&deletion.place),
             Self::ReactionAdd(reaction) => Some(&reaction.place),
             Self::ReactionRemove(removal) => Some(&removal.place),
@@ -81,6 +84,17 @@ pub struct RemoteEdit {
     /// The message as it is now.
     pub message: RemoteMessage,
     /// When it was edited, in milliseconds since the epoch.
+    pub at: i64,
+}
+
+/// A message to which the network added previews of links, or of which it took files away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteRefresh {
+    /// Where this stands, after its message. Unlike every message's.
+    pub place: Place,
+    /// The message as it is now.
+    pub message: RemoteMessage,
+    /// When this happened, in milliseconds since the epoch.
     pub at: i64,
 }
 

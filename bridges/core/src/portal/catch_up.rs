@@ -79,7 +79,9 @@ impl PortalObject {
             return Ok(tended);
         }
         let Some(_guard) = self.catching.enter(self.now()) else { return Ok(tended) };
-        match self.read_again(&mut tended).await {
+        let outcome = self.read_again(&mut tended).await;
+        self.end_catch_up(tended.found, outcome.is_ok()).await;
+        match outcome {
             Ok(()) | Err(Stop::Later) => Ok(tended),
             Err(Stop::Ours(error)) => Err(error),
         }
@@ -128,11 +130,13 @@ impl PortalObject {
     }
 
     async fn fill_gap(&self, from: &str, tended: &mut Tended) -> Result<(), Stop> {
+        self.tell_catch_up(from, tended.found).await;
         let mut cursor = None;
         for _ in 0..MOST_PAGES {
             let asked_at = self.now();
             let page = self.page(None, Some(from), cursor.as_deref(), PAGE).await?;
             self.take_read(&Span { read: &self.read(&page), thread: None, newest: false, asked_at }, tended)?;
+            self.tell_catch_up(from, tended.found).await;
             cursor = page.next;
             if cursor.is_none() {
                 return Ok(());

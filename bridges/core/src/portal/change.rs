@@ -65,6 +65,8 @@ impl PortalObject {
             self.say(&transaction, &text, Some(&first.event_id)).await?;
             return Ok(effects);
         }
+        effects.extend(self.take_files_back(message, parts, raw).await?);
+        effects.extend(self.take_previews_back(message, parts).await?);
         let ghosts = self.ghosts_of(vec![message.sender.clone()]).await?;
         let Some(author) = ghosts.first() else { return Ok(effects) };
         for (part, content) in (0_i64..).zip(&contents) {
@@ -197,7 +199,7 @@ fn length(count: usize) -> i64 {
 
 /// An edit of an event ([spec](https://spec.matrix.org/v1.11/client-server-api/#event-replacements)). Whom it mentions
 /// stands in the new content alone: an edit pings nobody again.
-pub(super) fn replacement(content: &Json, event_id: &str) -> Json {
+pub(crate) fn replacement(content: &Json, event_id: &str) -> Json {
     let mut edit = content.clone();
     if let Some(fields) = edit.as_object_mut() {
         for key in ["body", "formatted_body"] {

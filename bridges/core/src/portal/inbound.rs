@@ -48,6 +48,8 @@ pub(super) enum Effect {
     Edited { place: String, edited: i64, parts: i64 },
     /// A message is gone.
     Deleted(String),
+    /// A part of a message that stays is gone.
+    PartGone { place: String, part: i64 },
     /// A reaction came or went.
     Reacted(ReactionRow),
     /// A ghost left the room.
@@ -77,6 +79,7 @@ impl PortalObject {
             let mut batch = Batch { portal: self, current: None, done: Vec::new() };
             let outcome = self.apply_batch(&mut batch).await;
             let written = batch.commit();
+            self.tell_first_history().await;
             self.context.failpoints.pass(failpoints::PORTAL_AFTER_INBOUND).await;
             match outcome.and_then(|next| written.map(|()| next)) {
                 Ok(Outcome::Commit) => self.inbound_lane.succeed(),
@@ -136,6 +139,7 @@ impl PortalObject {
         match &queued.event {
             RemoteEvent::Message(message) => self.apply_message(place, message, queued).await,
             RemoteEvent::Edit(edit) => self.apply_edit(edit, &queued.raw).await,
+            RemoteEvent::Refresh(refresh) => self.apply_refresh(refresh, &queued.raw).await,
             RemoteEvent::Delete(deletion) => self.apply_deletion(deletion).await,
             RemoteEvent::ReactionAdd(reaction) => self.apply_reaction(reaction).await,
             RemoteEvent::ReactionRemove(removal) => self.apply_unreaction(removal).await,
@@ -267,6 +271,7 @@ impl Effect {
                 changes::mark_edited(transaction, place, *edited)?;
             }
             Self::Deleted(place) => changes::mark_edited(transaction, place, changes::DELETED)?,
+            Self::PartGone { place, part } => changes::drop_part(transaction, place, *part)?,
             Self::Reacted(reaction) => changes::put_reaction(transaction, reaction)?,
             Self::FileShown { place, part } => files::delete(transaction, place, *part)?,
             // Written by the batch, which knows how far the file is.

@@ -277,7 +277,7 @@ impl PortalObject {
         Ok(body)
     }
 
-    async fn room_name(&self) -> Result<String> {
+    pub(super) async fn room_name(&self) -> Result<String> {
         let channel = self.details()?;
         if let Some(with) = self.other_person().await? {
             return Ok(with.name);
@@ -377,7 +377,11 @@ impl PortalObject {
                 Ok(())
             },
         )?;
+        let (messages, last) = (places.len(), places.iter().max().cloned());
         self.inbound.borrow_mut().extend(places);
+        if let Some(last) = last {
+            self.begin_first_history(messages, last).await;
+        }
         Ok(())
     }
 

@@ -4,26 +4,27 @@ use std::{cell::RefCell, collections::HashMap};
 
 use hubbub_core::error::Result;
 use hubbub_storage::portal as store;
-use ruma::{OwnedRoomOrAliasId, UserId};
+use ruma::{OwnedMxcUri, OwnedRoomOrAliasId, UserId};
 use serde_json::value::RawValue;
 
 use super::PortalObject;
 use crate::{
     contract::{Ghost, LoginCommand, NamedChannel, RemotePerson},
-    network::KnownNames,
+    network::{CustomEmoji, KnownNames},
 };
 
 /// How long a name is not asked for again.
 const FRESH_MS: i64 = 3_600_000;
 
 /// More names than this are forgotten together: they are only a copy of the login's.
-const MOST_NAMES: usize = 2_000;
+pub(super) const MOST_NAMES: usize = 2_000;
 
 /// Names of people and channels, and when they were asked for.
 #[derive(Default)]
 pub(super) struct NameCache {
     people: RefCell<HashMap<RemotePerson, (i64, Ghost)>>,
     channels: RefCell<HashMap<String, (i64, Option<NamedChannel>)>>,
+    pub(super) emoji: RefCell<HashMap<CustomEmoji, (i64, Option<OwnedMxcUri>)>>,
 }
 
 impl PortalObject {
@@ -58,7 +59,11 @@ impl PortalObject {
     pub(super) async fn names_for(&self, raw: &RawValue) -> Result<KnownNames> {
         let named = self.network.names_in(raw);
         let people = named.people.into_iter().map(|id| RemotePerson { id, name: None }).collect();
-        Ok(KnownNames { people: self.ghosts_of(people).await?, channels: self.channels_of(named.channels).await? })
+        Ok(KnownNames {
+            people: self.ghosts_of(people).await?,
+            channels: self.channels_of(named.channels).await?,
+            emoji: self.pictures_of(named.emoji).await?,
+        })
     }
 
     async fn channels_of(&self, ids: Vec<String>) -> Result<Vec<(String, String, Option<OwnedRoomOrAliasId>)>> {

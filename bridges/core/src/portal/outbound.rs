@@ -23,7 +23,7 @@ use super::{PortalObject, alter::Call, plan::Plan, upload::Sending};
 use crate::{
     contract::Access,
     failpoints,
-    network::{Post, RemoteError, TransactionMark},
+    network::{EmojiBook, Post, RemoteError, TransactionMark},
     pace::Rate,
 };
 
@@ -485,7 +485,8 @@ impl PortalObject {
         let Ok(event) = serde_json::from_str::<Outgoing>(body) else {
             return false;
         };
-        self.posts_of(&event.content, access).is_ok_and(|posts| posts.len() == progress.parts.len())
+        let posts = self.convert(&event.content, access, &EmojiBook::default());
+        posts.is_ok_and(|posts| posts.len() == progress.parts.len())
     }
 
     pub(super) async fn not_sent(&self, row: &OutboundRow, error: RemoteError, access: &Access) -> Result<Next> {

@@ -13,7 +13,10 @@ use super::{
     outbound::{Outgoing, Progress},
     upload::{OutgoingFile, file_of},
 };
-use crate::{contract::Access, network::KnownAddresses};
+use crate::{
+    contract::Access,
+    network::{EmojiBook, KnownAddresses},
+};
 
 /// Messages of one millisecond that are looked at.
 const MOST_AT_ONCE: i64 = 200;
@@ -82,8 +85,11 @@ impl PortalObject {
             return Ok(Plan::Explain(None, text));
         }
         let mut posts = match &file {
-            Some(file) => file.caption().map(|caption| self.posts_of(caption, access)).transpose()?.unwrap_or_default(),
-            None => self.posts_of(&event.content, access)?,
+            Some(file) => match file.caption() {
+                Some(caption) => self.posts_of(caption, access).await?,
+                None => Vec::new(),
+            },
+            None => self.posts_of(&event.content, access).await?,
         };
         if posts.is_empty() && file.is_some() {
             posts.push(Json::Null);
@@ -126,8 +132,23 @@ impl PortalObject {
         Ok((reply_to, thread))
     }
 
-    /// The posts that a content becomes.
-    pub(super) fn posts_of(&self, content: &Json, access: &Access) -> Result<Vec<Json>> {
+    /// The posts that a content becomes. Custom emoji that it turns out to have are looked up first.
+    pub(super) async fn posts_of(&self, content: &Json, access: &Access) -> Result<Vec<Json>> {
+        let mut emoji = EmojiBook::default();
+        let posts = self.convert(content, access, &emoji)?;
+        let mut asked = emoji.asked.take();
+        asked.sort();
+        asked.dedup();
+        if asked.is_empty() {
+            return Ok(posts);
+        }
+        let found = self.emoji_named(asked.clone()).await?;
+        emoji.known.extend(asked.into_iter().zip(found));
+        self.convert(content, access, &emoji)
+    }
+
+    /// As [`Self::posts_of`], with the custom emoji that are known.
+    pub(super) fn convert(&self, content: &Json, access: &Access, emoji: &EmojiBook) -> Result<Vec<Json>> {
         let room_id = self.room_id()?;
         let channel = self.row()?.channel;
         let known = KnownAddresses {
@@ -137,6 +158,7 @@ impl PortalObject {
             server_name: &self.context.config.server_name,
             room_id: Some(&room_id),
             channel: &channel,
+            emoji,
         };
         Ok(self.network.to_remote(content, &known))
     }
@@ -156,8 +178,11 @@ impl PortalObject {
         }
         // Of a file only its words can change.
         let posts = match OutgoingFile::of_message(content) {
-            Some(file) => file.caption().map(|caption| self.posts_of(caption, access)).transpose()?.unwrap_or_default(),
-            None => self.posts_of(content, access)?,
+            Some(file) => match file.caption() {
+                Some(caption) => self.posts_of(caption, access).await?,
+                None => Vec::new(),
+            },
+            None => self.posts_of(content, access).await?,
         };
         if posts.is_empty() {
             return Ok(Plan::Explain(None, format!("There is nothing in this edit that {title} could show.")));
@@ -203,7 +228,7 @@ impl PortalObject {
         let Some(message) = message.filter(|message| message.edited < DELETED) else {
             return Ok(Plan::Nothing);
         };
-        let Some(key) = self.network.reaction_key(key) else {
+        let Some(key) = self.reaction_key(key).await? else {
             let text = format!("This reaction did not go to {title}: it has no such emoji.");
             return Ok(Plan::Explain(None, text));
         };

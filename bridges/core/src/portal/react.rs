@@ -36,7 +36,7 @@ impl PortalObject {
         let Some(ghost) = ghosts.first() else { return Ok(Applied::Done(Vec::new())) };
         let own = ghost.user_id == self.owner()?;
         let generation = known.map_or(0, |known| known.generation.saturating_add(1));
-        let shown = self.network.shown_reaction(&reaction.key);
+        let shown = self.shown_reaction(&reaction.key).await?;
         let mut content = json!({
             "m.relates_to": { "rel_type": "m.annotation", "event_id": first.event_id, "key": shown.key },
         });

@@ -99,7 +99,7 @@ impl PortalObject {
             let request = HistoryRequest { channel: &row.channel, thread, after, cursor: cursor_now, limit: PAGE };
             let page = self.network.history(token, &request).await?;
             if self.facts().speaks_by_name {
-                self.find_by_text(&page.messages)?;
+                self.find_by_text(&page.messages).await?;
             }
             let marked: Vec<_> = page
                 .messages
@@ -129,7 +129,7 @@ impl PortalObject {
 
     /// Notes the posts in doubt among messages of a history that carry no mark: what says the same, by a program, since
     /// the first attempt, and is nobody's yet. Messages and posts are looked at in their order.
-    fn find_by_text(&self, messages: &[Box<RawValue>]) -> Result<()> {
+    async fn find_by_text(&self, messages: &[Box<RawValue>]) -> Result<()> {
         let query = self.database.as_query();
         let mut found: Vec<(RemoteMessage, &RawValue)> = Vec::new();
         for raw in messages {
@@ -148,7 +148,7 @@ impl PortalObject {
             let row = store::get_outbound(query, seq)?;
             let event = row.and_then(|row| row.body).and_then(|body| serde_json::from_str::<Outgoing>(&body).ok());
             let Some(event) = event else { continue };
-            for (part, post) in (0_u32..).zip(self.posts_of(&event.content, &access)?) {
+            for (part, post) in (0_u32..).zip(self.posts_of(&event.content, &access).await?) {
                 let Some(at) = found.iter().position(|(_, raw)| self.network.is_post(raw, &post)) else { continue };
                 let (mut message, _) = found.remove(at);
                 message.transaction = Some(TransactionMark { event_id: event.event_id.clone(), part });

@@ -292,7 +292,7 @@ impl PortalObject {
         if let Some(said) = said {
             text = format!("{said}\n{text}");
         }
-        let posts = self.posts_of(&json!({ "msgtype": "m.text", "body": text }), access)?;
+        let posts = self.posts_of(&json!({ "msgtype": "m.text", "body": text }), access).await?;
         Ok(Sending::AsPost(posts.into_iter().next().unwrap_or_default()))
     }
 

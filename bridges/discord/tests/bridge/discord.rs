@@ -16,6 +16,7 @@ pub const GENERAL: &str = "100000000000000002";
 pub const BOT: &str = "100000000000000003";
 pub const ANNA: &str = "100000000000000004";
 pub const APPLICATION: &str = "100000000000000005";
+pub const PARTY: &str = "100000000000000006";
 
 /// What happens to a call that says something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub struct FakeDiscord {
     pub identifies_left: Cell<u32>,
     /// All events of the session, in order; the first has number 1.
     pub events: RefCell<Vec<(String, Json)>>,
+    /// The bot's own reactions, as (method, message, key).
+    pub reactions: RefCell<Vec<(String, String, String)>>,
     /// How often each call was made.
     pub calls: RefCell<HashMap<String, usize>>,
 }
@@ -86,6 +89,13 @@ impl FakeDiscord {
     }
 
     pub fn answer(&self, request: &Request<Vec<u8>>) -> Result<Response<Vec<u8>>, HttpError> {
+        if request.uri().host() == Some("cdn.discordapp.com") {
+            assert!(request.headers().get("authorization").is_none(), "the token goes to the API only");
+            *self.calls.borrow_mut().entry("picture".to_owned()).or_default() += 1;
+            let known = request.uri().path().contains(PARTY);
+            let answer = Response::builder().status(if known { 200 } else { 404 }).header("content-type", "image/png");
+            return Ok(answer.body(request.uri().path().as_bytes().to_vec()).unwrap());
+        }
         let path = request.uri().path().strip_prefix("/api/v10/").unwrap().to_owned();
         let body: Json = serde_json::from_slice(request.body()).unwrap_or_default();
         let parts: Vec<&str> = path.split('/').collect();
@@ -110,6 +120,12 @@ impl FakeDiscord {
             (_, ["users", _]) => (404, json!({ "message": "Unknown User", "code": 10_013 })),
             (_, ["applications", "@me"]) => (200, json!({ "id": APPLICATION })),
             (_, ["guilds", GUILD, "channels"]) => (200, json!([channel()])),
+            (_, ["guilds", GUILD, "emojis"]) => (200, json!([{ "id": PARTY, "name": "party" }])),
+            (_, ["channels", GENERAL, "messages", id, "reactions", key, "@me"]) => {
+                let key = key.replace("%3A", ":");
+                self.reactions.borrow_mut().push((request.method().to_string(), (*id).to_owned(), key));
+                (200, Json::Null)
+            }
             (_, ["channels", GENERAL]) => (200, channel()),
             (_, ["channels", GENERAL, "webhooks"]) if is_post => {
                 let webhook = json!({

@@ -101,11 +101,8 @@ impl Addresses for Spelled<'_> {
         self.0.permalink(room, event)
     }
 
-    fn emoji(&self, name: &str, _: Option<&MxcUri>) -> Inline {
-        match emoji::by_name(name) {
-            Some(shown) => Inline::Text(shown),
-            None => Inline::Emoji { name: name.to_owned(), id: None },
-        }
+    fn emoji(&self, name: &str, picture: Option<&MxcUri>) -> Inline {
+        emoji::by_name(name).map_or_else(|| self.0.emoji(name, picture), Inline::Text)
     }
 
     fn hides_spoilers(&self) -> bool {

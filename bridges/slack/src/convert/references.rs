@@ -17,6 +17,8 @@ pub struct References {
     pub usergroups: Vec<SlackUserGroupId>,
     /// The app that sent the message.
     pub bots: Vec<SlackBotId>,
+    /// The names of the custom emoji that are shown.
+    pub emoji: Vec<String>,
 }
 
 /// Lists what a message event refers to. For an edit that is what the new message refers to.
@@ -41,7 +43,8 @@ impl References {
             Inline::User(id, _) => push(&mut self.users, id),
             Inline::Channel(id, _) => push(&mut self.channels, id),
             Inline::Group(id, _) => push(&mut self.usergroups, id),
-            Inline::Text(_) | Inline::Broadcast(_) | Inline::Emoji { .. } => {}
+            Inline::Emoji { name, .. } => push(&mut self.emoji, name),
+            Inline::Text(_) | Inline::Broadcast(_) => {}
         });
     }
 }

@@ -20,10 +20,17 @@ fn ts_of(event: &serde_json::Value) -> String {
     event["ts"].as_str().unwrap().to_owned()
 }
 
-/// What the bot said in the management room.
+/// What the bot said in the management room, but for what came in.
 fn told(world: &World) -> Vec<String> {
     let Some(room) = world.homeserver.room_of_alias("#_slack_management_alice:hub.test") else { return Vec::new() };
-    world.homeserver.said(&room).into_iter().filter(|(sender, _)| sender == BOT).map(|(_, body)| body).collect()
+    world
+        .homeserver
+        .said(&room)
+        .into_iter()
+        .filter(|(sender, _)| sender == BOT)
+        .map(|(_, body)| body)
+        .filter(|body| !body.contains("general: "))
+        .collect()
 }
 
 fn pass(world: &World, milliseconds: i64) {

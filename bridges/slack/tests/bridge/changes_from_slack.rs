@@ -51,16 +51,76 @@ fn an_edit_is_shown_as_an_edit_by_its_author_that_pings_nobody_again() {
 fn fake_edits_are_no_edits() {
     let (world, login_id, portal) = World::bridged();
     let room = portal.room_id.as_str();
+    let edits = || {
+        let events = world.homeserver.room(room).events.into_iter();
+        events.filter(|event| event.content["m.relates_to"]["rel_type"] == "m.replace").count()
+    };
     let ts = says(&world, &login_id, "U0ANNA", "see https://example.org");
     world.deliver(&login_id, &world.slack.unfurls("C0GENERAL", &ts));
     world.settle();
-    assert_eq!(world.homeserver.room(room).events.len(), 1);
+    assert_eq!(edits(), 0);
 
     pass(&world, 5_000);
     world.deliver(&login_id, &world.slack.edits("C0GENERAL", &ts, "edited"));
     world.deliver(&login_id, &world.slack.unfurls("C0GENERAL", &ts));
     world.settle();
-    assert_eq!(world.homeserver.room(room).events.len(), 2, "the preview of an edited message is no second edit");
+    assert_eq!(edits(), 1, "the preview of an edited message is no second edit");
+}
+
+#[test]
+fn a_preview_is_told_once_by_the_bot_and_goes_with_its_message() {
+    let (world, login_id, portal) = World::bridged();
+    let room = portal.room_id.as_str();
+    let ts = says(&world, &login_id, "U0ANNA", "see https://example.org");
+    let unfurl = world.slack.unfurls("C0GENERAL", &ts);
+    for _ in 0..3 {
+        world.deliver(&login_id, &unfurl);
+        world.settle();
+        world.crash();
+    }
+    let events = world.homeserver.room(room).events;
+    assert_eq!(events.len(), 2);
+    assert_eq!((events[1].sender.as_str(), events[1].content["body"].as_str()), (BOT, Some("> A page")));
+    assert_eq!(events[1].content["msgtype"], "m.notice");
+    assert_eq!(events[1].content["m.mentions"], json!({}));
+    assert_eq!(events[1].content["m.relates_to"]["m.in_reply_to"]["event_id"], events[0].event_id.as_str());
+
+    pass(&world, 5_000);
+    world.deliver(&login_id, &world.slack.deletes("C0GENERAL", &ts));
+    world.settle();
+    assert!(bodies(&world, room).is_empty());
+}
+
+#[test]
+fn a_preview_in_a_thread_stays_there_and_one_that_an_edit_says_anew_goes() {
+    let (world, login_id, portal) = World::bridged();
+    let room = portal.room_id.as_str();
+    let root = says(&world, &login_id, "U0ANNA", "root");
+    let reply = world.slack.replies("C0GENERAL", "U0BEN", &root, "see https://example.org");
+    world.deliver(&login_id, &reply);
+    let ts = reply["ts"].as_str().unwrap();
+    world.deliver(&login_id, &world.slack.unfurls("C0GENERAL", ts));
+    world.settle();
+    let preview = world.homeserver.room(room).events.pop().unwrap();
+    assert_eq!(preview.content["m.relates_to"]["rel_type"], "m.thread");
+
+    pass(&world, 5_000);
+    world.deliver(&login_id, &world.slack.edits("C0GENERAL", ts, "see there"));
+    world.settle();
+    assert_eq!(bodies(&world, room), ["root", "see there\n> A page"]);
+}
+
+#[test]
+fn a_preview_of_what_was_written_here_is_left_to_the_client() {
+    let (world, login_id, portal) = World::bridged();
+    let room = portal.room_id.as_str();
+    world.matrix_says(room, ALICE, "see https://example.org");
+    world.settle();
+    world.deliver_echoes(&login_id);
+    let ts = world.slack.history.borrow()["C0GENERAL"].last().unwrap()["ts"].as_str().unwrap().to_owned();
+    world.deliver(&login_id, &world.slack.unfurls("C0GENERAL", &ts));
+    world.settle();
+    assert_eq!(world.homeserver.room(room).events.len(), 1);
 }
 
 #[test]

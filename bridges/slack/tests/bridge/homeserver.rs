@@ -71,6 +71,13 @@ impl FakeHomeserver {
         self.rooms.borrow()[room_id].clone()
     }
 
+    /// The id of the only space.
+    pub fn space(&self) -> String {
+        let rooms = self.rooms.borrow();
+        let is_space = |room: &&Room| room.body["creation_content"]["type"] == "m.space";
+        rooms.iter().find(|(_, room)| is_space(room)).map(|(id, _)| id.clone()).unwrap()
+    }
+
     pub fn room_of_alias(&self, alias: &str) -> Option<String> {
         self.aliases.borrow().get(alias).cloned()
     }
@@ -212,6 +219,14 @@ impl FakeHomeserver {
                 assert_eq!(*whose, user);
                 self.names.borrow_mut().insert(user, body["displayname"].as_str().unwrap().to_owned());
                 Ok(json!({}))
+            }
+            ("POST", ["media", "upload"]) => {
+                let id = self.next("media");
+                let content_type = request.headers()["content-type"].to_str().unwrap().to_owned();
+                let bytes = Some(request.body().clone());
+                let media = Media { uploader: user, content_type, bytes, ..Media::default() };
+                self.media.borrow_mut().insert(id.clone(), media);
+                Ok(json!({ "content_uri": format!("mxc://hub.test/{id}") }))
             }
             ("POST", ["media", "create"]) => {
                 let id = self.next("media");

@@ -93,7 +93,7 @@ fn oversized_and_malformed_bodies_get_clear_answers() {
 fn events_that_concern_nobody_are_acknowledged_counted_and_dropped() {
     let (world, login_id, _) = World::bridged();
     world.slack_says(&login_id, "C0RANDOM", "U0ANNA", "nobody chose this channel");
-    world.deliver(&login_id, &json!({ "type": "emoji_changed", "subtype": "add" }));
+    world.deliver(&login_id, &json!({ "type": "team_domain_change", "url": "x" }));
     world.deliver(&login_id, &json!({ "type": "made_up_tomorrow", "channel": { "id": "C1" } }));
     let stranger = world.envelope(&json!({ "type": "message", "channel": "C0GENERAL", "ts": "1.0" }));
     let stranger = stranger.replace("T0TEAM", "T0OTHER");

@@ -66,6 +66,12 @@ pub struct FakeSlack {
     pub login_pages: Cell<u32>,
     /// Steps of uploads suffer these, one each.
     pub upload_faults: RefCell<VecDeque<Option<Fault>>>,
+    /// Custom emoji, as `emoji.list` tells them.
+    pub emoji: RefCell<BTreeMap<String, String>>,
+    /// The workspace's icon, as `team.info` tells it.
+    pub icon: RefCell<Json>,
+    /// What pictures' addresses answer instead of a picture.
+    pub picture_fault: Cell<Option<Fault>>,
     /// Whether the answer to a completed upload says by which message the file was posted.
     pub tells_shares: Cell<bool>,
     clock: Cell<i64>,
@@ -378,9 +384,37 @@ impl FakeSlack {
         }
     }
 
+    /// A picture, which needs no token.
+    fn picture(&self, request: &http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, HttpError> {
+        self.calls.borrow_mut().push(("picture".to_owned(), self.clock.get()));
+        assert!(request.headers().get("authorization").is_none(), "the token goes to the API only");
+        match self.picture_fault.get() {
+            Some(fault) => suffer(fault),
+            None => {
+                let answer = http::Response::builder().header("content-type", "image/png");
+                Ok(answer.body(request.uri().path().as_bytes().to_vec()).unwrap())
+            }
+        }
+    }
+
+    /// A custom emoji is made, and the event comes back.
+    pub fn adds_emoji(&self, name: &str, value: &str) -> Json {
+        self.emoji.borrow_mut().insert(name.to_owned(), value.to_owned());
+        json!({ "type": "emoji_changed", "subtype": "add", "name": name, "value": value, "event_ts": self.next_ts() })
+    }
+
+    /// Custom emoji go, and the event comes back.
+    pub fn removes_emoji(&self, name: &str) -> Json {
+        self.emoji.borrow_mut().remove(name).unwrap();
+        json!({ "type": "emoji_changed", "subtype": "remove", "names": [name], "event_ts": self.next_ts() })
+    }
+
     pub fn answer(&self, request: &http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, HttpError> {
         if request.uri().host() == Some("files.slack.com") {
             return self.file_host(request);
+        }
+        if request.uri().host().is_some_and(|host| host.ends_with(".slack-edge.com")) {
+            return self.picture(request);
         }
         let method = request.uri().path().rsplit('/').next().unwrap().to_owned();
         self.calls.borrow_mut().push((method.clone(), self.clock.get()));
@@ -443,6 +477,8 @@ impl FakeSlack {
                 self.channels.borrow_mut().entry(id.clone()).or_insert(channel);
                 Ok(ok(json!({ "channel": { "id": id } })))
             }
+            "emoji.list" => Ok(ok(json!({ "emoji": *self.emoji.borrow() }))),
+            "team.info" => Ok(ok(json!({ "team": { "id": TEAM, "name": "Acme", "icon": *self.icon.borrow() } }))),
             "users.list" => {
                 let people = self.people.borrow();
                 let members: Vec<_> = people

@@ -133,6 +133,12 @@ pub fn drop_parts(transaction: &dyn Transaction, place: &str, from: i64) -> Resu
     Ok(())
 }
 
+/// Forgets one part of a message that stays.
+pub fn drop_part(transaction: &dyn Transaction, place: &str, part: i64) -> Result<(), DatabaseError> {
+    transaction.execute("DELETE FROM messages WHERE place = ? AND part = ?", &[place.into(), part.into()])?;
+    Ok(())
+}
+
 /// The newest event of a thread, by the place of its root.
 pub fn newest_reply(query: &dyn Query, root: &str) -> Result<Option<String>, DatabaseError> {
     query.query_one("SELECT event_id FROM threads WHERE root = ?", &[root.into()])?.map(|row| row.text(0)).transpose()

@@ -75,7 +75,15 @@ fn cut(text: &str) -> Vec<Piece> {
             }
             ':' => {
                 let (length, shown) = emoji::shortcode_at_start(rest).unwrap_or((1, ":".to_owned()));
-                push_text(&mut spans, &shown);
+                match custom_emoji(&shown) {
+                    Some(name) => {
+                        spans.push(Span {
+                            inline: Inline::Emoji { name: name.to_owned(), id: None },
+                            style: Style::default(),
+                        });
+                    }
+                    None => push_text(&mut spans, &shown),
+                }
                 rest = rest.get(length..).unwrap_or_default();
             }
             '*' | '_' | '~' => {
@@ -98,6 +106,12 @@ fn cut(text: &str) -> Vec<Piece> {
     }
     pieces.push(Piece::Spans(spans));
     pieces
+}
+
+/// The name in a shortcode that stands for no character; a time of day is none.
+fn custom_emoji(shown: &str) -> Option<&str> {
+    let name = shown.strip_prefix(':')?.strip_suffix(':')?;
+    (!name.contains(':') && name.chars().any(char::is_alphabetic)).then_some(name)
 }
 
 fn flanks(mark: char, previous: Option<char>, next: Option<char>) -> (bool, bool) {
