@@ -6,6 +6,7 @@
 
 mod event;
 mod file;
+mod thread;
 
 use std::future::ready;
 
@@ -19,6 +20,7 @@ pub use self::event::{
     RemoteUnreaction, ShownReaction,
 };
 pub use self::file::{FileUpload, RemoteFile};
+pub use self::thread::{RemoteThread, ThreadStart};
 use crate::{
     contract::{ChannelKind, Ghost, Hook},
     text::{Channel, Names, Person},
@@ -45,6 +47,8 @@ pub struct NetworkFacts {
     /// Whether a post carries no mark of ours, but the sender's name: its echo is known by its id, and what became of
     /// it by [`Network::is_post`].
     pub speaks_by_name: bool,
+    /// Whether a thread is a channel of its own, known by the id of the message that it was begun at.
+    pub threads_are_channels: bool,
     /// The headers that sign its hooks.
     pub hook_headers: HookHeaders,
     /// The method that lists channels.
@@ -118,6 +122,30 @@ pub trait Network: 'static {
     /// Opens a chat with somebody and returns its channel.
     fn open_chat<'a>(&'a self, _token: &'a str, _person: &'a str) -> LocalBoxFuture<'a, Result<String, RemoteError>> {
         Box::pin(ready(Err(RemoteError::Refused(NOT_POSSIBLE.to_owned()))))
+    }
+
+    /// The thread that a channel is; `None` when it is none.
+    fn thread<'a>(
+        &'a self,
+        _token: &'a str,
+        _channel: &'a str,
+    ) -> LocalBoxFuture<'a, Result<Option<RemoteThread>, RemoteError>> {
+        Box::pin(ready(Ok(None)))
+    }
+
+    /// The threads that a stored event tells of.
+    fn threads_in(&self, _body: &str) -> Vec<RemoteThread> {
+        Vec::new()
+    }
+
+    /// A stored event of a thread, with what its portal has to know of that.
+    fn in_thread(&self, body: &str, _thread: &RemoteThread) -> String {
+        body.to_owned()
+    }
+
+    /// What stands for the first message of the thread that a message is in, if the room does not show it.
+    fn thread_start(&self, _message: &RawValue) -> Option<ThreadStart> {
+        None
     }
 
     /// How somebody is shown; `None` when the network knows no name.
@@ -280,9 +308,9 @@ pub trait Network: 'static {
     /// The posts that an `m.room.message` content becomes; none when it says nothing.
     fn to_remote(&self, content: &Json, known: &KnownAddresses<'_>) -> Vec<Json>;
 
-    /// Whether a message of a history says just what this post does, by a program. Asked only of a network whose posts
-    /// carry no mark.
-    fn is_post(&self, _message: &RawValue, _content: &Json) -> bool {
+    /// Whether a message of a history says just what this post does, by the account or in its name. Asked only of a
+    /// network whose posts carry no mark.
+    fn is_post(&self, _message: &RawValue, _sought: &Sought<'_>) -> bool {
         false
     }
 
@@ -469,6 +497,17 @@ pub struct Post {
     pub thread_root: Option<String>,
     /// The sender's name.
     pub speaker: String,
+}
+
+/// A post that is looked for in a history.
+#[derive(Clone, Copy, Debug)]
+pub struct Sought<'a> {
+    /// What [`Network::to_remote`] made; null for a file without words.
+    pub content: &'a Json,
+    /// The name of the file beside it.
+    pub file: Option<&'a str>,
+    /// The account.
+    pub account: &'a str,
 }
 
 /// Which part of which Matrix event a post is.

@@ -28,6 +28,7 @@ mod reconcile;
 mod relation;
 mod show;
 mod take;
+mod thread;
 mod upload;
 
 use std::{

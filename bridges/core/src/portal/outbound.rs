@@ -485,7 +485,7 @@ impl PortalObject {
         let Ok(event) = serde_json::from_str::<Outgoing>(body) else {
             return false;
         };
-        self.posts_of(&event.content, access).is_ok_and(|posts| posts.len() == progress.parts.len())
+        self.said_by(&event, access).is_ok_and(|(posts, _)| posts.len() == progress.parts.len())
     }
 
     pub(super) async fn not_sent(&self, row: &OutboundRow, error: RemoteError, access: &Access) -> Result<Next> {

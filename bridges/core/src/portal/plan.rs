@@ -81,6 +81,18 @@ impl PortalObject {
                 format!("This file did not go to {title}: it says not where its bytes are, or they are encrypted.");
             return Ok(Plan::Explain(None, text));
         }
+        let (posts, file) = self.said_by(event, access)?;
+        if posts.is_empty() {
+            let text = format!("There is nothing in this message that {title} could show.");
+            return Ok(Plan::Explain(None, text));
+        }
+        let (reply_to, thread_root) = self.answered(&event.content).await?;
+        Ok(Plan::Posts { posts, file, reply_to, thread_root })
+    }
+
+    /// The posts that a message becomes, and the file that the first of them shows.
+    pub(super) fn said_by(&self, event: &Outgoing, access: &Access) -> Result<(Vec<Json>, Option<OutgoingFile>)> {
+        let file = file_of(event);
         let mut posts = match &file {
             Some(file) => file.caption().map(|caption| self.posts_of(caption, access)).transpose()?.unwrap_or_default(),
             None => self.posts_of(&event.content, access)?,
@@ -88,12 +100,7 @@ impl PortalObject {
         if posts.is_empty() && file.is_some() {
             posts.push(Json::Null);
         }
-        if posts.is_empty() {
-            let text = format!("There is nothing in this message that {title} could show.");
-            return Ok(Plan::Explain(None, text));
-        }
-        let (reply_to, thread_root) = self.answered(&event.content).await?;
-        Ok(Plan::Posts { posts, file, reply_to, thread_root })
+        Ok((posts, file))
     }
 
     /// The message that a content answers, and the first of the thread that it goes to. What cannot be found is

@@ -98,6 +98,11 @@ impl OutgoingFile {
         Some(Self { name, caption: None, ..file })
     }
 
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What is said with it.
     pub(super) fn caption(&self) -> Option<&Json> {
         self.caption.as_ref()

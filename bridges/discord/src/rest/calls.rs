@@ -180,6 +180,20 @@ impl Call {
         Self::new(Method::POST, "POST channels/threads", channel, path).json(&json!({ "name": name }))
     }
 
+    /// Brings an archived thread back.
+    #[must_use]
+    pub fn reopen_thread(thread: Snowflake) -> Self {
+        Self::new(Method::PATCH, "PATCH channels", thread, format!("channels/{thread}"))
+            .json(&json!({ "archived": false }))
+    }
+
+    /// The members of a server whose name begins so, at most ten.
+    #[must_use]
+    pub fn search_members(guild: Snowflake, name: &str) -> Self {
+        let path = format!("guilds/{guild}/members/search?limit=10&query={}", encoded(name));
+        Self::new(Method::GET, "GET guilds/members/search", guild, path)
+    }
+
     /// Changes a channel's name or topic.
     #[must_use]
     pub fn change_channel(channel: Snowflake, name: Option<&str>, topic: Option<&str>) -> Self {

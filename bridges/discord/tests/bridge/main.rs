@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod discord;
+mod messages;
+mod talk;
+mod threads;
 mod world;
 
 use discord::{ANNA, BOT, Fault, GENERAL};
