@@ -49,6 +49,8 @@ pub struct NetworkFacts {
     pub speaks_by_name: bool,
     /// Whether a thread is a channel of its own, known by the id of the message that it was begun at.
     pub threads_are_channels: bool,
+    /// Whether a file goes with its post ([`Network::send_file`]) instead of before it ([`Network::upload`]).
+    pub files_with_posts: bool,
     /// The headers that sign its hooks.
     pub hook_headers: HookHeaders,
     /// The method that lists channels.
@@ -246,6 +248,16 @@ pub trait Network: 'static {
         None
     }
 
+    /// A file as the network describes it now, when there are no bytes at its address any more; `None` when that says
+    /// nothing new.
+    fn fresh_file<'a>(
+        &'a self,
+        _token: &'a str,
+        _file: &'a RemoteFile,
+    ) -> LocalBoxFuture<'a, Result<Option<RemoteFile>, RemoteError>> {
+        Box::pin(ready(Ok(None)))
+    }
+
     /// The largest file that the network takes, in bytes. Larger ones go as links.
     fn most_file_bytes(&self) -> u64 {
         0
@@ -254,6 +266,17 @@ pub trait Network: 'static {
     /// Whether this code says that the network takes no such file, so that it goes as a link.
     fn refuses_file(&self, _code: &str) -> bool {
         false
+    }
+
+    /// Sends one post with a file beside it and returns its remote id. Never repeats anything by itself.
+    fn send_file<'a>(
+        &'a self,
+        _token: &'a str,
+        _channel: &'a str,
+        _post: &'a Post,
+        _file: FileUpload,
+    ) -> LocalBoxFuture<'a, Result<String, RemoteError>> {
+        Box::pin(ready(Err(RemoteError::Refused(NOT_POSSIBLE.to_owned()))))
     }
 
     /// Brings a file's bytes to the network, where nobody sees them yet, and returns its id. Repeating it is harmless.

@@ -3,6 +3,7 @@
 //! A login is a bot. What happens comes as frames of the gateway ([`events::stored`]); what people here write is said
 //! through a webhook of ours in the channel, by their name.
 
+mod files;
 mod people;
 mod speak;
 mod threads;
@@ -13,14 +14,15 @@ use futures_util::future::LocalBoxFuture;
 use hubbub_bridge::{
     contract::{ChannelKind, Hook},
     network::{
-        HistoryPage, HistoryRequest, HookBody, HookEvent, HookKind, Identity, KnownAddresses, KnownNames, NamesIn,
-        Network, NetworkFacts, Post, RemoteChannel, RemoteError, RemoteEvent, RemoteProfile, RemoteReactions,
-        RemoteThread, ShownReaction, Sought, ThreadStart,
+        FileUpload, HistoryPage, HistoryRequest, HookBody, HookEvent, HookKind, Identity, KnownAddresses, KnownNames,
+        NamesIn, Network, NetworkFacts, Post, RemoteChannel, RemoteError, RemoteEvent, RemoteFile, RemoteProfile,
+        RemoteReactions, RemoteThread, ShownReaction, Sought, ThreadStart,
     },
     text::Addresses,
     web::HookHeaders,
 };
 use hubbub_core::context::Context;
+use hubbub_storage::blobs::Body;
 use ruma::{EventId, RoomOrAliasId, UserId};
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json, value::RawValue};
@@ -45,6 +47,7 @@ pub static FACTS: NetworkFacts = NetworkFacts {
     replies_thread: false,
     speaks_by_name: true,
     threads_are_channels: true,
+    files_with_posts: true,
     hook_headers: HookHeaders { signature: "x-signature-ed25519", timestamp: "x-signature-timestamp" },
     channels_method: "GET guilds/channels",
     person_method: "GET users",
@@ -70,17 +73,28 @@ pub struct Discord {
     webhooks: RefCell<HashMap<String, Webhook>>,
     /// What is known of channels.
     spots: RefCell<HashMap<String, Spot>>,
+    /// The largest file that a server takes.
+    file_limits: RefCell<HashMap<String, u64>>,
 }
 
 impl Discord {
     /// Discord as this server reaches it.
     pub fn new(context: Rc<Context>) -> Self {
-        Self { context, limits: RefCell::default(), webhooks: RefCell::default(), spots: RefCell::default() }
+        Self {
+            context,
+            limits: RefCell::default(),
+            webhooks: RefCell::default(),
+            spots: RefCell::default(),
+            file_limits: RefCell::default(),
+        }
     }
 
     async fn call<T: DeserializeOwned>(&self, token: &str, call: Call) -> Result<T, RemoteError> {
-        let rest = Rest { context: &self.context, base: API_URL, token };
-        rest.send(call, &self.limits).await
+        self.rest(token).send(call, &self.limits).await
+    }
+
+    fn rest<'a>(&'a self, token: &'a str) -> Rest<'a> {
+        Rest { context: &self.context, base: API_URL, token }
     }
 
     /// A call that is fine when Discord has one of these codes against it: it was done already.
@@ -356,9 +370,46 @@ impl Network for Discord {
         post: &'a Post,
     ) -> LocalBoxFuture<'a, Result<String, RemoteError>> {
         Box::pin(async move {
-            let said = self.say(token, channel, post).await?;
+            let said = self.say(token, channel, post, None).await?;
             text_of(&said, "id").ok_or_else(|| RemoteError::Unknown("a message without an id".to_owned()))
         })
+    }
+
+    fn send_file<'a>(
+        &'a self,
+        token: &'a str,
+        channel: &'a str,
+        post: &'a Post,
+        file: FileUpload,
+    ) -> LocalBoxFuture<'a, Result<String, RemoteError>> {
+        Box::pin(async move {
+            let said = self.say(token, channel, post, Some(file)).await?;
+            text_of(&said, "id").ok_or_else(|| RemoteError::Unknown("a message without an id".to_owned()))
+        })
+    }
+
+    fn most_file_bytes(&self) -> u64 {
+        files::MOST_BYTES
+    }
+
+    fn refuses_file(&self, code: &str) -> bool {
+        matches!(code, files::TOO_LARGE | "413")
+    }
+
+    fn files_in(&self, event: &RawValue) -> Vec<RemoteFile> {
+        files::files_in(event)
+    }
+
+    fn file_request(&self, _: &str, file: &RemoteFile) -> Option<http::Request<Body>> {
+        files::request(file)
+    }
+
+    fn fresh_file<'a>(
+        &'a self,
+        token: &'a str,
+        file: &'a RemoteFile,
+    ) -> LocalBoxFuture<'a, Result<Option<RemoteFile>, RemoteError>> {
+        Box::pin(self.refresh(token, file))
     }
 
     fn edit<'a>(
@@ -437,7 +488,7 @@ impl Network for Discord {
     }
 
     fn to_matrix(&self, event: &RawValue, names: &KnownNames) -> Vec<Json> {
-        let contents = from_discord(&message(event), names, Files::AsLines).contents;
+        let contents = from_discord(&message(event), names, Files::ByThemselves).contents;
         contents.into_iter().filter_map(|content| serde_json::to_value(content).ok()).collect()
     }
 

@@ -73,6 +73,12 @@ impl Outbound {
         tries
     }
 
+    /// How many tries were counted for this place.
+    pub(super) fn tries(&self, seq: i64) -> u32 {
+        let (place, tries) = self.tries.get();
+        if place == seq { tries } else { 0 }
+    }
+
     /// The outcomes of calls up to this place are unknown.
     pub(super) fn doubt_through(&self, seq: i64, now: i64) {
         self.doubt_through.set(seq);

@@ -53,6 +53,8 @@ fn shown(message: &Value, with_files: bool, depth: usize) -> Vec<Block> {
     }
     if with_files {
         blocks.extend(files::lines(message));
+    } else {
+        blocks.extend(files::animations(message));
     }
     blocks
 }

@@ -3,7 +3,7 @@
 //! A webhook cannot answer a message, so a line above the words leads to it. A message in a thread goes through the
 //! webhook of the channel that the thread is in; a thread that is not there yet is begun, an archived one reopened.
 
-use hubbub_bridge::network::{Post, RemoteError, RemoteEvent};
+use hubbub_bridge::network::{FileUpload, Post, RemoteError, RemoteEvent};
 use serde_json::{Value as Json, value::RawValue};
 
 use super::{Discord, before, id_of, post_of};
@@ -51,29 +51,43 @@ impl Discord {
         Ok(spot)
     }
 
-    pub(super) async fn say(&self, token: &str, channel: &str, post: &Post) -> Result<Json, RemoteError> {
+    pub(super) async fn say(
+        &self,
+        token: &str,
+        channel: &str,
+        post: &Post,
+        mut file: Option<FileUpload>,
+    ) -> Result<Json, RemoteError> {
         let mut said = post_of(&post.content);
         let spot = self.spot(token, channel).await?;
+        if let Some(file) = &file {
+            self.check_size(token, &spot, file).await?;
+        }
         let reply = post.reply_to.as_deref().and_then(Snowflake::read).filter(|_| post.transaction.part == 0);
         if spot.direct {
             // A chat with the bot has no webhooks.
             let mark = Mark { event_id: &post.transaction.event_id, part: post.transaction.part };
-            return self.call(token, Call::create_message(id_of(channel)?, &said, reply, mark)?).await;
+            return self.deliver(token, Call::create_message(id_of(channel)?, &said, reply, mark)?, file).await;
         }
         let thread = post.thread_root.as_deref().and_then(Snowflake::read);
+        if let (Some(thread), Some(_)) = (thread, &file) {
+            self.open_thread(token, channel, thread).await?;
+        }
         if let Some(target) = reply {
             let place = post.thread_root.as_deref().filter(|root| *root != target.to_string()).unwrap_or(channel);
             self.put_quote(token, &spot, place, target, &mut said).await?;
         }
         let speech = Speech { name: &post.speaker, picture: None, thread };
-        match (self.say_through_webhook(token, channel, &said, &speech).await, thread) {
+        let with_file = file.is_some();
+        let outcome = self.say_through_webhook(token, channel, &said, &speech, file.take()).await;
+        match (outcome, thread.filter(|_| !with_file)) {
             (Err(RemoteError::Refused(code)), Some(thread)) if code == "10003" => {
                 self.begin_thread(token, channel, thread).await?;
-                self.say_through_webhook(token, channel, &said, &speech).await
+                self.say_through_webhook(token, channel, &said, &speech, None).await
             }
             (Err(RemoteError::Refused(code)), Some(thread)) if code == "50083" => {
                 before(self.call::<Json>(token, Call::reopen_thread(thread)).await)?;
-                self.say_through_webhook(token, channel, &said, &speech).await
+                self.say_through_webhook(token, channel, &said, &speech, None).await
             }
             (outcome, _) => outcome,
         }
@@ -85,9 +99,10 @@ impl Discord {
         channel: &str,
         said: &convert::Post,
         speech: &Speech<'_>,
+        file: Option<FileUpload>,
     ) -> Result<Json, RemoteError> {
         let webhook = self.webhook(token, channel).await?;
-        let outcome = self.call(token, Call::execute_webhook(&webhook, said, speech)?).await;
+        let outcome = self.deliver(token, Call::execute_webhook(&webhook, said, speech)?, file).await;
         self.judge(channel, outcome)
     }
 
@@ -120,7 +135,7 @@ impl Discord {
     }
 
     /// Begins a thread at a message, named by its first words. It is fine when there is one.
-    async fn begin_thread(&self, token: &str, channel: &str, root: Snowflake) -> Result<(), RemoteError> {
+    pub(super) async fn begin_thread(&self, token: &str, channel: &str, root: Snowflake) -> Result<(), RemoteError> {
         let channel = id_of(channel)?;
         let message: Json = before(self.call(token, Call::message(channel, root)).await)?;
         let content = text_of(&message, "content").unwrap_or_default();

@@ -47,6 +47,16 @@ impl Call {
         self
     }
 
+    /// The same call with one file beside its JSON, whose bytes are not here: what goes before them is the body, what
+    /// goes after them comes with it. `boundary` is random.
+    #[must_use]
+    pub fn around_file(self, file: Upload, boundary: &str) -> (Self, Vec<u8>) {
+        let mut call = self.with_files(&[file], boundary);
+        let after = format!("\r\n--{boundary}--\r\n").into_bytes();
+        call.body.truncate(call.body.len().saturating_sub(after.len()));
+        (call, after)
+    }
+
     /// `GET /gateway/bot`: the address and the identify budget. Asked before each identify.
     #[must_use]
     pub fn gateway_bot() -> Self {
@@ -70,6 +80,12 @@ impl Call {
     pub fn guilds(after: Option<Snowflake>) -> Self {
         let after = after.map(|after| format!("&after={after}")).unwrap_or_default();
         Self::new(Method::GET, "GET users/@me/guilds", "", format!("users/@me/guilds?limit=200{after}"))
+    }
+
+    /// A server.
+    #[must_use]
+    pub fn guild(guild: Snowflake) -> Self {
+        Self::new(Method::GET, "GET guilds", guild, format!("guilds/{guild}"))
     }
 
     /// All channels of a server, without threads.

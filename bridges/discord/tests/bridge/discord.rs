@@ -175,6 +175,9 @@ impl FakeDiscord {
         if let Some(failed) = self.fail(fault) {
             return failed;
         }
+        if body["files"].to_string().contains("huge") {
+            return Ok(respond(413, &json!({ "message": "Request entity too large", "code": 40_005 })));
+        }
         let known = self.webhooks.borrow().iter().any(|webhook| webhook["id"] == id && webhook["token"] == token);
         if !known {
             return Ok(respond(404, &json!({ "message": "Unknown Webhook", "code": 10_015 })));

@@ -254,6 +254,10 @@ impl FakeDiscord {
             ("GET", ["channels", channel, "messages", id]) => {
                 find(channel, id).map_or_else(unknown, |message| (200, message))
             }
+            ("PATCH", ["channels", id]) => {
+                self.set_place(id, |place| place["thread_metadata"]["archived"] = body["archived"].clone());
+                (200, json!({ "id": id, "type": 11 }))
+            }
             ("PATCH", ["channels", channel, "messages", id]) => match find(channel, id) {
                 Some(message) if message["author"]["id"] == BOT => self.edit_call(channel, id, body),
                 Some(_) => refusal(403, 50_005, "Cannot edit a message authored by another user"),
