@@ -4,7 +4,7 @@
 //! account. A remote event is acknowledged only in the transaction that stores it (`hook`); from
 //! there the portals are fed (`handover`). `gateway` is the same for a network that tells on a connection. `connect` is how a login starts, resumes and ends,
 //! `channels` how a channel becomes a portal, `emoji` what custom ones look like, `icon` the space's picture, `people` where ghosts get their names, `pictures` their avatars;
-//! `tend` is what Cron's pokes are for.
+//! `tend` is what Cron's pokes are for, `threads` where the events of a thread go that is a channel of its own.
 
 mod channels;
 mod connect;
@@ -17,6 +17,7 @@ mod people;
 mod pictures;
 mod rooms;
 mod tend;
+mod threads;
 mod upkeep;
 
 use std::{

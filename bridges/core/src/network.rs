@@ -7,6 +7,7 @@
 mod emoji;
 mod event;
 mod file;
+mod thread;
 
 use std::future::ready;
 
@@ -21,6 +22,7 @@ pub use self::event::{
     RemoteRefresh, RemoteUnreaction, ShownReaction,
 };
 pub use self::file::{FileUpload, RemoteFile};
+pub use self::thread::{RemoteThread, ThreadStart};
 use crate::{
     contract::{ChannelKind, Ghost, Hook},
     text::{Channel, Names, Person},
@@ -53,6 +55,10 @@ pub struct NetworkFacts {
     /// Whether a post carries no mark of ours, but the sender's name: its echo is known by its id, and what became of
     /// it by [`Network::is_post`].
     pub speaks_by_name: bool,
+    /// Whether a thread is a channel of its own, known by the id of the message that it was begun at.
+    pub threads_are_channels: bool,
+    /// Whether a file goes with its post ([`Network::send_file`]) instead of before it ([`Network::upload`]).
+    pub files_with_posts: bool,
     /// The headers that sign its hooks.
     pub hook_headers: HookHeaders,
     /// The method that lists channels.
@@ -157,6 +163,30 @@ pub trait Network: 'static {
     /// Opens a chat with somebody and returns its channel.
     fn open_chat<'a>(&'a self, _token: &'a str, _person: &'a str) -> LocalBoxFuture<'a, Result<String, RemoteError>> {
         Box::pin(ready(Err(RemoteError::Refused(NOT_POSSIBLE.to_owned()))))
+    }
+
+    /// The thread that a channel is; `None` when it is none.
+    fn thread<'a>(
+        &'a self,
+        _token: &'a str,
+        _channel: &'a str,
+    ) -> LocalBoxFuture<'a, Result<Option<RemoteThread>, RemoteError>> {
+        Box::pin(ready(Ok(None)))
+    }
+
+    /// The threads that a stored event tells of.
+    fn threads_in(&self, _body: &str) -> Vec<RemoteThread> {
+        Vec::new()
+    }
+
+    /// A stored event of a thread, with what its portal has to know of that.
+    fn in_thread(&self, body: &str, _thread: &RemoteThread) -> String {
+        body.to_owned()
+    }
+
+    /// What stands for the first message of the thread that a message is in, if the room does not show it.
+    fn thread_start(&self, _message: &RawValue) -> Option<ThreadStart> {
+        None
     }
 
     /// How somebody is shown; `None` when the network knows no name.
@@ -267,6 +297,16 @@ pub trait Network: 'static {
         None
     }
 
+    /// A file as the network describes it now, when there are no bytes at its address any more; `None` when that says
+    /// nothing new.
+    fn fresh_file<'a>(
+        &'a self,
+        _token: &'a str,
+        _file: &'a RemoteFile,
+    ) -> LocalBoxFuture<'a, Result<Option<RemoteFile>, RemoteError>> {
+        Box::pin(ready(Ok(None)))
+    }
+
     /// The largest file that the network takes, in bytes. Larger ones go as links.
     fn most_file_bytes(&self) -> u64 {
         0
@@ -275,6 +315,17 @@ pub trait Network: 'static {
     /// Whether this code says that the network takes no such file, so that it goes as a link.
     fn refuses_file(&self, _code: &str) -> bool {
         false
+    }
+
+    /// Sends one post with a file beside it and returns its remote id. Never repeats anything by itself.
+    fn send_file<'a>(
+        &'a self,
+        _token: &'a str,
+        _channel: &'a str,
+        _post: &'a Post,
+        _file: FileUpload,
+    ) -> LocalBoxFuture<'a, Result<String, RemoteError>> {
+        Box::pin(ready(Err(RemoteError::Refused(NOT_POSSIBLE.to_owned()))))
     }
 
     /// Brings a file's bytes to the network, where nobody sees them yet, and returns its id. Repeating it is harmless.
@@ -354,9 +405,9 @@ pub trait Network: 'static {
     /// The posts that an `m.room.message` content becomes; none when it says nothing.
     fn to_remote(&self, content: &Json, known: &KnownAddresses<'_>) -> Vec<Json>;
 
-    /// Whether a message of a history says just what this post does, by a program. Asked only of a network whose posts
-    /// carry no mark.
-    fn is_post(&self, _message: &RawValue, _content: &Json) -> bool {
+    /// Whether a message of a history says just what this post does, by the account or in its name. Asked only of a
+    /// network whose posts carry no mark.
+    fn is_post(&self, _message: &RawValue, _sought: &Sought<'_>) -> bool {
         false
     }
 
@@ -548,6 +599,17 @@ pub struct Post {
     pub thread_root: Option<String>,
     /// The sender's name.
     pub speaker: String,
+}
+
+/// A post that is looked for in a history.
+#[derive(Clone, Copy, Debug)]
+pub struct Sought<'a> {
+    /// What [`Network::to_remote`] made; null for a file without words.
+    pub content: &'a Json,
+    /// The name of the file beside it.
+    pub file: Option<&'a str>,
+    /// The account.
+    pub account: &'a str,
 }
 
 /// Which part of which Matrix event a post is.

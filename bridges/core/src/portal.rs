@@ -31,6 +31,7 @@ mod refresh;
 mod relation;
 mod show;
 mod take;
+mod thread;
 mod upload;
 
 use std::{

@@ -20,6 +20,7 @@ mod json;
 mod markdown;
 mod outgoing;
 mod poll;
+mod quote;
 mod references;
 mod system;
 mod time;
@@ -28,6 +29,7 @@ mod to_markdown;
 pub use files::{Files, RemoteFile, files};
 pub use incoming::{Incoming, from_discord};
 pub use outgoing::{POST_LIMIT, Post, to_discord};
+pub use quote::{quote, without_quote};
 pub use references::{References, references};
 
 /// A custom emoji's id as the document model carries it: `a:` before one that moves.

@@ -17,10 +17,13 @@ use hubbub_bridge::{
     },
 };
 use hubbub_storage::portal::Place;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, value::RawValue};
 
 use crate::{gateway::Event, remote_id::Snowflake, text_of};
+
+/// The field of a message under which a forum's post has its title here; the API calls it so in its own calls.
+pub(crate) const TITLE: &str = "thread_name";
 
 /// An event as it is kept until its portal has it.
 #[must_use]
@@ -37,6 +40,39 @@ struct Stored<'a> {
     at: i64,
     #[serde(borrow)]
     d: &'a RawValue,
+    /// The thread that it is in.
+    #[serde(default)]
+    th: Option<InThread>,
+}
+
+/// The thread of an event, as far as its portal has to know it.
+#[derive(Serialize, Deserialize)]
+struct InThread {
+    id: String,
+    name: String,
+}
+
+/// An event as [`stored`] made it, with the thread that it is in.
+#[must_use]
+pub fn in_thread(body: &str, id: &str, name: &str) -> String {
+    let thread = InThread { id: id.to_owned(), name: name.to_owned() };
+    match (body.trim_end().strip_suffix('}'), serde_json::to_string(&thread)) {
+        (Some(open), Ok(thread)) => format!(r#"{open},"th":{thread}}}"#),
+        _ => body.to_owned(),
+    }
+}
+
+/// A message of a thread's history, as [`read_event`] takes it.
+#[must_use]
+pub fn of_thread(message: &Json, thread: &str) -> String {
+    in_thread(&format!(r#"{{"t":"MESSAGE_CREATE","s":0,"at":0,"d":{message}}}"#), thread, "")
+}
+
+/// Id and name of the thread that a stored event is in.
+#[must_use]
+pub fn thread_of(event: &RawValue) -> Option<(Snowflake, String)> {
+    let thread = serde_json::from_str::<Stored<'_>>(event.get()).ok()?.th?;
+    Some((Snowflake::read(&thread.id)?, thread.name))
 }
 
 /// An event as it is kept, taken apart.
@@ -101,7 +137,14 @@ pub fn route(name: &str, data: &str) -> Route {
 #[must_use]
 pub fn message_of(event: &RawValue) -> Option<Json> {
     match serde_json::from_str::<Stored<'_>>(event.get()) {
-        Ok(stored) => serde_json::from_str(stored.d.get()).ok(),
+        Ok(stored) => {
+            let mut message: Json = serde_json::from_str(stored.d.get()).ok()?;
+            let title = stored.th.filter(|thread| begins(&message, thread) && !thread.name.is_empty());
+            if let (Some(title), Some(fields)) = (title, message.as_object_mut()) {
+                fields.insert(TITLE.to_owned(), title.name.into());
+            }
+            Some(message)
+        }
         Err(_) => serde_json::from_str(event.get()).ok(),
     }
 }
@@ -111,14 +154,15 @@ pub fn message_of(event: &RawValue) -> Option<Json> {
 pub fn read_event(event: &RawValue) -> RemoteEvent {
     let Ok(stored) = serde_json::from_str::<Stored<'_>>(event.get()) else {
         return match serde_json::from_str::<Json>(event.get()) {
-            Ok(message) => message_event(&message),
+            Ok(message) => message_event(&message, None),
             Err(_) => RemoteEvent::Malformed,
         };
     };
     let Ok(data) = serde_json::from_str::<Json>(stored.d.get()) else { return RemoteEvent::Malformed };
-    let change = Change { data: &data, seq: stored.s, at: stored.at };
+    let thread = stored.th.as_ref().map(|thread| thread.id.as_str());
+    let change = Change { data: &data, seq: stored.s, at: stored.at, thread };
     let read = match stored.t.as_str() {
-        "MESSAGE_CREATE" => return message_event(&data),
+        "MESSAGE_CREATE" => return message_event(&data, thread),
         "MESSAGE_UPDATE" => return change.edit(),
         "MESSAGE_DELETE" => change.deletion(text_of(&data, "id").into_iter().collect()),
         "MESSAGE_DELETE_BULK" => {
@@ -134,16 +178,25 @@ pub fn read_event(event: &RawValue) -> RemoteEvent {
     read.unwrap_or(RemoteEvent::Malformed)
 }
 
-fn message_event(message: &Json) -> RemoteEvent {
+/// Whether a thread begins with this message, which is in it: so it is with the posts of a forum.
+fn begins(message: &Json, thread: &InThread) -> bool {
+    text_of(message, "id").is_some_and(|id| id == thread.id)
+}
+
+fn message_event(message: &Json, thread: Option<&str>) -> RemoteEvent {
     // A thread's first message repeats the one that the thread hangs on.
     if message.get("type").and_then(Json::as_u64) == Some(21) {
         return RemoteEvent::Ignored("thread_starter".to_owned());
     }
-    read_message(message).map_or(RemoteEvent::Malformed, RemoteEvent::Message)
+    read_message(message, thread).map_or(RemoteEvent::Malformed, RemoteEvent::Message)
 }
 
-fn read_message(message: &Json) -> Option<RemoteMessage> {
-    let id = Snowflake::read(&text_of(message, "id")?)?;
+fn read_message(message: &Json, thread: Option<&str>) -> Option<RemoteMessage> {
+    // A thread that was begun without a message is told of by one: that is its first, and has its id.
+    let begun = message.pointer("/message_reference/channel_id").and_then(Json::as_str);
+    let begun = begun.filter(|_| message.get("type").and_then(Json::as_u64) == Some(18));
+    let id = begun.map_or_else(|| text_of(message, "id"), |thread| Some(thread.to_owned()))?;
+    let id = Snowflake::read(&id)?;
     let webhook = text_of(message, "webhook_id");
     let author = message.get("author").unwrap_or(&Json::Null);
     let is_bot = author.get("bot").and_then(Json::as_bool).unwrap_or(false);
@@ -161,8 +214,8 @@ fn read_message(message: &Json) -> Option<RemoteMessage> {
         // The nonce is a digest of the event's id, which only whoever sent it can tell (`nonce_of`).
         transaction: None,
         reply_to: answers.filter(|_| is_reply).and_then(|reference| text_of(reference, "message_id")),
-        // A thread is a channel of its own at Discord: the LoginObject knows its root.
-        thread_root: None,
+        // A thread is a channel of its own at Discord: the LoginObject knows which.
+        thread_root: thread.map(str::to_owned),
         also_in_channel: false,
         leaves: false,
         // A new name of a thread or channel.
@@ -195,6 +248,7 @@ struct Change<'a> {
     data: &'a Json,
     seq: u64,
     at: i64,
+    thread: Option<&'a str>,
 }
 
 impl Change<'_> {
@@ -205,7 +259,7 @@ impl Change<'_> {
     }
 
     fn edit(&self) -> RemoteEvent {
-        let Some(message) = read_message(self.data) else {
+        let Some(message) = read_message(self.data, self.thread) else {
             // Only Discord's own refreshes come without an author.
             let partial = text_of(self.data, "id").is_some_and(|id| Snowflake::read(&id).is_some());
             return if partial { RemoteEvent::Ignored("refresh".to_owned()) } else { RemoteEvent::Malformed };

@@ -4,6 +4,10 @@
 //! through a webhook of ours in the channel, by their name.
 
 mod emoji;
+mod files;
+mod people;
+mod speak;
+mod threads;
 
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
@@ -11,27 +15,26 @@ use futures_util::future::LocalBoxFuture;
 use hubbub_bridge::{
     contract::{ChannelKind, Hook},
     network::{
-        CustomEmoji, HistoryPage, HistoryRequest, HookBody, HookEvent, HookKind, Identity, KnownAddresses, KnownNames,
-        ListedEmoji, NamesIn, Network, NetworkFacts, Post, RemoteChannel, RemoteError, RemoteEvent, RemoteProfile,
-        RemoteReactions, ShownReaction, Words,
+        CustomEmoji, FileUpload, HistoryPage, HistoryRequest, HookBody, HookEvent, HookKind, Identity, KnownAddresses,
+        KnownNames, ListedEmoji, NamesIn, Network, NetworkFacts, Post, RemoteChannel, RemoteError, RemoteEvent,
+        RemoteFile, RemoteProfile, RemoteReactions, RemoteThread, ShownReaction, Sought, ThreadStart, Words,
     },
     text::{Addresses, document::Inline},
     web::HookHeaders,
 };
 use hubbub_core::context::Context;
+use hubbub_storage::blobs::Body;
 use ruma::{EventId, MxcUri, RoomOrAliasId, UserId};
 use serde::de::DeserializeOwned;
-use serde_json::{
-    Value as Json, json,
-    value::{RawValue, to_raw_value},
-};
+use serde_json::{Value as Json, json, value::RawValue};
 
+use self::speak::Spot;
 use crate::{
     convert::{self, Files, from_discord, to_discord},
     events::{self, Route, space},
     interactions,
     remote_id::{Snowflake, ghost_localpart, user_of_ghost},
-    rest::{self, Call, Limits, Mark, Rest, Speech, Webhook, find_webhook},
+    rest::{self, Call, Limits, Rest, Webhook, find_webhook},
     text_of,
 };
 
@@ -55,6 +58,8 @@ pub static FACTS: NetworkFacts = NetworkFacts {
     pace: 1,
     replies_thread: false,
     speaks_by_name: true,
+    threads_are_channels: true,
+    files_with_posts: true,
     hook_headers: HookHeaders { signature: "x-signature-ed25519", timestamp: "x-signature-timestamp" },
     channels_method: "GET guilds/channels",
     person_method: "GET users",
@@ -78,17 +83,30 @@ pub struct Discord {
     limits: RefCell<Limits>,
     /// Our webhooks by channel, looked up again after an eviction.
     webhooks: RefCell<HashMap<String, Webhook>>,
+    /// What is known of channels.
+    spots: RefCell<HashMap<String, Spot>>,
+    /// The largest file that a server takes.
+    file_limits: RefCell<HashMap<String, u64>>,
 }
 
 impl Discord {
     /// Discord as this server reaches it.
     pub fn new(context: Rc<Context>) -> Self {
-        Self { context, limits: RefCell::default(), webhooks: RefCell::default() }
+        Self {
+            context,
+            limits: RefCell::default(),
+            webhooks: RefCell::default(),
+            spots: RefCell::default(),
+            file_limits: RefCell::default(),
+        }
     }
 
     async fn call<T: DeserializeOwned>(&self, token: &str, call: Call) -> Result<T, RemoteError> {
-        let rest = Rest { context: &self.context, base: &self.context.config.discord_api_url, token };
-        rest.send(call, &self.limits).await
+        self.rest(token).send(call, &self.limits).await
+    }
+
+    fn rest<'a>(&'a self, token: &'a str) -> Rest<'a> {
+        Rest { context: &self.context, base: &self.context.config.discord_api_url, token }
     }
 
     /// A call that is fine when Discord has one of these codes against it: it was done already.
@@ -137,25 +155,6 @@ impl Discord {
             outcome => outcome,
         }
     }
-
-    async fn say(&self, token: &str, channel: &str, post: &Post) -> Result<Json, RemoteError> {
-        let said = post_of(&post.content);
-        let has_webhook = self.webhooks.borrow().contains_key(channel);
-        let direct: Json = match has_webhook {
-            true => Json::Null,
-            false => before(self.call(token, Call::channel(id_of(channel)?)).await)?,
-        };
-        if direct.get("type").and_then(Json::as_u64) == Some(1) {
-            // A chat with the bot has no webhooks.
-            let mark = Mark { event_id: &post.transaction.event_id, part: post.transaction.part };
-            let reply = post.reply_to.as_deref().and_then(Snowflake::read);
-            return self.call(token, Call::create_message(id_of(channel)?, &said, reply, mark)?).await;
-        }
-        let webhook = self.webhook(token, channel).await?;
-        let speech = Speech { name: &post.speaker, picture: None, thread: None };
-        let outcome = self.call(token, Call::execute_webhook(&webhook, &said, &speech)?).await;
-        self.judge(channel, outcome)
-    }
 }
 
 /// The outcome of a call that comes before the one that says something: nothing was said yet.
@@ -173,14 +172,19 @@ fn id_of(text: &str) -> Result<Snowflake, RemoteError> {
 /// A post as the engine carries it.
 fn content_of(post: &convert::Post) -> Json {
     let users: Vec<String> = post.users.iter().map(Snowflake::to_string).collect();
-    json!({ "content": post.content, "users": users, "everyone": post.everyone })
+    let meant: Vec<String> = post.meant.iter().map(Snowflake::to_string).collect();
+    json!({ "content": post.content, "users": users, "everyone": post.everyone, "meant": meant })
 }
 
 fn post_of(content: &Json) -> convert::Post {
-    let users = content.get("users").and_then(Json::as_array).into_iter().flatten();
+    let people = |key: &str| {
+        let people = content.get(key).and_then(Json::as_array).into_iter().flatten();
+        people.filter_map(Json::as_str).filter_map(Snowflake::read).collect()
+    };
     convert::Post {
         content: text_of(content, "content").unwrap_or_default(),
-        users: users.filter_map(Json::as_str).filter_map(Snowflake::read).collect(),
+        users: people("users"),
+        meant: people("meant"),
         everyone: content.get("everyone").and_then(Json::as_bool).unwrap_or(false),
     }
 }
@@ -288,7 +292,10 @@ impl Network for Discord {
             for guild in guilds.iter().filter_map(|guild| text_of(guild, "id")).take(MOST_PAGES) {
                 let channels: Vec<Json> = self.call(token, Call::guild_channels(id_of(&guild)?)).await?;
                 let read = channels.iter().filter_map(|channel| space::channel(channel, Some(&guild)));
-                all.extend(read.filter(|channel| channel.kind == space::Kind::Text).map(remote_channel));
+                all.extend(
+                    read.filter(|channel| matches!(channel.kind, space::Kind::Text | space::Kind::Forum))
+                        .map(remote_channel),
+                );
             }
             Ok(all)
         })
@@ -322,6 +329,38 @@ impl Network for Discord {
         })
     }
 
+    fn thread<'a>(
+        &'a self,
+        token: &'a str,
+        channel: &'a str,
+    ) -> LocalBoxFuture<'a, Result<Option<RemoteThread>, RemoteError>> {
+        Box::pin(self.read_thread(token, channel))
+    }
+
+    fn threads_in(&self, body: &str) -> Vec<RemoteThread> {
+        threads::threads_in(body)
+    }
+
+    fn in_thread(&self, body: &str, thread: &RemoteThread) -> String {
+        events::in_thread(body, &thread.id, &thread.name)
+    }
+
+    fn thread_start(&self, event: &RawValue) -> Option<ThreadStart> {
+        threads::start(event)
+    }
+
+    fn people_named<'a>(
+        &'a self,
+        token: &'a str,
+        name: &'a str,
+    ) -> LocalBoxFuture<'a, Result<Vec<(String, String)>, RemoteError>> {
+        Box::pin(self.find_people(token, name))
+    }
+
+    fn open_chat<'a>(&'a self, token: &'a str, person: &'a str) -> LocalBoxFuture<'a, Result<String, RemoteError>> {
+        Box::pin(self.open_direct(token, person))
+    }
+
     fn history<'a>(
         &'a self,
         token: &'a str,
@@ -330,13 +369,13 @@ impl Network for Discord {
         Box::pin(async move {
             let limit = u8::try_from(request.limit.clamp(1, 100)).unwrap_or(100);
             let after = request.cursor.or(request.after).and_then(Snowflake::read);
-            let call = Call::messages(id_of(request.channel)?, after, None, limit);
+            let call = Call::messages(id_of(request.thread.unwrap_or(request.channel))?, after, None, limit);
             let messages: Vec<Json> = self.call(token, call).await?;
             let newest = messages.iter().filter_map(|one| Snowflake::read(&text_of(one, "id")?)).max();
             // Only who reads forwards reads on.
             let full = after.is_some() && messages.len() >= usize::from(limit);
             Ok(HistoryPage {
-                messages: messages.iter().filter_map(|message| to_raw_value(message).ok()).collect(),
+                messages: messages.iter().filter_map(|message| threads::raw(message, request.thread)).collect(),
                 next: newest.filter(|_| full).map(|id| id.to_string()),
             })
         })
@@ -349,9 +388,46 @@ impl Network for Discord {
         post: &'a Post,
     ) -> LocalBoxFuture<'a, Result<String, RemoteError>> {
         Box::pin(async move {
-            let said = self.say(token, channel, post).await?;
+            let said = self.say(token, channel, post, None).await?;
             text_of(&said, "id").ok_or_else(|| RemoteError::Unknown("a message without an id".to_owned()))
         })
+    }
+
+    fn send_file<'a>(
+        &'a self,
+        token: &'a str,
+        channel: &'a str,
+        post: &'a Post,
+        file: FileUpload,
+    ) -> LocalBoxFuture<'a, Result<String, RemoteError>> {
+        Box::pin(async move {
+            let said = self.say(token, channel, post, Some(file)).await?;
+            text_of(&said, "id").ok_or_else(|| RemoteError::Unknown("a message without an id".to_owned()))
+        })
+    }
+
+    fn most_file_bytes(&self) -> u64 {
+        files::MOST_BYTES
+    }
+
+    fn refuses_file(&self, code: &str) -> bool {
+        matches!(code, files::TOO_LARGE | "413")
+    }
+
+    fn files_in(&self, event: &RawValue) -> Vec<RemoteFile> {
+        files::files_in(event)
+    }
+
+    fn file_request(&self, _: &str, file: &RemoteFile) -> Option<http::Request<Body>> {
+        files::request(file)
+    }
+
+    fn fresh_file<'a>(
+        &'a self,
+        token: &'a str,
+        file: &'a RemoteFile,
+    ) -> LocalBoxFuture<'a, Result<Option<RemoteFile>, RemoteError>> {
+        Box::pin(self.refresh(token, file))
     }
 
     fn edit<'a>(
@@ -361,15 +437,7 @@ impl Network for Discord {
         remote_id: &'a str,
         post: &'a Post,
     ) -> LocalBoxFuture<'a, Result<i64, RemoteError>> {
-        Box::pin(async move {
-            let webhook = self.webhook(token, channel).await?;
-            let call = Call::edit_webhook_message(&webhook, id_of(remote_id)?, None, &post_of(&post.content))?;
-            let outcome = self.call::<Box<RawValue>>(token, call).await;
-            match events::read_event(&self.judge(channel, outcome)?) {
-                RemoteEvent::Message(message) if message.edited > 0 => Ok(message.edited),
-                _ => Ok(self.context.clock.now().saturating_mul(1_000)),
-            }
-        })
+        Box::pin(self.change(token, channel, remote_id, post))
     }
 
     fn delete<'a>(
@@ -439,7 +507,7 @@ impl Network for Discord {
     }
 
     fn to_matrix(&self, event: &RawValue, names: &KnownNames) -> Vec<Json> {
-        let contents = from_discord(&message(event), names, Files::AsLines).contents;
+        let contents = from_discord(&message(event), names, Files::ByThemselves).contents;
         contents.into_iter().filter_map(|content| serde_json::to_value(content).ok()).collect()
     }
 
@@ -467,9 +535,8 @@ impl Network for Discord {
         Box::pin(self.all_emoji(token))
     }
 
-    /// A thread is a channel of its own at Discord.
-    fn newest_reply(&self, _: &RawValue) -> Option<String> {
-        None
+    fn newest_reply(&self, event: &RawValue) -> Option<String> {
+        text_of(message(event).get("thread")?, "last_message_id")
     }
 
     fn reactions_in(&self, _: &RawValue) -> Option<Vec<RemoteReactions>> {
@@ -480,15 +547,8 @@ impl Network for Discord {
         to_discord(content, &Here(known)).iter().map(content_of).collect()
     }
 
-    fn is_post(&self, event: &RawValue, content: &Json) -> bool {
-        let message = message(event);
-        // Discord trims what it is sent.
-        let said = |value: &Json| value.get("content").and_then(Json::as_str).map(|text| text.trim().to_owned());
-        let Some(by) = text_of(&message, "webhook_id").as_deref().and_then(Snowflake::read) else { return false };
-        // A portal that has just been woken does not know its webhook: then any may be it.
-        let known = self.webhooks.borrow();
-        let by_us = known.is_empty() || known.values().any(|webhook| webhook.id == by);
-        by_us && said(&message) == said(content)
+    fn is_post(&self, event: &RawValue, sought: &Sought<'_>) -> bool {
+        self.says(&message(event), sought)
     }
 
     fn explain(&self, code: &str) -> String {

@@ -24,10 +24,14 @@ use std::{cell::RefCell, rc::Rc};
 
 use hubbub_bridge::network::RemoteError;
 use hubbub_core::context::{Context, Egress, HttpError};
+use hubbub_storage::blobs::Body;
 use serde::de::DeserializeOwned;
 
 /// How long a call may take.
 const TIMEOUT_MS: u32 = 20_000;
+
+/// The most of an answer that is read.
+const MOST_ANSWER_BYTES: u64 = 1 << 20;
 
 /// The API with a bot's token.
 pub struct Rest<'a> {
@@ -48,11 +52,32 @@ impl Rest<'_> {
         limits.borrow_mut().ask(&call.route, self.context.clock.now()).map_err(RemoteError::RateLimited)?;
         let request = self.request(&call)?;
         let name = call.route.name;
-        let answer =
-            self.context.http.send(request, Egress::Configured, TIMEOUT_MS).await.map_err(|error| match error {
-                HttpError::NotSent(_) => RemoteError::NotDone(format!("{name} was not sent")),
-                HttpError::Unknown(_) => RemoteError::Unknown(format!("{name} got no answer")),
-            })?;
+        let sent = self.context.http.send(request, Egress::Configured, TIMEOUT_MS).await;
+        let answer = sent.map_err(|error| failed(name, &error))?;
+        limits.borrow_mut().learn(&call.route, &answer, self.context.clock.now());
+        read_answer(name, &answer)
+    }
+
+    /// Sends a call whose body goes around that of a file, in at most `timeout_ms`.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn send_file<T: DeserializeOwned>(
+        &self,
+        call: Call,
+        file: Body,
+        after: Vec<u8>,
+        timeout_ms: u32,
+        limits: &RefCell<Limits>,
+    ) -> Result<T, RemoteError> {
+        limits.borrow_mut().ask(&call.route, self.context.clock.now()).map_err(RemoteError::RateLimited)?;
+        let name = call.route.name;
+        let request = self.request(&call)?.map(|before| file.framed(before, after));
+        let sent = self.context.http.stream(request, Egress::Configured, timeout_ms).await;
+        let (parts, body) = sent.map_err(|error| failed(name, &error))?.into_parts();
+        let body = body.read(MOST_ANSWER_BYTES).await;
+        let body = body.map_err(|_| RemoteError::Unknown(format!("{name}: half an answer")))?;
+        let answer = http::Response::from_parts(parts, body);
         limits.borrow_mut().learn(&call.route, &answer, self.context.clock.now());
         read_answer(name, &answer)
     }
@@ -77,6 +102,13 @@ impl Rest<'_> {
         request
             .body(call.body.clone())
             .map_err(|_| RemoteError::NotDone(format!("{} could not be built", call.route.name)))
+    }
+}
+
+fn failed(name: &str, error: &HttpError) -> RemoteError {
+    match error {
+        HttpError::NotSent(_) => RemoteError::NotDone(format!("{name} was not sent")),
+        HttpError::Unknown(_) => RemoteError::Unknown(format!("{name} got no answer")),
     }
 }
 

@@ -113,6 +113,7 @@ fn read(file: &Json) -> Option<RemoteFile> {
             .filter_map(Json::as_u64)
             .map(|sample| sample.min(LOUDEST).saturating_mul(1_024) / LOUDEST)
             .collect(),
+        spoiler: false,
         url: url.to_owned(),
         link: text("permalink").map(str::to_owned),
     })

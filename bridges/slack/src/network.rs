@@ -66,6 +66,8 @@ pub static FACTS: NetworkFacts = NetworkFacts {
     pace: 1,
     replies_thread: true,
     speaks_by_name: false,
+    threads_are_channels: false,
+    files_with_posts: false,
     hook_headers: HookHeaders { signature: "x-slack-signature", timestamp: "x-slack-request-timestamp" },
     channels_method: "users.conversations",
     person_method: "users.info",

@@ -34,6 +34,9 @@ pub trait Stream {
 
     /// The platform's own type.
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
+
+    /// The same between other bytes.
+    fn framed(self: Box<Self>, before: Vec<u8>, after: Vec<u8>) -> Box<dyn Stream>;
 }
 
 impl Body {
@@ -42,6 +45,19 @@ impl Body {
         match self {
             Self::Bytes(bytes) => u64::try_from(bytes.len()).ok(),
             Self::Stream(stream) => stream.length(),
+        }
+    }
+
+    /// The same between other bytes, still streaming if it did.
+    #[must_use]
+    pub fn framed(self, mut before: Vec<u8>, after: Vec<u8>) -> Self {
+        match self {
+            Self::Bytes(bytes) => {
+                before.extend(bytes);
+                before.extend(after);
+                Self::Bytes(before)
+            }
+            Self::Stream(stream) => Self::Stream(stream.framed(before, after)),
         }
     }
 

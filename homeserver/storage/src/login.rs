@@ -9,6 +9,7 @@ pub mod emoji;
 pub mod gateway;
 pub mod ghosts;
 pub mod handed;
+pub mod threads;
 
 use crate::{
     database::{DatabaseError, Query, Row, Transaction},
@@ -70,6 +71,7 @@ pub const STEPS: Steps = &[
     care::STEP,
     gateway::STEP,
     emoji::STEP,
+    threads::STEP,
 ];
 
 /// The login itself.

@@ -42,6 +42,10 @@ extern "C" {
     #[wasm_bindgen(js_name = readStream)]
     pub fn read_stream(stream: &JsValue, limit: f64) -> Promise;
 
+    /// A stream between two buffers.
+    #[wasm_bindgen(js_name = frameStream)]
+    pub fn frame_stream(stream: &JsValue, before: &Uint8Array, after: &Uint8Array) -> JsValue;
+
     /// Text in any encoding.
     #[wasm_bindgen(js_name = decodeAs)]
     pub fn decode_text(label: &str, bytes: &Uint8Array) -> Option<String>;

@@ -62,6 +62,22 @@ export async function openExchange(fetcher, method, url, headers, body, length, 
   return [answer.status, JSON.stringify([...answer.headers]), answer.body, Number(told ?? -1)];
 }
 
+/** A stream between two buffers. What reads it may go away at any time. */
+export function frameStream(stream, before, after) {
+  const { readable, writable } = new IdentityTransformStream();
+  const write = async (bytes, ends) => {
+    const writer = writable.getWriter();
+    await writer.write(bytes);
+    if (ends) await writer.close();
+    else writer.releaseLock();
+  };
+  write(before, false)
+    .then(() => stream.pipeTo(writable, { preventClose: true }))
+    .then(() => write(after, true))
+    .catch((error) => writable.abort(error).catch(() => {}));
+  return readable;
+}
+
 /** A whole stream as a buffer; null when it is longer than `limit`. */
 export async function readStream(stream, limit) {
   return readChunks(stream, limit);

@@ -118,7 +118,13 @@ impl LoginObject {
                 return Err(MatrixError::invalid_param(&text));
             }
         };
-        let channel = self.network.open_chat(&token, person).await.map_err(|error| self.remote_failed(&error))?;
+        let channel = self.network.open_chat(&token, person).await.map_err(|error| match &error {
+            RemoteError::Refused(code) => {
+                let text = format!("{} opens no such chat: {}", self.facts().title, self.network.explain(code));
+                MatrixError::invalid_param(&text)
+            }
+            error => self.remote_failed(error),
+        })?;
         self.bridge_channel(&channel, ChannelKind::Direct, "").await
     }
 

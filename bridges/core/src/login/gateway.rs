@@ -1,6 +1,8 @@
 //! What a network tells on a connection instead of by hooks: each event is stored in the transaction that notes how far
 //! the connection was heard, so that one that resumes there loses nothing and doubles nothing.
 
+use std::borrow::Cow;
+
 use hubbub_core::{
     contract::{Address, Class, call, encode},
     error::{MatrixError, Result},
@@ -13,7 +15,7 @@ use hubbub_storage::{
     },
 };
 
-use super::{LoginObject, hook::BUCKET_SECONDS};
+use super::{LoginObject, hook::BUCKET_SECONDS, threads::Home};
 use crate::{
     contract::{GatewayCommand, GatewayOpening, ListenCommand, LoginState, Secret},
     failpoints,
@@ -135,19 +137,30 @@ impl LoginObject {
         }
         let now = self.now();
         let mut waiting = None;
+        let mut body = Cow::Borrowed(body);
+        let mut threads = Vec::new();
         if let Some(event) = &event
             && let HookKind::ForChannel { channel, .. } = &event.kind
         {
-            if self.is_wanted(event)? {
-                waiting = Some(Waiting {
-                    bucket: now.div_euclid(1_000 * BUCKET_SECONDS),
-                    // Of two events of one minute the later one has the greater id.
-                    event_id: format!("{}-{:016}", heard.session, heard.seq),
-                    channel: channel.clone(),
-                });
-            } else {
-                self.count(|counters| counters.dropped = counters.dropped.saturating_add(1));
-            }
+            let channel = match self.home_of(event)? {
+                Home::Channel | Home::Unknown => Some(channel.clone()),
+                Home::Thread(thread) => {
+                    body = Cow::Owned(self.network.in_thread(&body, &thread));
+                    Some(thread.parent)
+                }
+                Home::Nowhere => {
+                    self.count(|counters| counters.dropped = counters.dropped.saturating_add(1));
+                    None
+                }
+            };
+            waiting = channel.map(|channel| Waiting {
+                bucket: now.div_euclid(1_000 * BUCKET_SECONDS),
+                // Of two events of one minute the later one has the greater id.
+                event_id: format!("{}-{:016}", heard.session, heard.seq),
+                channel,
+            });
+        } else {
+            threads = self.new_threads(&body)?;
         }
         // What nobody wants costs no row: told again it is not wanted again.
         if waiting.is_none() && behind < MOST_BEHIND {
@@ -155,8 +168,11 @@ impl LoginObject {
         }
         transaction(self.database.as_ref(), |transaction| {
             gateway::put(transaction, &heard)?;
+            for thread in &threads {
+                store::threads::put(transaction, thread)?;
+            }
             if let Some(waiting) = &waiting {
-                store::insert_event(transaction, waiting, body)?;
+                store::insert_event(transaction, waiting, &body)?;
                 self.alarm.arm(transaction, now)?;
             }
             Ok::<_, MatrixError>(())

@@ -104,12 +104,22 @@ impl LoginObject {
 
     /// Gives events to the channel's portal, which a private chat gets now.
     async fn deliver(&self, channel: &str, bodies: &[String]) -> Result<()> {
-        let Some(portal) = self.portal_for(channel, bodies)? else {
-            let dropped = u64::try_from(bodies.len()).unwrap_or(u64::MAX);
-            self.count(|counters| counters.dropped = counters.dropped.saturating_add(dropped));
-            return Ok(());
+        let (portal, thread) = match self.portal_for(channel, bodies)? {
+            Some(portal) => (portal, None),
+            None => match self.portal_of_thread(channel).await? {
+                Some((portal, thread)) => (portal, Some(thread)),
+                None => {
+                    let dropped = u64::try_from(bodies.len()).unwrap_or(u64::MAX);
+                    self.count(|counters| counters.dropped = counters.dropped.saturating_add(dropped));
+                    return Ok(());
+                }
+            },
         };
-        let events: Vec<Box<RawValue>> = bodies.iter().filter_map(|body| self.network.event_of(body)).collect();
+        let events = bodies.iter().filter_map(|body| match &thread {
+            Some(thread) => self.network.event_of(&self.network.in_thread(body, thread)),
+            None => self.network.event_of(body),
+        });
+        let events: Vec<Box<RawValue>> = events.collect();
         if events.is_empty() {
             return Ok(());
         }

@@ -31,6 +31,9 @@ pub struct RemoteFile {
     /// How loud it is, from 0 to 1024, at equal intervals.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waveform: Vec<u64>,
+    /// Whether it is hidden until somebody wants to see it.
+    #[serde(default)]
+    pub spoiler: bool,
     /// Where its bytes are.
     pub url: String,
     /// Where people look at it at the network.
@@ -45,6 +48,8 @@ pub struct FileUpload {
     pub name: String,
     /// Its media type.
     pub mimetype: Option<String>,
+    /// Whether it is hidden until somebody wants to see it.
+    pub spoiler: bool,
     /// How many bytes there are.
     pub length: u64,
     /// The bytes.

@@ -109,6 +109,10 @@ impl PortalObject {
 
     async fn make_call(&self, token: &str, call: &Call) -> Result<i64, RemoteError> {
         let channel = self.row().map_err(|error| RemoteError::NotDone(error.error))?.channel;
+        let in_thread = |place: &str| {
+            let found = self.channel_of(place, channel.clone());
+            found.map_err(|error| RemoteError::NotDone(error.error))
+        };
         match call {
             Call::Edit(message, content) => {
                 let post = Post {
@@ -116,17 +120,22 @@ impl PortalObject {
                     // The mark stays that of the message, which is how a history knows it.
                     transaction: TransactionMark { event_id: message.event_id.clone(), part: self.part_of(message) },
                     reply_to: None,
-                    thread_root: None,
+                    thread_root: message.thread_root.clone(),
                     speaker: String::new(),
                 };
                 self.network.edit(token, &channel, &message.remote_id, &post).await
             }
-            Call::Delete(message) => self.network.delete(token, &channel, &message.remote_id).await.map(|()| DELETED),
+            Call::Delete(message) => {
+                let channel = in_thread(&message.place)?;
+                self.network.delete(token, &channel, &message.remote_id).await.map(|()| DELETED)
+            }
             Call::DeleteFile(file_id) => self.network.delete_file(token, file_id).await.map(|()| 0),
             Call::React(remote_id, reaction) => {
+                let channel = in_thread(&reaction.place)?;
                 self.network.react(token, &channel, remote_id, &reaction.key, true).await.map(|()| 0)
             }
             Call::Unreact(remote_id, reaction) => {
+                let channel = in_thread(&reaction.place)?;
                 self.network.react(token, &channel, remote_id, &reaction.key, false).await.map(|()| 0)
             }
         }

@@ -4,6 +4,10 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::network::RemoteFile;
 
+/// Marks a file that is hidden until somebody wants to see it
+/// ([MSC4193](https://github.com/matrix-org/matrix-spec-proposals/pull/4193)).
+pub(super) const SPOILER: &str = "page.codeberg.everypizza.msc4193.spoiler";
+
 /// The content of a file whose bytes have an address here
 /// ([spec](https://spec.matrix.org/v1.11/client-server-api/#mimage), voice messages as
 /// [MSC3245](https://github.com/matrix-org/matrix-spec-proposals/pull/3245) says).
@@ -41,6 +45,9 @@ pub(super) fn shown(file: &RemoteFile, mxc: &str) -> Json {
         }
         fields.insert("org.matrix.msc1767.audio".to_owned(), audio);
         fields.insert("org.matrix.msc3245.voice".to_owned(), json!({}));
+    }
+    if let (true, Some(fields)) = (file.spoiler, content.as_object_mut()) {
+        fields.insert(SPOILER.to_owned(), true.into());
     }
     content
 }

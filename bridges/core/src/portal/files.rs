@@ -27,7 +27,7 @@ use serde_json::{Value as Json, value::RawValue};
 
 use super::{PortalObject, change::replacement, file_content, inbound::Effect, show::Part};
 use crate::{
-    contract::Ghost,
+    contract::{Ghost, Secret},
     matrix::is_final,
     network::{RemoteFile, RemoteMessage},
 };
@@ -301,16 +301,18 @@ impl PortalObject {
         let file: RemoteFile = serde_json::from_str(&row.file)?;
         let access = self.current_access().await?;
         let Some(token) = &access.token else { return later("the login is not connected") };
-        let Some(request) = self.network.file_request(&token.0, &file) else {
-            return Ok(Copied::Never("it is not known where its bytes are".to_owned()));
-        };
-        let answer = match self.context.http.stream(request, Egress::Stranger, TIMEOUT_MS).await {
+        let mut answer = match self.fetch(token, &file).await {
             Ok(answer) => answer,
-            Err(error) => {
-                tracing::info!(portal.id = %self.portal_id, "A file gave no answer: {error}");
-                return later("its address gives no answer");
-            }
+            Err(copied) => return Ok(copied),
         };
+        if matches!(answer.status().as_u16(), 403 | 404 | 410)
+            && let Ok(Some(fresh)) = self.network.fresh_file(&token.0, &file).await
+        {
+            answer = match self.fetch(token, &fresh).await {
+                Ok(answer) => answer,
+                Err(copied) => return Ok(copied),
+            };
+        }
         let content_type = answer.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let content_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         if answer.status().as_u16() != 200 {
@@ -324,6 +326,16 @@ impl PortalObject {
             return later("it is not ready, or not for this account");
         }
         self.store(row, &file, &told, answer.into_body()).await
+    }
+
+    async fn fetch(&self, token: &Secret, file: &RemoteFile) -> Result<http::Response<Body>, Copied> {
+        let Some(request) = self.network.file_request(&token.0, file) else {
+            return Err(Copied::Never("it is not known where its bytes are".to_owned()));
+        };
+        self.context.http.stream(request, Egress::Stranger, TIMEOUT_MS).await.map_err(|error| {
+            tracing::info!(portal.id = %self.portal_id, "A file gave no answer: {error}");
+            Copied::Later("its address gives no answer".to_owned())
+        })
     }
 
     async fn store(&self, row: &FileRow, file: &RemoteFile, content_type: &str, body: Body) -> Result<Copied> {

@@ -23,7 +23,7 @@ use super::{PortalObject, alter::Call, plan::Plan, upload::Sending};
 use crate::{
     contract::Access,
     failpoints,
-    network::{EmojiBook, Post, RemoteError, TransactionMark},
+    network::{Post, RemoteError, TransactionMark},
     pace::Rate,
 };
 
@@ -71,6 +71,12 @@ impl Outbound {
         let tries = if place == seq { tries.saturating_add(1) } else { 1 };
         self.tries.set((seq, tries));
         tries
+    }
+
+    /// How many tries were counted for this place.
+    pub(super) fn tries(&self, seq: i64) -> u32 {
+        let (place, tries) = self.tries.get();
+        if place == seq { tries } else { 0 }
     }
 
     /// The outcomes of calls up to this place are unknown.
@@ -485,8 +491,7 @@ impl PortalObject {
         let Ok(event) = serde_json::from_str::<Outgoing>(body) else {
             return false;
         };
-        let posts = self.convert(&event.content, access, &EmojiBook::default());
-        posts.is_ok_and(|posts| posts.len() == progress.parts.len())
+        self.parts_of(&event, access).is_ok_and(|parts| parts == progress.parts.len())
     }
 
     pub(super) async fn not_sent(&self, row: &OutboundRow, error: RemoteError, access: &Access) -> Result<Next> {

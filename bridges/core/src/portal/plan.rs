@@ -84,22 +84,34 @@ impl PortalObject {
                 format!("This file did not go to {title}: it says not where its bytes are, or they are encrypted.");
             return Ok(Plan::Explain(None, text));
         }
-        let mut posts = match &file {
-            Some(file) => match file.caption() {
-                Some(caption) => self.posts_of(caption, access).await?,
-                None => Vec::new(),
-            },
-            None => self.posts_of(&event.content, access).await?,
-        };
-        if posts.is_empty() && file.is_some() {
-            posts.push(Json::Null);
-        }
+        let (posts, file) = self.said_by(event, access).await?;
         if posts.is_empty() {
             let text = format!("There is nothing in this message that {title} could show.");
             return Ok(Plan::Explain(None, text));
         }
         let (reply_to, thread_root) = self.answered(&event.content).await?;
         Ok(Plan::Posts { posts, file, reply_to, thread_root })
+    }
+
+    /// The posts that a message becomes, and the file that the first of them shows.
+    pub(super) async fn said_by(&self, event: &Outgoing, access: &Access) -> Result<(Vec<Json>, Option<OutgoingFile>)> {
+        let file = file_of(event);
+        let mut posts = match words_of(event, file.as_ref()) {
+            Some(words) => self.posts_of(words, access).await?,
+            None => Vec::new(),
+        };
+        if posts.is_empty() && file.is_some() {
+            posts.push(Json::Null);
+        }
+        Ok((posts, file))
+    }
+
+    /// How many posts a message becomes.
+    pub(super) fn parts_of(&self, event: &Outgoing, access: &Access) -> Result<usize> {
+        let file = file_of(event);
+        let words = words_of(event, file.as_ref());
+        let posts = words.map(|words| self.convert(words, access, &EmojiBook::default())).transpose()?;
+        Ok(posts.map_or(0, |posts| posts.len()).max(usize::from(file.is_some())))
     }
 
     /// The message that a content answers, and the first of the thread that it goes to. What cannot be found is
@@ -301,4 +313,9 @@ fn text<'a>(content: &'a Json, pointer: &str) -> Option<&'a str> {
 
 fn relation(event: &Outgoing) -> Option<&str> {
     text(&event.content, "/m.relates_to/rel_type")
+}
+
+/// What is said by an event: of a file, its caption.
+fn words_of<'a>(event: &'a Outgoing, file: Option<&'a OutgoingFile>) -> Option<&'a Json> {
+    file.map_or(Some(&event.content), OutgoingFile::caption)
 }

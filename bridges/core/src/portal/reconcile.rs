@@ -10,8 +10,9 @@ use serde_json::value::RawValue;
 use super::{
     PortalObject,
     outbound::{Next, Outgoing},
+    upload::OutgoingFile,
 };
-use crate::network::{HistoryRequest, RemoteError, RemoteEvent, RemoteMessage, TransactionMark};
+use crate::network::{HistoryRequest, RemoteError, RemoteEvent, RemoteMessage, Sought, TransactionMark};
 
 /// The outcome of an event about which nothing could be found out.
 pub(super) const UNCERTAIN: &str = "uncertain";
@@ -148,8 +149,11 @@ impl PortalObject {
             let row = store::get_outbound(query, seq)?;
             let event = row.and_then(|row| row.body).and_then(|body| serde_json::from_str::<Outgoing>(&body).ok());
             let Some(event) = event else { continue };
-            for (part, post) in (0_u32..).zip(self.posts_of(&event.content, &access).await?) {
-                let Some(at) = found.iter().position(|(_, raw)| self.network.is_post(raw, &post)) else { continue };
+            let (posts, file) = self.said_by(&event, &access).await?;
+            for (part, content) in (0_u32..).zip(&posts) {
+                let file = file.as_ref().filter(|_| part == 0).map(OutgoingFile::name);
+                let sought = Sought { content, file, account: &access.remote_user };
+                let Some(at) = found.iter().position(|(_, raw)| self.network.is_post(raw, &sought)) else { continue };
                 let (mut message, _) = found.remove(at);
                 message.transaction = Some(TransactionMark { event_id: event.event_id.clone(), part });
                 self.commit(true, |transaction| self.take_echo(transaction, &message).map(|_| ()))?;

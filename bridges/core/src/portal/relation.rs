@@ -97,8 +97,9 @@ impl PortalObject {
     /// What a message answers, as far as it is known.
     pub(super) fn relation_of(&self, message: &RemoteMessage) -> Result<Relation> {
         let thread = match &message.thread_root {
-            Some(root) => self.thread(root)?,
-            None => None,
+            // A thread's first message is in none for Matrix.
+            Some(root) if *root != message.id => self.thread(root)?,
+            _ => None,
         };
         let reply = match &message.reply_to {
             Some(target) => self.first_part(target)?.map(|part| part.event_id),

@@ -58,6 +58,7 @@ impl PortalObject {
     ) -> Result<Vec<Effect>> {
         let own = ghost.user_id == self.owner()?;
         let names = self.names_for(raw).await?;
+        self.begin_thread(message, raw).await?;
         let mut relation = self.relation_of(message)?;
         let mut effects = Vec::new();
         let contents = self.contents_of(message, raw, &names, relation.is_threaded());

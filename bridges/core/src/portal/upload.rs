@@ -16,6 +16,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     PortalObject,
+    file_content::SPOILER,
     outbound::{Next, Outgoing},
 };
 use crate::{
@@ -57,6 +58,7 @@ pub(super) struct OutgoingFile {
     name: String,
     mimetype: Option<String>,
     caption: Option<Json>,
+    spoiler: bool,
 }
 
 impl OutgoingFile {
@@ -81,7 +83,8 @@ impl OutgoingFile {
         if name.trim().is_empty() {
             "file".clone_into(&mut name);
         }
-        Some(Self { mxc: text("/url")?.into(), name, mimetype, caption })
+        let spoiler = content.get(SPOILER).and_then(Json::as_bool) == Some(true);
+        Some(Self { mxc: text("/url")?.into(), name, mimetype, caption, spoiler })
     }
 
     /// The file that a message shows.
@@ -96,6 +99,11 @@ impl OutgoingFile {
         let ending = file.mimetype.as_deref().and_then(|kind| kind.strip_prefix("image/")).unwrap_or("png");
         let name = format!("{}.{}", file.name, ending.split('+').next().unwrap_or("png"));
         Some(Self { name, caption: None, ..file })
+    }
+
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// What is said with it.
@@ -124,7 +132,10 @@ impl PortalObject {
     ) -> Result<Sending> {
         let known = store::find_upload(self.database.as_query(), &row.event_id)?;
         let Some(known) = known else {
-            return self.upload(row, file, token, access).await;
+            return match self.facts().files_with_posts {
+                true => self.send_with_file(row, file, post, token, access).await,
+                false => self.upload(row, file, token, access).await,
+            };
         };
         if let Some(link_id) = known.state.strip_prefix(LINK) {
             return self.as_link(link_id, file, access).await;
@@ -136,22 +147,84 @@ impl PortalObject {
         self.share(row, remote_file, post, token, access).await.map(Sending::Next)
     }
 
-    /// Streams the bytes to the network.
-    async fn upload(&self, row: &OutboundRow, file: &OutgoingFile, token: &Secret, access: &Access) -> Result<Sending> {
+    /// The bytes on their way, or what comes instead of them.
+    async fn open(&self, row: &OutboundRow, file: &OutgoingFile) -> Result<Result<FileUpload, Sending>> {
         let body = match self.matrix.bot().download_media(&file.mxc).await {
             Ok(body) => body,
             Err(error) if is_final(&error) => {
-                return self.refuse(row, "file_not_found").await.map(Sending::Next);
+                return self.refuse(row, "file_not_found").await.map(|next| Err(Sending::Next(next)));
             }
             Err(error) => return Err(error.into()),
         };
         let length = body.length().unwrap_or_default();
         if length > self.network.most_file_bytes() {
+            return self.choose_link(row).map(Err);
+        }
+        let (name, mimetype, spoiler) = (file.name.clone(), file.mimetype.clone(), file.spoiler);
+        Ok(Ok(FileUpload { name, mimetype, spoiler, length, body, timeout_ms: TIMEOUT_MS }))
+    }
+
+    /// Sends the post with the file beside it. What became of it the network's history tells, as for any post.
+    async fn send_with_file(
+        &self,
+        row: &OutboundRow,
+        file: &OutgoingFile,
+        post: &Post,
+        token: &Secret,
+        access: &Access,
+    ) -> Result<Sending> {
+        if self.sending.doubts(row.seq) {
+            return self.reconcile(row).await.map(Sending::Next);
+        }
+        if self.sending.tries(row.seq) >= MOST_TRIES {
             return self.choose_link(row);
         }
+        let rate = Rate::per_second(i64::from(access.pace));
+        if let Err(at) = self.buckets.take("send", rate, self.now()) {
+            return Ok(Sending::Next(Next::At(at)));
+        }
+        let upload = match self.open(row, file).await? {
+            Ok(upload) => upload,
+            Err(instead) => return Ok(instead),
+        };
+        self.note_attempt(row.seq)?;
         let channel = self.row()?.channel;
-        let (name, mimetype) = (file.name.clone(), file.mimetype.clone());
-        let upload = FileUpload { name, mimetype, length, body, timeout_ms: TIMEOUT_MS };
+        let outcome = {
+            let _turn = self.locks.lock("call").await;
+            let _call = self.sending.in_flight();
+            self.context.failpoints.pass(failpoints::PORTAL_AFTER_ATTEMPT).await;
+            let outcome = self.network.send_file(&token.0, &channel, post, upload).await;
+            self.context.failpoints.pass(failpoints::PORTAL_AFTER_SEND).await;
+            match outcome {
+                Ok(remote_id) => Ok(self.note_part(row.seq, post, &remote_id)?),
+                Err(error) => {
+                    if matches!(error, RemoteError::Unknown(_)) {
+                        self.sending.doubt_through(row.seq, self.now());
+                    }
+                    Err(error)
+                }
+            }
+        };
+        self.context.failpoints.pass(failpoints::PORTAL_AFTER_OUTBOUND).await;
+        match outcome {
+            Ok(()) => Ok(Sending::Next(Next::Again)),
+            Err(RemoteError::Refused(code)) if self.network.refuses_file(&code) => self.choose_link(row),
+            Err(error) => {
+                if matches!(error, RemoteError::Unknown(_) | RemoteError::NotDone(_)) {
+                    self.sending.tried(row.seq);
+                }
+                self.not_sent(row, error, access).await.map(Sending::Next)
+            }
+        }
+    }
+
+    /// Streams the bytes to the network.
+    async fn upload(&self, row: &OutboundRow, file: &OutgoingFile, token: &Secret, access: &Access) -> Result<Sending> {
+        let upload = match self.open(row, file).await? {
+            Ok(upload) => upload,
+            Err(instead) => return Ok(instead),
+        };
+        let channel = self.row()?.channel;
         let outcome = self.network.upload(&token.0, &channel, upload).await;
         self.context.failpoints.pass(failpoints::PORTAL_AFTER_UPLOAD).await;
         match outcome {

@@ -1,7 +1,7 @@
 //! Reads everything that one message shows, in the order in which Discord shows it.
 
 use super::{components, embeds, files, json, markdown, poll, system};
-use hubbub_bridge::text::document::{Block, Document, Inline, Span, each_span_mut};
+use hubbub_bridge::text::document::{Block, Document, Inline, Span, Style, each_span_mut};
 use hubbub_bridge::text::normalise;
 use serde_json::Value;
 
@@ -24,6 +24,10 @@ pub(super) fn compose(message: &Value, with_files: bool) -> Composition {
     let system = system::read(message);
     let notice = system.is_some();
     let mut blocks = system.unwrap_or_default();
+    if let Some(title) = json::text(message, crate::events::TITLE) {
+        let bold = Style { bold: true, ..Style::default() };
+        blocks.push(Block::Paragraph(vec![Span::text(title, bold)]));
+    }
     blocks.extend(shown(message, with_files, 0));
     if components::wants_discord(message) || system::is_unknown(message) {
         blocks.push(link_to(message));
@@ -49,6 +53,8 @@ fn shown(message: &Value, with_files: bool, depth: usize) -> Vec<Block> {
     }
     if with_files {
         blocks.extend(files::lines(message));
+    } else {
+        blocks.extend(files::animations(message));
     }
     blocks
 }

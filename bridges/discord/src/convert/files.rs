@@ -1,7 +1,8 @@
 //! Attachments and stickers: what is to be copied, and what to say where it is not.
 
 use super::json;
-use hubbub_bridge::text::document::Block;
+use base64::Engine as _;
+use hubbub_bridge::text::document::{Block, Span};
 use serde_json::Value;
 
 /// Discord's flag of an attachment that is a spoiler in newer clients.
@@ -35,6 +36,8 @@ pub struct RemoteFile {
     pub pixels: Option<(u64, u64)>,
     /// How long a sound is, in milliseconds.
     pub duration: Option<u64>,
+    /// How loud a voice message is, from 0 to 1024, at equal intervals.
+    pub waveform: Vec<u64>,
     /// What its author says about it.
     pub caption: Option<String>,
     /// Whether it is hidden until somebody wants to see it.
@@ -75,11 +78,18 @@ fn attachment(file: &Value, voice: bool) -> Option<RemoteFile> {
             reason = "between 0 and 10^10, checked above"
         )]
         duration: seconds.map(|seconds| (seconds * 1_000.0) as u64),
+        waveform: json::text(file, "waveform").map(waveform).unwrap_or_default(),
         caption: json::text(file, "description").map(str::to_owned),
         spoiler: filename.starts_with("SPOILER_") || json::flag(file, SPOILER),
         voice,
         sticker: false,
     })
+}
+
+/// Up to 256 bytes in base64.
+fn waveform(text: &str) -> Vec<u64> {
+    let bytes = base64::engine::general_purpose::STANDARD.decode(text).unwrap_or_default();
+    bytes.into_iter().take(256).map(|byte| u64::from(byte).saturating_mul(1_024) / 255).collect()
 }
 
 fn stickers(message: &Value) -> impl Iterator<Item = &Value> {
@@ -102,11 +112,24 @@ fn sticker(sticker: &Value) -> Option<RemoteFile> {
         url: format!("https://{host}/stickers/{id}.{suffix}"),
         pixels: Some((320, 320)),
         duration: None,
+        waveform: Vec::new(),
         caption: json::text(sticker, "description").map(str::to_owned),
         spoiler: false,
         voice: false,
         sticker: true,
     })
+}
+
+/// A line for each sticker that is no picture, with where it plays.
+pub(super) fn animations(message: &Value) -> Vec<Block> {
+    let stickers = stickers(message).filter(|one| json::number(one, "format_type") == Some(3));
+    let link = |one: &Value| {
+        let id = json::text(one, "id").filter(|id| id.bytes().all(|byte| byte.is_ascii_digit()))?;
+        let url = format!("https://cdn.discordapp.com/stickers/{id}.json");
+        let name = json::text(one, "name").unwrap_or("sticker");
+        Some(Block::Paragraph(vec![Span::plain("🏷 "), Span::link(url, name)]))
+    };
+    stickers.filter_map(link).collect()
 }
 
 /// A line for each file, with its name and what is said about it.

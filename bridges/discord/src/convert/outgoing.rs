@@ -1,7 +1,7 @@
 //! Matrix → Discord: an `m.room.message` content becomes the text of one or more messages.
 
-use super::json;
 use super::to_markdown::{length, to_markdown};
+use super::{json, quote};
 use crate::remote_id::Snowflake;
 use hubbub_bridge::text::document::{
     Broadcast, Document, Inline, Span, Style, each_run_mut, each_span, each_span_mut, with_broadcasts,
@@ -29,6 +29,8 @@ pub struct Post {
     pub users: Vec<Snowflake>,
     /// Whether it may ping everybody.
     pub everyone: bool,
+    /// Whom the sender means, named in the text or not: the author of an answered message may be among them.
+    pub meant: Vec<Snowflake>,
 }
 
 /// Converts the content of an `m.room.message`; for an edit, pass its `m.new_content`. An empty list
@@ -62,11 +64,19 @@ pub fn to_discord(content: &Value, addresses: &dyn Addresses) -> Vec<Post> {
             linked
         };
     });
-    split(normalise(document), POST_LIMIT, &length)
+    let answers = content.pointer("/m.relates_to/m.in_reply_to").is_some();
+    let limit = if answers { POST_LIMIT.saturating_sub(quote::MOST) } else { POST_LIMIT };
+    let named = content.pointer("/m.mentions/user_ids").and_then(Value::as_array).into_iter().flatten();
+    let meant: Vec<Snowflake> = named
+        .filter_map(|id| addresses.user(id.as_str()?.try_into().ok()?))
+        .filter_map(|id| Snowflake::read(&id))
+        .take(MOST_PINGS)
+        .collect();
+    split(normalise(document), limit, &length)
         .into_iter()
         .map(normalise)
         .filter(|part| !part.blocks.is_empty())
-        .map(|part| post(&part, content))
+        .map(|part| Post { meant: meant.clone(), ..post(&part, content) })
         .filter(|post| !post.content.trim().is_empty())
         .collect()
 }

@@ -47,6 +47,16 @@ impl Call {
         self
     }
 
+    /// The same call with one file beside its JSON, whose bytes are not here: what goes before them is the body, what
+    /// goes after them comes with it. `boundary` is random.
+    #[must_use]
+    pub fn around_file(self, file: Upload, boundary: &str) -> (Self, Vec<u8>) {
+        let mut call = self.with_files(&[file], boundary);
+        let after = format!("\r\n--{boundary}--\r\n").into_bytes();
+        call.body.truncate(call.body.len().saturating_sub(after.len()));
+        (call, after)
+    }
+
     /// `GET /gateway/bot`: the address and the identify budget. Asked before each identify.
     #[must_use]
     pub fn gateway_bot() -> Self {
@@ -70,6 +80,12 @@ impl Call {
     pub fn guilds(after: Option<Snowflake>) -> Self {
         let after = after.map(|after| format!("&after={after}")).unwrap_or_default();
         Self::new(Method::GET, "GET users/@me/guilds", "", format!("users/@me/guilds?limit=200{after}"))
+    }
+
+    /// A server.
+    #[must_use]
+    pub fn guild(guild: Snowflake) -> Self {
+        Self::new(Method::GET, "GET guilds", guild, format!("guilds/{guild}"))
     }
 
     /// All channels of a server, without threads.
@@ -178,6 +194,20 @@ impl Call {
         let name: String = name.chars().filter(|c| !c.is_control()).take(100).collect();
         let name = if name.trim().is_empty() { "Thread".to_owned() } else { name };
         Self::new(Method::POST, "POST channels/threads", channel, path).json(&json!({ "name": name }))
+    }
+
+    /// Brings an archived thread back.
+    #[must_use]
+    pub fn reopen_thread(thread: Snowflake) -> Self {
+        Self::new(Method::PATCH, "PATCH channels", thread, format!("channels/{thread}"))
+            .json(&json!({ "archived": false }))
+    }
+
+    /// The members of a server whose name begins so, at most ten.
+    #[must_use]
+    pub fn search_members(guild: Snowflake, name: &str) -> Self {
+        let path = format!("guilds/{guild}/members/search?limit=10&query={}", encoded(name));
+        Self::new(Method::GET, "GET guilds/members/search", guild, path)
     }
 
     /// Changes a channel's name or topic.

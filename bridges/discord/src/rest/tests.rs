@@ -10,7 +10,7 @@ const CHANNEL: Snowflake = Snowflake(10);
 const EVENT: &str = "$aGVsbG8gd29ybGQgaGVsbG8gd29ybGQgaGVsbG8gd29y";
 
 fn post(content: &str) -> Post {
-    Post { content: content.to_owned(), users: vec![Snowflake(1)], everyone: false }
+    Post { content: content.to_owned(), users: vec![Snowflake(1)], everyone: false, meant: Vec::new() }
 }
 
 fn body(call: &Call) -> Json {

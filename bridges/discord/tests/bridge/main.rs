@@ -4,8 +4,12 @@
 
 mod discord;
 mod emoji;
+mod files;
 mod gateway;
 mod line;
+mod messages;
+mod talk;
+mod threads;
 mod world;
 
 use discord::{ANNA, BOT, Fault, GENERAL};

@@ -169,6 +169,8 @@ impl World {
         let page = self.alice.query(["rooms", room, "messages"], &[("dir", "b"), ("limit", "100")]).ok();
         let text = |value: &Json| value.as_str().unwrap().to_owned();
         let messages = page["chunk"].as_array().unwrap().iter().filter(|event| event["type"] == "m.room.message");
+        // What was taken back says nothing.
+        let messages = messages.filter(|event| event["content"]["body"].is_string());
         let mut said: Vec<_> =
             messages.map(|event| (text(&event["sender"]), text(&event["content"]["body"]))).collect();
         said.reverse();

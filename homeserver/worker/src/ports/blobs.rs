@@ -77,6 +77,13 @@ impl Stream for PlatformStream {
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
         self
     }
+
+    fn framed(self: Box<Self>, before: Vec<u8>, after: Vec<u8>) -> Box<dyn Stream> {
+        let (before, after) = (Uint8Array::from(before.as_slice()), Uint8Array::from(after.as_slice()));
+        let around = f64::from(before.length()) + f64::from(after.length());
+        let length = if self.length < 0.0 { self.length } else { self.length + around };
+        Box::new(Self { value: javascript::frame_stream(&self.value, &before, &after), length })
+    }
 }
 
 /// The R2 bucket of this name.
