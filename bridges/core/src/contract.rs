@@ -3,9 +3,13 @@
 //! A login is one person's connection to one account of a network; a portal is one channel of a
 //! login as a Matrix room. Both are addressed by their random ids. Replies stand behind the arrow.
 
+mod linking;
+
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::{Value as Json, value::RawValue};
+
+pub use self::linking::LinkingCommand;
 
 /// A secret on its way between objects; `Debug` shows nothing of it.
 #[derive(Clone, Serialize, Deserialize)]
@@ -52,6 +56,8 @@ pub enum LoginCommand {
     },
     /// A request of the network to the hook, as it came. → [`HookAnswer`]
     Hook(Hook),
+    /// About the owner's own person. → `bool`
+    Linking(LinkingCommand),
     /// From the connection on which a network tells what happens. → `Option<String>`
     Gateway(GatewayCommand),
     /// The channels that the account is in. → `Vec<ListedChannel>`
@@ -171,6 +177,8 @@ pub enum HookAnswer {
     Accepted,
     /// The network checks the address and wants this back.
     Challenge(String),
+    /// To be answered with this.
+    Json(Json),
     /// Another login has this account now: ask that one.
     Forward(String),
     /// Refused with this status and sentence.
@@ -315,6 +323,9 @@ pub struct LoginStatus {
     pub state: LoginState,
     /// Workspace and account, once known.
     pub account: Option<Finished>,
+    /// The name of the owner's own person, where that is not the account and is known.
+    #[serde(default)]
+    pub person: Option<String>,
     /// The bridged channels.
     pub portals: Vec<ListedChannel>,
     /// Events that are not in their portals yet: they wait, or are on their way.
@@ -358,8 +369,11 @@ pub struct Access {
     pub owner: OwnedUserId,
     /// The workspace.
     pub team: String,
-    /// The account.
+    /// The account that acts: it reacts, and what it did comes back under this id.
     pub remote_user: String,
+    /// The owner's own person, if that is known: the account itself, or who was linked.
+    #[serde(default)]
+    pub own_person: Option<String>,
     /// Messages a second and channel.
     pub pace: u32,
     /// The owner's name, where the network shows it with each post.
@@ -384,7 +398,7 @@ pub struct RemotePerson {
 pub struct Ghost {
     /// The network's id.
     pub remote_user: String,
-    /// The Matrix user: the ghost, or the owner for the login's own account.
+    /// The Matrix user: the ghost, or the owner for the owner's own person.
     pub user_id: OwnedUserId,
     /// The name to show.
     pub name: String,

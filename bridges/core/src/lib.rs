@@ -14,6 +14,7 @@ pub mod contract;
 pub mod failpoints;
 pub mod hosted;
 mod lane;
+pub mod link_code;
 pub mod login;
 mod management;
 pub mod matrix;

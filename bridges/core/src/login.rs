@@ -11,6 +11,7 @@ mod connect;
 mod gateway;
 mod handover;
 mod hook;
+mod linking;
 mod people;
 mod pictures;
 mod rooms;
@@ -37,7 +38,7 @@ use hubbub_storage::{
 };
 use ruma::OwnedUserId;
 
-use self::pictures::OwedPicture;
+use self::{linking::Linking, pictures::OwedPicture};
 use crate::{
     contract::{Access, Counters, Finished, LoginCommand, LoginState, LoginStatus},
     lane::{Alarm, Lane, run_lanes},
@@ -76,6 +77,7 @@ pub struct LoginObject {
     told_silent: Cell<bool>,
     /// Pictures that ghosts have yet to get.
     pictures: RefCell<VecDeque<OwedPicture>>,
+    linking: Linking,
     report: Report,
 }
 
@@ -105,6 +107,7 @@ impl LoginObject {
             silent: Cell::new(false),
             told_silent: Cell::new(false),
             pictures: RefCell::default(),
+            linking: Linking::default(),
             report: Report::default(),
         };
         if schema::version(object.database.as_query())? > 0 {
@@ -127,6 +130,7 @@ impl LoginObject {
                     encode(&self.resume(&owner, signing_secret, token).await?)
                 }
                 LoginCommand::Hook(hook) => encode(&self.take_hook(&hook).await?),
+                LoginCommand::Linking(command) => encode(&self.take_linking(command)?),
                 LoginCommand::Gateway(command) => encode(&self.take_gateway(command).await?),
                 LoginCommand::List => encode(&self.list().await?),
                 LoginCommand::Bridge { channel } => encode(&self.bridge(&channel).await?),
@@ -233,6 +237,7 @@ impl LoginObject {
         }
         self.load_pictures()?;
         self.load_care()?;
+        self.load_linked()?;
         for portal in store::list_portals(query)? {
             self.portals.borrow_mut().insert(portal.channel.clone(), portal);
         }
@@ -367,6 +372,7 @@ impl LoginObject {
             owner: self.owner()?,
             team: row.team.unwrap_or_default(),
             remote_user: row.remote_user.unwrap_or_default(),
+            own_person: self.own_person(),
             pace: u32::try_from(row.pace).unwrap_or(1),
             owner_name: String::new(),
             wait_ms,
@@ -382,6 +388,7 @@ impl LoginObject {
             owner: self.owner()?,
             state: LoginState::from(row.state.as_str()),
             account: self.account(&row),
+            person: self.own_person().filter(|_| self.facts().links_owner).map(|_| self.own_name()),
             portals: self.bridged_channels(),
             waiting: u64::try_from(waiting).unwrap_or(u64::MAX),
             counters: self.counters.get(),

@@ -6,6 +6,7 @@
 
 mod event;
 mod file;
+mod link;
 
 use std::future::ready;
 
@@ -19,6 +20,7 @@ pub use self::event::{
     RemoteUnreaction, ShownReaction,
 };
 pub use self::file::{FileUpload, RemoteFile};
+pub use self::link::{LinkAttempt, LinkReply};
 use crate::{
     contract::{ChannelKind, Ghost, Hook},
     text::{Channel, Names, Person},
@@ -45,6 +47,8 @@ pub struct NetworkFacts {
     /// Whether a post carries no mark of ours, but the sender's name: its echo is known by its id, and what became of
     /// it by [`Network::is_post`].
     pub speaks_by_name: bool,
+    /// Whether the account of a login is a bot, and its owner somebody else there, who says so by a code.
+    pub links_owner: bool,
     /// The headers that sign its hooks.
     pub hook_headers: HookHeaders,
     /// The method that lists channels.
@@ -86,6 +90,42 @@ pub trait Network: 'static {
 
     /// The event inside a stored hook.
     fn event_of(&self, body: &str) -> Option<Box<RawValue>>;
+
+    /// The answer to a hook that is [`HookBody::Link`].
+    fn link_answer(&self, _text: &str) -> Json {
+        Json::Null
+    }
+
+    /// How to type a code, for a chat. Asked only of a network that links owners, as all about codes.
+    fn link_help(&self, code: &str) -> String {
+        code.to_owned()
+    }
+
+    /// The code in an event of the connection, which is for the login then and for nobody else.
+    fn link_in(&self, _body: &str) -> Option<LinkAttempt> {
+        None
+    }
+
+    /// Answers who typed a code in an event of the connection.
+    fn reply_to_link<'a>(
+        &'a self,
+        _token: &'a str,
+        _to: &'a LinkReply,
+        _text: &'a str,
+    ) -> LocalBoxFuture<'a, Result<(), RemoteError>> {
+        Box::pin(ready(Ok(())))
+    }
+
+    /// Has the network know what it must before a code can be typed. Repeating it is harmless.
+    fn prepare<'a>(&'a self, _token: &'a str) -> LocalBoxFuture<'a, Result<(), RemoteError>> {
+        Box::pin(ready(Ok(())))
+    }
+
+    /// The program or webhook by which somebody speaks who is no person of the network's but has a name: the part of
+    /// their id that tells. What the login's own app says is the owner's.
+    fn voice_of<'a>(&self, _person: &'a str) -> Option<&'a str> {
+        None
+    }
 
     /// All channels that the account is in.
     fn channels<'a>(&'a self, token: &'a str) -> LocalBoxFuture<'a, Result<Vec<RemoteChannel>, RemoteError>>;
@@ -339,6 +379,10 @@ pub enum HookBody {
     RateLimited,
     /// Not what it should be.
     Malformed(&'static str),
+    /// To be answered with this, and of no other use.
+    Answer(Json),
+    /// Somebody typed a code, and is answered by [`Network::link_answer`].
+    Link(LinkAttempt),
     /// An event.
     Event(HookEvent),
 }
@@ -520,8 +564,8 @@ pub struct KnownAddresses<'a> {
     pub team: &'a str,
     /// The owner.
     pub owner: &'a UserId,
-    /// The owner's account.
-    pub remote_user: &'a str,
+    /// The owner's own person, if that is known.
+    pub own_person: Option<&'a str>,
     /// This server.
     pub server_name: &'a ruma::ServerName,
     /// The portal's own room.

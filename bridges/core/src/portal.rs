@@ -380,6 +380,7 @@ impl PortalObject {
             self.write(|row| row.channel = channel)?;
         }
         self.sending.forget_access();
+        self.names.forget();
         self.sending.resume();
         self.inbound_lane.hurry();
         self.outbound_lane.hurry();

@@ -19,7 +19,11 @@ use hubbub_storage::portal::Place;
 use serde::Deserialize;
 use serde_json::{Value as Json, value::RawValue};
 
-use crate::{gateway::Event, remote_id::Snowflake, text_of};
+use crate::{
+    gateway::Event,
+    remote_id::{Snowflake, voice},
+    text_of,
+};
 
 /// An event as it is kept until its portal has it.
 #[must_use]
@@ -143,10 +147,19 @@ fn message_event(message: &Json) -> RemoteEvent {
 
 fn read_message(message: &Json) -> Option<RemoteMessage> {
     let id = Snowflake::read(&text_of(message, "id")?)?;
-    let webhook = text_of(message, "webhook_id");
+    // What answers a slash command has its application's id there, and its bot as the author.
+    let author_id = message.get("author").and_then(|author| text_of(author, "id"));
+    let webhook = text_of(message, "webhook_id").filter(|id| author_id.as_ref().is_none_or(|author| author == id));
     let author = message.get("author").unwrap_or(&Json::Null);
     let is_bot = author.get("bot").and_then(Json::as_bool).unwrap_or(false);
-    let sender = text_of(author, "id").or_else(|| webhook.clone())?;
+    let name = text_of(author, "username").filter(|_| webhook.is_some());
+    let sender = match &webhook {
+        Some(webhook) => {
+            let by = text_of(message, "application_id").unwrap_or_else(|| webhook.clone());
+            voice(Snowflake::read(&by)?, name.as_deref().unwrap_or_default())
+        }
+        None => author_id?,
+    };
     let reference = message.get("message_reference");
     // Type 1 is a forward, which answers nothing.
     let answers = reference.filter(|reference| reference.get("type").and_then(Json::as_u64).unwrap_or(0) == 0);
@@ -156,7 +169,7 @@ fn read_message(message: &Json) -> Option<RemoteMessage> {
         place: Place { place: id.place(), generation: 0 },
         sent_at: id.milliseconds(),
         by_program: is_bot || webhook.is_some(),
-        sender: RemotePerson { id: sender, name: webhook.and_then(|_| text_of(author, "username")) },
+        sender: RemotePerson { id: sender, name },
         // The nonce is a digest of the event's id, which only whoever sent it can tell (`nonce_of`).
         transaction: None,
         reply_to: answers.filter(|_| is_reply).and_then(|reference| text_of(reference, "message_id")),
@@ -170,6 +183,14 @@ fn read_message(message: &Json) -> Option<RemoteMessage> {
         // They come with the message's contents.
         files: Vec::new(),
     })
+}
+
+/// Whether a bot or webhook said this message.
+#[must_use]
+pub fn is_by_program(message: &str) -> bool {
+    let message: Json = serde_json::from_str(message).unwrap_or_default();
+    let bot = message.pointer("/author/bot").and_then(Json::as_bool) == Some(true);
+    bot || text_of(&message, "webhook_id").is_some()
 }
 
 /// The mark that we left beside our own message.

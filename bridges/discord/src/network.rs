@@ -3,15 +3,21 @@
 //! A login is a bot. What happens comes as frames of the gateway ([`events::stored`]); what people here write is said
 //! through a webhook of ours in the channel, by their name.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+mod linking;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+};
 
 use futures_util::future::LocalBoxFuture;
 use hubbub_bridge::{
     contract::{ChannelKind, Hook},
     network::{
-        HistoryPage, HistoryRequest, HookBody, HookEvent, HookKind, Identity, KnownAddresses, KnownNames, NamesIn,
-        Network, NetworkFacts, Post, RemoteChannel, RemoteError, RemoteEvent, RemoteProfile, RemoteReactions,
-        ShownReaction,
+        HistoryPage, HistoryRequest, HookBody, HookEvent, HookKind, Identity, KnownAddresses, KnownNames, LinkAttempt,
+        LinkReply, NamesIn, Network, NetworkFacts, Post, RemoteChannel, RemoteError, RemoteEvent, RemoteProfile,
+        RemoteReactions, ShownReaction,
     },
     text::Addresses,
     web::HookHeaders,
@@ -28,7 +34,7 @@ use crate::{
     convert::{self, Files, from_discord, to_discord},
     events::{self, Route, space},
     interactions,
-    remote_id::{Snowflake, ghost_localpart, user_of_ghost},
+    remote_id::{Snowflake, ghost_localpart, localpart_of_voice, user_of_ghost},
     rest::{self, API_URL, Call, Limits, Mark, Rest, Speech, Webhook, find_webhook},
     text_of,
 };
@@ -42,6 +48,7 @@ pub static FACTS: NetworkFacts = NetworkFacts {
     pace: 1,
     replies_thread: false,
     speaks_by_name: true,
+    links_owner: true,
     hook_headers: HookHeaders { signature: "x-signature-ed25519", timestamp: "x-signature-timestamp" },
     channels_method: "GET guilds/channels",
     person_method: "GET users",
@@ -54,7 +61,9 @@ pub static FACTS: NetworkFacts = NetworkFacts {
 /// How to make the app.
 const INSTRUCTIONS: &str = "Make an application at https://discord.com/developers/applications, switch on “Message \
                             Content Intent” under “Bot”, and add the bot to your server with the permissions to view \
-                            channels, send and manage messages, add reactions, manage webhooks and read history.";
+                            channels, send and manage messages, add reactions, manage webhooks and read history. \
+                            Once this app is connected, enter the address below as its “Interactions Endpoint URL” \
+                            under “General Information”, and say `link` here so that I know who you are.";
 
 /// Pages of one listing that are read at most, and servers of one bot.
 const MOST_PAGES: usize = 20;
@@ -65,12 +74,13 @@ pub struct Discord {
     limits: RefCell<Limits>,
     /// Our webhooks by channel, looked up again after an eviction.
     webhooks: RefCell<HashMap<String, Webhook>>,
+    application: Cell<Option<Snowflake>>,
 }
 
 impl Discord {
     /// Discord as this server reaches it.
     pub fn new(context: Rc<Context>) -> Self {
-        Self { context, limits: RefCell::default(), webhooks: RefCell::default() }
+        Self { context, limits: RefCell::default(), webhooks: RefCell::default(), application: Cell::default() }
     }
 
     async fn call<T: DeserializeOwned>(&self, token: &str, call: Call) -> Result<T, RemoteError> {
@@ -86,6 +96,18 @@ impl Discord {
         }
     }
 
+    /// The application whose bot this is.
+    async fn application(&self, token: &str) -> Result<Snowflake, RemoteError> {
+        if let Some(known) = self.application.get() {
+            return Ok(known);
+        }
+        let found: Json = self.call(token, Call::application()).await?;
+        let id = text_of(&found, "id").as_deref().and_then(Snowflake::read);
+        let id = id.ok_or_else(|| RemoteError::NotDone("an application without an id".to_owned()))?;
+        self.application.set(Some(id));
+        Ok(id)
+    }
+
     /// Our webhook in a channel: the one that is there, or a new one. A portal makes one call at a time, and what an
     /// answer that was lost made is found by the next look.
     async fn webhook(&self, token: &str, channel: &str) -> Result<Webhook, RemoteError> {
@@ -93,9 +115,7 @@ impl Discord {
             return Ok(webhook);
         }
         let id = id_of(channel)?;
-        let application: Json = before(self.call(token, Call::application()).await)?;
-        let application = text_of(&application, "id").as_deref().and_then(Snowflake::read);
-        let application = application.ok_or_else(|| RemoteError::NotDone("an application without an id".to_owned()))?;
+        let application = before(self.application(token).await)?;
         let there: Vec<Json> = before(self.call(token, Call::webhooks(id)).await)?;
         let webhook = match find_webhook(&there, application) {
             Some(webhook) => webhook,
@@ -223,7 +243,10 @@ impl Network for Discord {
             if !bot.is_bot {
                 return Err(RemoteError::Refused("not_a_bot".to_owned()));
             }
-            Ok(Identity { team: bot.id.clone(), team_name: bot.name.clone(), user: bot.id, user_name: bot.name })
+            // What was known is of the token from before.
+            self.application.set(None);
+            let team = self.application(token).await?.to_string();
+            Ok(Identity { team, team_name: bot.name.clone(), user: bot.id, user_name: bot.name })
         })
     }
 
@@ -233,12 +256,13 @@ impl Network for Discord {
 
     fn read_hook(&self, body: &str) -> HookBody {
         let Some(stored) = events::envelope(body) else {
-            return HookBody::Malformed("This is no event of Discord's gateway.");
+            return linking::read_request(body);
         };
         let kind = match events::route(&stored.name, &stored.data) {
             Route::Channel { channel, guild } => {
                 let direct = guild.is_none();
-                let opens = stored.name == "MESSAGE_CREATE";
+                let opens =
+                    stored.name == "MESSAGE_CREATE" && (guild.is_some() || !events::is_by_program(&stored.data));
                 HookKind::ForChannel { channel, kind: direct.then_some(ChannelKind::Direct), opens }
             }
             Route::Space => match space::read(&stored.name, &stored.data) {
@@ -256,6 +280,35 @@ impl Network for Discord {
             account: None,
             kind,
         })
+    }
+
+    fn link_answer(&self, text: &str) -> Json {
+        interactions::answer(text)
+    }
+
+    fn link_help(&self, code: &str) -> String {
+        format!("At Discord, type `/link {code}` where the bot is, or send it `link {code}` as a direct message.")
+    }
+
+    fn link_in(&self, body: &str) -> Option<LinkAttempt> {
+        linking::read_event(body)
+    }
+
+    fn reply_to_link<'a>(
+        &'a self,
+        token: &'a str,
+        to: &'a LinkReply,
+        text: &'a str,
+    ) -> LocalBoxFuture<'a, Result<(), RemoteError>> {
+        Box::pin(self.answer_link(token, to, text))
+    }
+
+    fn prepare<'a>(&'a self, token: &'a str) -> LocalBoxFuture<'a, Result<(), RemoteError>> {
+        Box::pin(self.register_command(token))
+    }
+
+    fn voice_of<'a>(&self, person: &'a str) -> Option<&'a str> {
+        person.split_once('~').map(|(voice, _)| voice)
     }
 
     fn event_of(&self, body: &str) -> Option<Box<RawValue>> {
@@ -394,7 +447,7 @@ impl Network for Discord {
     }
 
     fn ghost_localpart(&self, _: &str, person: &str) -> String {
-        Snowflake::read(person).map_or_else(|| "_discord_".to_owned(), ghost_localpart)
+        Snowflake::read(person).map_or_else(|| localpart_of_voice(person), ghost_localpart)
     }
 
     fn person_of_ghost(&self, _: &str, localpart: &str) -> Option<String> {
@@ -466,7 +519,7 @@ struct Here<'a>(&'a KnownAddresses<'a>);
 impl Addresses for Here<'_> {
     fn user(&self, mxid: &UserId) -> Option<String> {
         if mxid == self.0.owner {
-            return Some(self.0.remote_user.to_owned());
+            return self.0.own_person.map(str::to_owned);
         }
         let local = mxid.server_name() == self.0.server_name;
         user_of_ghost(mxid.localpart()).filter(|_| local).map(|user| user.to_string())

@@ -53,6 +53,7 @@ pub static FACTS: NetworkFacts = NetworkFacts {
     pace: 1,
     replies_thread: true,
     speaks_by_name: false,
+    links_owner: false,
     hook_headers: HookHeaders { signature: "x-slack-signature", timestamp: "x-slack-request-timestamp" },
     channels_method: "users.conversations",
     person_method: "users.info",
@@ -480,7 +481,7 @@ struct Here<'a>(&'a KnownAddresses<'a>);
 impl Addresses for Here<'_> {
     fn user(&self, mxid: &UserId) -> Option<String> {
         if mxid == self.0.owner {
-            return Some(self.0.remote_user.to_owned());
+            return self.0.own_person.map(str::to_owned);
         }
         if mxid.server_name() != self.0.server_name {
             return None;

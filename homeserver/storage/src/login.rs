@@ -8,6 +8,7 @@ pub mod care;
 pub mod gateway;
 pub mod ghosts;
 pub mod handed;
+pub mod linked;
 
 use crate::{
     database::{DatabaseError, Query, Row, Transaction},
@@ -68,6 +69,7 @@ pub const STEPS: Steps = &[
     handed::STEP,
     care::STEP,
     gateway::STEP,
+    linked::STEP,
 ];
 
 /// The login itself.

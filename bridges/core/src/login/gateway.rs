@@ -14,7 +14,7 @@ use super::{LoginObject, hook::BUCKET_SECONDS};
 use crate::{
     contract::GatewayCommand,
     failpoints,
-    network::{HookBody, HookKind},
+    network::{HookBody, HookKind, LinkAttempt},
 };
 
 impl LoginObject {
@@ -38,11 +38,28 @@ impl LoginObject {
         }
     }
 
+    /// A code that was typed is heard and has its effect in one transaction; then who typed it is answered, once.
+    async fn take_code(&self, heard: &Heard, attempt: &LinkAttempt) -> Result<()> {
+        let text = self.try_link(attempt, |transaction| Ok(gateway::put(transaction, heard)?))?;
+        let Some(reply) = &attempt.reply else { return Ok(()) };
+        let answered = match self.token() {
+            Ok(token) => self.network.reply_to_link(&token, reply, &text).await,
+            Err(_) => Ok(()),
+        };
+        if let Err(error) = answered {
+            tracing::info!(login.id = %self.login_id, "Who typed a code was not answered: {}", error.sentence());
+        }
+        Ok(())
+    }
+
     async fn take_told(&self, heard: Heard, body: &str) -> Result<()> {
         let known = gateway::get(self.database.as_query())?;
         if known.is_some_and(|known| known.session == heard.session && known.seq >= heard.seq) {
             self.count(|counters| counters.duplicates = counters.duplicates.saturating_add(1));
             return Ok(());
+        }
+        if let Some(attempt) = self.network.link_in(body) {
+            return self.take_code(&heard, &attempt).await;
         }
         let event = match self.network.read_hook(body) {
             HookBody::Event(event) => Some(event),

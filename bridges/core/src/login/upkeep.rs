@@ -27,7 +27,12 @@ impl LoginObject {
 
     pub(super) fn owes(&self) -> bool {
         let Ok(row) = self.row() else { return false };
-        !row.mirrored || !self.resumed.get() || self.must_tell() || self.must_tell_silence() || self.owes_pictures()
+        !row.mirrored
+            || !self.resumed.get()
+            || self.must_tell()
+            || self.must_tell_silence()
+            || self.owes_pictures()
+            || self.owes_link()
     }
 
     fn must_tell(&self) -> bool {
@@ -55,6 +60,7 @@ impl LoginObject {
         if !self.row()?.mirrored {
             self.mirror().await?;
         }
+        self.pay_link().await?;
         self.pay_picture().await
     }
 

@@ -26,6 +26,14 @@ pub(super) struct NameCache {
     channels: RefCell<HashMap<String, (i64, Option<NamedChannel>)>>,
 }
 
+impl NameCache {
+    /// Asks for every name again.
+    pub(super) fn forget(&self) {
+        self.people.borrow_mut().clear();
+        self.channels.borrow_mut().clear();
+    }
+}
+
 impl PortalObject {
     /// The ghosts of these people, in the same order.
     pub(super) async fn ghosts_of(&self, people: Vec<RemotePerson>) -> Result<Vec<Ghost>> {

@@ -133,7 +133,7 @@ impl PortalObject {
         let known = KnownAddresses {
             team: &access.team,
             owner: &access.owner,
-            remote_user: &access.remote_user,
+            own_person: access.own_person.as_deref(),
             server_name: &self.context.config.server_name,
             room_id: Some(&room_id),
             channel: &channel,

@@ -205,6 +205,23 @@ impl Call {
         Self { authorized: false, ..call }
     }
 
+    /// Answers an interaction of the gateway (`<id>/<token>`), so that only the person sees it.
+    #[must_use]
+    pub fn reply_to_interaction(interaction: &str, text: &str) -> Self {
+        let (id, token) = interaction.split_once('/').unwrap_or((interaction, ""));
+        let path = format!("interactions/{}/{}/callback", encoded(id), encoded(token));
+        let call = Self::new(Method::POST, "POST interactions", id, path).json(&interactions::answer(text));
+        Self { authorized: false, ..call }
+    }
+
+    /// The bot says something of its own, and pings nobody.
+    #[must_use]
+    pub fn say(channel: Snowflake, text: &str) -> Self {
+        let path = format!("channels/{channel}/messages");
+        let body = json!({ "content": text, "allowed_mentions": { "parse": [] } });
+        Self::new(Method::POST, "POST channels/messages", channel, path).json(&body)
+    }
+
     /// Registers the slash command, in place of all that were.
     #[must_use]
     pub fn register_commands(application: Snowflake) -> Self {

@@ -10,6 +10,8 @@ use hubbub_core::context::HttpError;
 use hubbub_discord::remote_id::Snowflake;
 use serde_json::{Value as Json, json};
 
+use crate::guilds::Guilds;
+
 pub const TOKEN: &str = "a.bot.token";
 pub const GUILD: &str = "100000000000000001";
 pub const GENERAL: &str = "100000000000000002";
@@ -37,6 +39,7 @@ pub struct FakeDiscord {
     pub faults: RefCell<Vec<Fault>>,
     /// All events of the session, in order; the first has number 1.
     pub events: RefCell<Vec<(String, Json)>>,
+    pub guilds: Guilds,
     /// How often each call was made.
     pub calls: RefCell<HashMap<String, usize>>,
 }
@@ -46,12 +49,12 @@ impl FakeDiscord {
         self.clock.set(now);
     }
 
-    fn new_id(&self) -> String {
+    pub fn new_id(&self) -> String {
         self.count.set(self.count.get() + 1);
         Snowflake(Snowflake::at(self.clock.get()).0 + self.count.get()).to_string()
     }
 
-    fn tell(&self, name: &str, data: Json) {
+    pub fn tell(&self, name: &str, data: Json) {
         self.events.borrow_mut().push((name.to_owned(), data));
     }
 
@@ -75,6 +78,12 @@ impl FakeDiscord {
         self.add(json!({ "id": user, "username": name, "global_name": name }), content, json!({}))
     }
 
+    /// A webhook that is not ours says something.
+    pub fn says_by_webhook(&self, webhook: &str, name: &str, content: &str) -> Json {
+        let author = json!({ "id": webhook, "username": name, "bot": true });
+        self.add(author, content, json!({ "webhook_id": webhook }))
+    }
+
     /// What was said through webhooks, as (name, content).
     pub fn said(&self) -> Vec<(String, String)> {
         let text = |value: &Json| value.as_str().unwrap().to_owned();
@@ -93,6 +102,9 @@ impl FakeDiscord {
         let by_bot =
             request.headers().get("authorization").is_some_and(|value| value == format!("Bot {TOKEN}").as_str());
         let is_post = *request.method() == Method::POST;
+        if let Some((status, answer)) = self.answer_guilds(request, &parts, &body) {
+            return Ok(respond(status, &answer));
+        }
         let answer = match (request.method(), parts.as_slice()) {
             (&Method::POST, ["webhooks", id, token]) => return self.speak(id, token, &body),
             _ if !by_bot => (401, json!({ "message": "401: Unauthorized", "code": 0 })),

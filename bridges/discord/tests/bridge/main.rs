@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod discord;
+mod guilds;
+mod linking;
 mod world;
 
 use discord::{ANNA, BOT, Fault, GENERAL};

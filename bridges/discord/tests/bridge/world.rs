@@ -5,9 +5,13 @@ use std::{
     rc::Rc,
 };
 
+use ed25519_dalek::{Signer as _, SigningKey};
 use hubbub_appservice::object::AppserviceObject;
 use hubbub_bridge::contract::{Bridged, Finished, GatewayCommand, LoginCommand, LoginStatus, Secret, Started};
-use hubbub_core::contract::{Address, Class};
+use hubbub_core::{
+    contract::{Address, Class},
+    error::MatrixError,
+};
 use hubbub_discord::{
     LoginObject, PortalObject,
     events::stored,
@@ -24,6 +28,18 @@ use crate::discord::{APPLICATION, BOT, FakeDiscord, TOKEN};
 
 const SESSION: &str = "session-1";
 
+fn key() -> SigningKey {
+    SigningKey::from_bytes(&[7; 32])
+}
+
+fn public_key() -> String {
+    hex(key().verifying_key().as_bytes())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 pub struct World {
     pub server: TestServer,
     pub discord: Rc<FakeDiscord>,
@@ -32,6 +48,8 @@ pub struct World {
     machine: RefCell<Option<Gateway>>,
     /// How many of Discord's events this connection has been told.
     told: Cell<usize>,
+    hook_path: RefCell<String>,
+    commands: Cell<usize>,
     identifies: Cell<usize>,
 }
 
@@ -73,12 +91,16 @@ impl World {
             login_id: "D".repeat(24),
             machine: RefCell::default(),
             told: Cell::default(),
+            hook_path: RefCell::default(),
+            commands: Cell::default(),
             identifies: Cell::default(),
         };
         let owner = UserId::parse(&world.alice.user_id).unwrap();
-        let _: Started = world.ask(LoginCommand::Start { owner });
+        let started: Started = world.ask(LoginCommand::Start { owner });
+        let path = started.hook_url.find("/_hubbub/").unwrap();
+        *world.hook_path.borrow_mut() = started.hook_url[path..].to_owned();
         let finished: Finished = world.ask(LoginCommand::Finish {
-            signing_secret: Secret("a".repeat(64)),
+            signing_secret: Secret(public_key()),
             token: Secret(TOKEN.to_owned()),
             link: None,
         });
@@ -87,6 +109,81 @@ impl World {
         world.server.settle();
         world.listen();
         world
+    }
+
+    /// Discord asks the login's hook; the answer's status and body.
+    pub fn hook(&self, body: &Json) -> (u16, Json) {
+        self.hook_signed_by(&key(), body)
+    }
+
+    /// As [`Self::hook`], by somebody who is not Discord.
+    pub fn forged_hook(&self, body: &Json) -> (u16, Json) {
+        self.hook_signed_by(&SigningKey::from_bytes(&[8; 32]), body)
+    }
+
+    fn hook_signed_by(&self, key: &SigningKey, body: &Json) -> (u16, Json) {
+        let (timestamp, body) = ((self.server.now() / 1_000).to_string(), body.to_string());
+        let signature = hex(&key.sign(format!("{timestamp}{body}").as_bytes()).to_bytes());
+        let request = http::Request::post(self.hook_path.borrow().as_str())
+            .header("x-signature-ed25519", signature)
+            .header("x-signature-timestamp", timestamp)
+            .body(body.into_bytes())
+            .unwrap();
+        let context = Rc::clone(self.server.context());
+        let answer =
+            self.server.run(async move { hubbub_discord::bridge(context).handle_http(request).await }).unwrap();
+        self.server.settle();
+        (answer.status().as_u16(), serde_json::from_slice(answer.body()).unwrap_or_default())
+    }
+
+    /// What the bot answers to alice's command.
+    pub fn manage(&self, command: &str) -> String {
+        self.manage_as(&self.alice, command)
+    }
+
+    /// What the bot answers to somebody's command.
+    pub fn manage_as(&self, user: &Client, command: &str) -> String {
+        let room = self.management_room(user);
+        let number = self.commands.replace(self.commands.get() + 1);
+        let content = json!({ "msgtype": "m.text", "body": command });
+        user.put(["rooms", &room, "send", "m.room.message", &format!("command-{number}")], &content).ok();
+        self.server.settle();
+        self.bot_said(user, &room)
+    }
+
+    /// What the bot said last in alice's room with it.
+    pub fn last_managed(&self) -> String {
+        self.bot_said(&self.alice, &self.management_room(&self.alice))
+    }
+
+    fn bot_said(&self, user: &Client, room: &str) -> String {
+        let timeline = user.query(["rooms", room, "messages"], &[("dir", "b"), ("limit", "100")]).ok();
+        let events = timeline["chunk"].as_array().unwrap();
+        let said = |event: &&Json| event["sender"] == "@discordbot:hub.example" && event["type"] == "m.room.message";
+        events.iter().find(said).unwrap()["content"]["body"].as_str().unwrap().to_owned()
+    }
+
+    fn management_room(&self, user: &Client) -> String {
+        let name = user.user_id.strip_prefix('@').and_then(|user| user.split_once(':')).unwrap().0;
+        let alias = format!("#_discord_management_{name}:hub.example");
+        let found = user.get(["directory", "room", &alias]);
+        if found.status == 200 {
+            return found.ok()["room_id"].as_str().unwrap().to_owned();
+        }
+        let body = json!({ "preset": "private_chat", "is_direct": true, "invite": ["@discordbot:hub.example"] });
+        let room = user.post(["createRoom"], &body).ok()["room_id"].as_str().unwrap().to_owned();
+        self.server.settle();
+        room
+    }
+
+    /// Somebody else connects the same bot.
+    pub fn start_for(&self, user: &Client) -> Result<Finished, MatrixError> {
+        let address = Address::new(Class::Login, "E".repeat(24));
+        let owner = UserId::parse(&user.user_id).unwrap();
+        let _: Started = self.server.call(address.clone(), LoginCommand::Start { owner }).unwrap();
+        let finish =
+            LoginCommand::Finish { signing_secret: Secret(public_key()), token: Secret(TOKEN.to_owned()), link: None };
+        self.server.call(address, finish)
     }
 
     fn ask<R: serde::de::DeserializeOwned + 'static>(&self, command: LoginCommand) -> R {
