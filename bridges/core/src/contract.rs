@@ -4,12 +4,13 @@
 //! login as a Matrix room. Both are addressed by their random ids. Replies stand behind the arrow.
 
 mod linking;
+mod places;
 
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, value::RawValue};
 
-pub use self::linking::LinkingCommand;
+pub use self::{linking::LinkingCommand, places::PlacesCommand};
 
 /// A secret on its way between objects; `Debug` shows nothing of it.
 #[derive(Clone, Serialize, Deserialize)]
@@ -118,6 +119,8 @@ pub enum LoginCommand {
     },
     /// For a portal: the space of the workspace, made when it is missing. → `OwnedRoomId`
     Space,
+    /// For a portal: its channel's place, and limits. → as [`PlacesCommand`] says
+    Places(PlacesCommand),
     /// For a portal: lists the room as a direct chat in the owner's account data. → `()`
     MarkDirect {
         /// The room.
@@ -222,6 +225,9 @@ pub struct ListedChannel {
     pub kind: ChannelKind,
     /// Its portal, while it is bridged.
     pub portal_id: Option<String>,
+    /// The name of the outermost heading over it, if it has one.
+    #[serde(default)]
+    pub place: Option<String>,
 }
 
 /// What a channel is.
@@ -374,6 +380,9 @@ pub struct Access {
     /// The owner's own person, if that is known: the account itself, or who was linked.
     #[serde(default)]
     pub own_person: Option<String>,
+    /// Until when the network wants no call at all, in milliseconds since the epoch.
+    #[serde(default)]
+    pub hold_until: i64,
     /// Messages a second and channel.
     pub pace: u32,
     /// The owner's name, where the network shows it with each post.
@@ -442,6 +451,11 @@ pub enum PortalCommand {
     Tend {
         /// Whether to read the channel's last messages again, too.
         catch_up: bool,
+    },
+    /// From the login: no call of the network before this moment. → `()`
+    Hold {
+        /// In milliseconds since the epoch.
+        until: i64,
     },
     /// Ends the portal: nothing goes in or out any more, the room stays. → `()`
     Close,

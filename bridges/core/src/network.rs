@@ -7,6 +7,7 @@
 mod event;
 mod file;
 mod link;
+mod place;
 
 use std::future::ready;
 
@@ -21,6 +22,7 @@ pub use self::event::{
 };
 pub use self::file::{FileUpload, RemoteFile};
 pub use self::link::{LinkAttempt, LinkReply};
+pub use self::place::{RemotePlace, rank};
 use crate::{
     contract::{ChannelKind, Ghost, Hook},
     text::{Channel, Names, Person},
@@ -220,6 +222,23 @@ pub trait Network: 'static {
 
     /// Whether this code says that a channel is not there any more, or not for the account.
     fn is_gone(&self, code: &str) -> bool;
+
+    /// Until when the network wants no call of the account's at all, as this object knows; in milliseconds since the
+    /// epoch.
+    fn held_until(&self) -> i64 {
+        0
+    }
+
+    /// Somebody else was told so.
+    fn hold(&self, _until: i64) {}
+
+    /// How many calls were refused since this was asked last, where the network bans for those.
+    fn take_refused(&self) -> u32 {
+        0
+    }
+
+    /// Who the owner is there, as far as that is known: what they may do counts, too.
+    fn know_owner(&self, _person: Option<&str>) {}
 
     /// How often the account may call a method, as (calls a minute, calls at once); `None`:
     /// without a budget.
@@ -433,6 +452,22 @@ pub enum HookKind {
         /// The new id.
         new: String,
     },
+    /// A heading over channels, or who may do what under it, is different now, or the account is not there any more.
+    PlaceChanged {
+        /// The heading.
+        place: String,
+        /// Its name, if the event says so.
+        name: Option<String>,
+        /// Where it stands among its siblings, if the event says so.
+        order: Option<i64>,
+    },
+    /// Somebody left everything under a heading.
+    PersonLeft {
+        /// Who.
+        person: String,
+        /// The heading.
+        place: String,
+    },
     /// Somebody has another name or picture now.
     PersonChanged {
         /// Who.
@@ -474,6 +509,15 @@ pub struct RemoteChannel {
     /// Whether nobody can write there any more, or the account cannot.
     #[serde(default)]
     pub read_only: bool,
+    /// Whether the owner may not delete what others said there.
+    #[serde(default)]
+    pub own_only: bool,
+    /// The headings over it, the outermost first; none where the network has none.
+    #[serde(default)]
+    pub path: Vec<RemotePlace>,
+    /// Where it stands under the innermost of them.
+    #[serde(default)]
+    pub order: i64,
 }
 
 /// Which messages of a channel are wanted.

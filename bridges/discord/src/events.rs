@@ -11,8 +11,8 @@ pub mod space;
 use hubbub_bridge::{
     contract::RemotePerson,
     network::{
-        RemoteDeletion, RemoteEdit, RemoteEvent, RemoteMessage, RemoteReaction, RemoteReactions, RemoteUnreaction,
-        ShownReaction,
+        RemoteDeletion, RemoteEdit, RemoteEvent, RemoteLeave, RemoteMessage, RemoteReaction, RemoteReactions,
+        RemoteUnreaction, ShownReaction,
     },
 };
 use hubbub_storage::portal::Place;
@@ -129,6 +129,7 @@ pub fn read_event(event: &RawValue) -> RemoteEvent {
             change.deletion(ids.filter_map(Json::as_str).map(str::to_owned).collect())
         }
         "MESSAGE_REACTION_ADD" => change.reaction(),
+        "GUILD_MEMBER_REMOVE" => change.leave(),
         "MESSAGE_REACTION_REMOVE" | "MESSAGE_REACTION_REMOVE_ALL" | "MESSAGE_REACTION_REMOVE_EMOJI" => {
             change.unreaction(&stored.t)
         }
@@ -244,6 +245,12 @@ impl Change<'_> {
     fn deletion(&self, ids: Vec<String>) -> Option<RemoteEvent> {
         let newest = ids.iter().filter_map(|id| Snowflake::read(id)).max()?;
         Some(RemoteEvent::Delete(RemoteDeletion { place: self.place(self.at, newest, "d"), ids }))
+    }
+
+    fn leave(&self) -> Option<RemoteEvent> {
+        let id = text_of(self.data.get("user")?, "id")?;
+        let place = self.place(self.at, Snowflake(0), "l");
+        Some(RemoteEvent::Leave(RemoteLeave { place, person: RemotePerson { id, name: None } }))
     }
 
     fn target(&self) -> Option<(String, Snowflake)> {

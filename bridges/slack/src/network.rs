@@ -466,6 +466,9 @@ fn remote_channel(conversation: Conversation) -> RemoteChannel {
         read_only: conversation.is_archived || (kind == ChannelKind::Channel && conversation.is_member == Some(false)),
         kind,
         with: conversation.user.filter(|_| kind == ChannelKind::Direct),
+        own_only: false,
+        path: Vec::new(),
+        order: 0,
     }
 }
 

@@ -9,6 +9,7 @@ pub mod gateway;
 pub mod ghosts;
 pub mod handed;
 pub mod linked;
+pub mod places;
 
 use crate::{
     database::{DatabaseError, Query, Row, Transaction},
@@ -70,6 +71,7 @@ pub const STEPS: Steps = &[
     care::STEP,
     gateway::STEP,
     linked::STEP,
+    places::STEP,
 ];
 
 /// The login itself.

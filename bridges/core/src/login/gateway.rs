@@ -69,6 +69,7 @@ impl LoginObject {
             }
         };
         let now = self.now();
+        let change = event.as_ref().map(|event| &event.kind).filter(|kind| self.concerns(kind).unwrap_or(false));
         let mut waiting = None;
         if let Some(event) = &event
             && let HookKind::ForChannel { channel, .. } = &event.kind
@@ -88,11 +89,16 @@ impl LoginObject {
             gateway::put(transaction, &heard)?;
             if let Some(waiting) = &waiting {
                 store::insert_event(transaction, waiting, body)?;
+            }
+            if waiting.is_some() || change.is_some() {
                 self.alarm.arm(transaction, now)?;
             }
             Ok::<_, MatrixError>(())
         })
         .inspect_err(|_| self.alarm.forget())?;
+        if let Some(kind) = change {
+            self.remember_change(kind.clone(), body);
+        }
         if let Some(waiting) = waiting {
             self.heard()?;
             self.count(|counters| counters.accepted = counters.accepted.saturating_add(1));

@@ -101,7 +101,7 @@ impl LoginObject {
                 self.change_person(person, profile).await?;
                 Ok(HookAnswer::Accepted)
             }
-            HookKind::NotBridged => {
+            HookKind::NotBridged | HookKind::PlaceChanged { .. } | HookKind::PersonLeft { .. } => {
                 self.count(|counters| {
                     counters.not_bridged = counters.not_bridged.saturating_add(1);
                 });

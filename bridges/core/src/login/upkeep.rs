@@ -33,6 +33,7 @@ impl LoginObject {
             || self.must_tell_silence()
             || self.owes_pictures()
             || self.owes_link()
+            || self.owes_hold.get()
     }
 
     fn must_tell(&self) -> bool {
@@ -42,6 +43,7 @@ impl LoginObject {
     }
 
     async fn pay(&self) -> Result<()> {
+        self.pay_hold().await?;
         if !self.resumed.get() {
             self.resumed.set(true);
             let resumed = self.resume_portals().await;

@@ -206,25 +206,38 @@ impl Command<'_> {
     async fn list(&self, argument: &str) -> Result<Reply> {
         let (_, login) = self.target(&in_workspace(argument)).await?;
         let channels: Vec<ListedChannel> = self.ask(&login.login_id, &LoginCommand::List).await?;
-        let mut lines: Vec<String> = channels
-            .iter()
-            .filter(|channel| !channel.kind.is_private_chat() || channel.portal_id.is_some())
-            .map(|channel| {
-                let sign = if channel.kind.is_private_chat() { "" } else { "#" };
-                let state = channel.portal_id.as_ref().map_or("", |_| " — bridged");
-                format!("{sign}{}{state}", channel.name)
-            })
-            .collect();
-        lines.sort();
-        if lines.is_empty() {
+        let shown = channels.iter().filter(|channel| !channel.kind.is_private_chat() || channel.portal_id.is_some());
+        // Channels under a heading come in its order, all others by their names.
+        let mut groups: Vec<(Option<&str>, Vec<String>)> = Vec::new();
+        let mut count = 0_usize;
+        for channel in shown {
+            count = count.saturating_add(1);
+            let sign = if channel.kind.is_private_chat() { "" } else { "#" };
+            let state = channel.portal_id.as_ref().map_or("", |_| " — bridged");
+            let line = format!("{sign}{}{state}", channel.name);
+            match groups.last_mut() {
+                Some((place, lines)) if *place == channel.place.as_deref() => lines.push(line),
+                _ => groups.push((channel.place.as_deref(), vec![line])),
+            }
+        }
+        if groups.is_empty() {
             return Ok(Reply::text("You are in no channel there."));
         }
-        let more = lines.len().saturating_sub(LISTED);
-        lines.truncate(LISTED);
-        if more > 0 {
-            lines.push(format!("and {more} more"));
+        let mut reply = Reply::default();
+        let mut room = LISTED;
+        for (place, mut lines) in groups {
+            if place.is_none() {
+                lines.sort();
+            }
+            lines.truncate(room);
+            room = room.saturating_sub(lines.len());
+            if !lines.is_empty() {
+                let heading = place.map_or_else(|| "Your channels:".to_owned(), |place| format!("{place}:"));
+                reply = reply.and_text(&heading).and_list(&lines);
+            }
         }
-        Ok(Reply::text("Your channels:").and_list(&lines))
+        let more = count.saturating_sub(LISTED);
+        Ok(if more > 0 { reply.and_text(&format!("and {more} more")) } else { reply })
     }
 
     async fn bridge(&self, argument: &str) -> Result<Reply> {

@@ -99,6 +99,12 @@ impl Call {
         Self::new(Method::GET, "GET guilds/emojis", guild, format!("guilds/{guild}/emojis"))
     }
 
+    /// A server, with its roles.
+    #[must_use]
+    pub fn guild(guild: Snowflake) -> Self {
+        Self::new(Method::GET, "GET guilds", guild, format!("guilds/{guild}"))
+    }
+
     /// A server's roles.
     #[must_use]
     pub fn guild_roles(guild: Snowflake) -> Self {

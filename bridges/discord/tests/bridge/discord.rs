@@ -28,6 +28,12 @@ pub enum Fault {
     Close,
     /// Nothing is done, for a while.
     RateLimited,
+    /// Nothing is done, and nothing of the bot's for a while.
+    GlobalLimit,
+    /// The front refuses the address, in HTML.
+    Banned,
+    /// The bot may have no webhook, until the fault is taken away.
+    NoPermission,
 }
 
 #[derive(Default)]
@@ -35,7 +41,7 @@ pub struct FakeDiscord {
     clock: Cell<i64>,
     count: Cell<u64>,
     pub messages: RefCell<Vec<Json>>,
-    webhooks: RefCell<Vec<Json>>,
+    pub webhooks: RefCell<Vec<Json>>,
     pub faults: RefCell<Vec<Fault>>,
     /// All events of the session, in order; the first has number 1.
     pub events: RefCell<Vec<(String, Json)>>,
@@ -109,22 +115,26 @@ impl FakeDiscord {
             (&Method::POST, ["webhooks", id, token]) => return self.speak(id, token, &body),
             _ if !by_bot => (401, json!({ "message": "401: Unauthorized", "code": 0 })),
             (_, ["users", "@me"]) => (200, json!({ "id": BOT, "username": "hub", "bot": true })),
-            (_, ["users", "@me", "guilds"]) => (200, json!([{ "id": GUILD, "name": "Garden" }])),
             (_, ["users", id]) if *id == ANNA => {
                 (200, json!({ "id": ANNA, "username": "anna", "global_name": "Anna" }))
             }
             (_, ["users", _]) => (404, json!({ "message": "Unknown User", "code": 10_013 })),
             (_, ["applications", "@me"]) => (200, json!({ "id": APPLICATION })),
-            (_, ["guilds", GUILD, "channels"]) => (200, json!([channel()])),
-            (_, ["channels", GENERAL]) => (200, channel()),
-            (_, ["channels", GENERAL, "webhooks"]) if is_post => {
+            (_, ["channels", _, "webhooks"]) if self.faults.borrow().last() == Some(&Fault::NoPermission) => {
+                (403, json!({ "message": "Missing Permissions", "code": 50_013 }))
+            }
+            (_, ["channels", channel, "webhooks"]) if is_post => {
                 let webhook = json!({
                     "id": self.new_id(), "token": "secret", "application_id": APPLICATION, "name": body["name"],
+                    "channel_id": channel,
                 });
                 self.webhooks.borrow_mut().push(webhook.clone());
                 (200, webhook)
             }
-            (_, ["channels", GENERAL, "webhooks"]) => (200, Json::from(self.webhooks.borrow().clone())),
+            (_, ["channels", channel, "webhooks"]) => {
+                let webhooks = self.webhooks.borrow();
+                (200, webhooks.iter().filter(|webhook| webhook["channel_id"] == *channel).cloned().collect())
+            }
             (&Method::GET, ["channels", GENERAL, "messages"]) => (200, self.history(request.uri().query())),
             _ => (404, json!({ "message": "404: Not Found", "code": 0 })),
         };
@@ -153,6 +163,13 @@ impl FakeDiscord {
         match fault {
             Some(Fault::Close) => return Err(HttpError::Unknown("closed".to_owned())),
             Some(Fault::RateLimited) => return Ok(respond(429, &json!({ "retry_after": 1.5, "global": false }))),
+            Some(Fault::GlobalLimit) => {
+                return Ok(respond(429, &json!({ "retry_after": 120.0, "global": true })));
+            }
+            Some(Fault::Banned) => {
+                let page = b"<html>error code: 1015</html>".to_vec();
+                return Ok(Response::builder().status(429).body(page).unwrap());
+            }
             _ => {}
         }
         let known = self.webhooks.borrow().iter().any(|webhook| webhook["id"] == id && webhook["token"] == token);
@@ -160,18 +177,20 @@ impl FakeDiscord {
             return Ok(respond(404, &json!({ "message": "Unknown Webhook", "code": 10_015 })));
         }
         assert!(body["allowed_mentions"].is_object(), "nobody is pinged by accident");
+        let webhooks = self.webhooks.borrow();
+        let channel = webhooks.iter().find(|webhook| webhook["id"] == id).unwrap()["channel_id"].clone();
         let author = json!({ "id": id, "username": body["username"], "bot": true });
         let content = body["content"].as_str().unwrap();
-        let message = self.add(author, content, json!({ "webhook_id": id, "application_id": APPLICATION }));
+        let message = self.add(
+            author,
+            content,
+            json!({ "webhook_id": id, "application_id": APPLICATION, "channel_id": channel }),
+        );
         match fault {
             Some(Fault::DropAnswer) => Err(HttpError::Unknown("the answer was lost".to_owned())),
             _ => Ok(respond(200, &message)),
         }
     }
-}
-
-fn channel() -> Json {
-    json!({ "id": GENERAL, "type": 0, "guild_id": GUILD, "name": "general", "topic": "Everything" })
 }
 
 fn respond(status: u16, body: &Json) -> Response<Vec<u8>> {

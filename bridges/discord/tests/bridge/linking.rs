@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::{
-    discord::{ANNA, APPLICATION, BOT, GUILD},
+    discord::{ANNA, APPLICATION, BOT, GENERAL, GUILD},
     guilds::{ALICE, CHAT},
     world::World,
 };
@@ -49,7 +49,7 @@ fn discord_checks_the_address_and_a_wrong_signature_is_refused() {
 #[test]
 fn what_the_owner_writes_at_discord_is_shown_as_the_owners() {
     let world = World::connected(31);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     world.discord.says(ALICE, "alice", "before");
     world.listen();
     link(&world);
@@ -69,7 +69,7 @@ fn what_the_owner_writes_at_discord_is_shown_as_the_owners() {
 #[test]
 fn mentions_of_the_owner_highlight_and_the_owner_is_mentioned_by_their_own_id() {
     let world = World::connected(32);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     link(&world);
     world.discord.says(ANNA, "anna", &format!("<@{ALICE}> look"));
     world.listen();
@@ -89,7 +89,7 @@ fn mentions_of_the_owner_highlight_and_the_owner_is_mentioned_by_their_own_id() 
 #[test]
 fn the_bot_is_not_the_owner() {
     let world = World::connected(33);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     world.discord.says(ANNA, "anna", &format!("<@{BOT}> are you there?"));
     world.listen();
     let event = world.event(&room, &world.last(&room));
@@ -152,7 +152,7 @@ fn who_guesses_is_stopped_and_others_are_not() {
 #[test]
 fn unlinking_makes_the_owner_a_ghost_again() {
     let world = World::connected(38);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     assert!(world.manage("unlink").contains("did not know who you are"));
     link(&world);
     assert!(world.manage("status").contains("You are Alice D. there"));
@@ -166,7 +166,7 @@ fn unlinking_makes_the_owner_a_ghost_again() {
 #[test]
 fn a_link_outlives_its_object() {
     let world = World::connected(39);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     link(&world);
     world.server.crash(&world.login_address());
     world.server.crash(&world.portal_address());
@@ -178,7 +178,7 @@ fn a_link_outlives_its_object() {
 #[test]
 fn what_others_say_through_webhooks_has_a_ghost_for_each_name() {
     let world = World::connected(40);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     for (name, content) in [("Relay Rita", "one"), ("Relay Rob", "two"), ("Relay Rita", "three")] {
         world.discord.says_by_webhook("100000000000000055", name, content);
     }
@@ -192,7 +192,7 @@ fn what_others_say_through_webhooks_has_a_ghost_for_each_name() {
 #[test]
 fn a_login_of_somebody_else_stays_apart() {
     let world = World::connected(41);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     link(&world);
     let bob = world.server.account("bob");
     let status: hubbub_core::error::MatrixError = world.start_for(&bob).unwrap_err();

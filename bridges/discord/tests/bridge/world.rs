@@ -24,7 +24,10 @@ use hubbub_native::{
 use ruma::{UserId, server_name};
 use serde_json::{Value as Json, json};
 
-use crate::discord::{APPLICATION, BOT, FakeDiscord, TOKEN};
+use crate::{
+    discord::{APPLICATION, BOT, FakeDiscord, TOKEN},
+    guilds::{ALICE, CHAT},
+};
 
 const SESSION: &str = "session-1";
 
@@ -209,6 +212,41 @@ impl World {
 
     pub fn identifies(&self) -> usize {
         self.identifies.get()
+    }
+
+    pub fn try_bridge(&self, channel: &str) -> Result<String, MatrixError> {
+        let command = LoginCommand::Bridge { channel: channel.to_owned() };
+        let bridged: Result<Bridged, MatrixError> = self.server.call(self.login_address(), command);
+        self.server.settle();
+        bridged.map(|bridged| bridged.room_id.to_string())
+    }
+
+    /// Alice says at Discord who she is.
+    pub fn link(&self) {
+        let reply = self.manage("link");
+        let code = &reply[reply.find("/link ").unwrap() + 6..][..9];
+        let author = json!({ "id": ALICE, "username": "alice", "global_name": "Alice D." });
+        self.discord.says_in(CHAT, author, code);
+        self.listen();
+        self.listen();
+        assert_eq!(self.status()["person"], "Alice D.");
+    }
+
+    /// How many rooms alice is in.
+    pub fn joined_rooms(&self) -> usize {
+        self.alice.get(["joined_rooms"]).ok()["joined_rooms"].as_array().unwrap().len()
+    }
+
+    /// The space of a heading.
+    pub fn space(&self, place: &str) -> String {
+        let alias = format!("#_discord_space_{}_{place}:hub.example", self.login_id);
+        self.alice.get(["directory", "room", &alias]).ok()["room_id"].as_str().unwrap().to_owned()
+    }
+
+    /// A room as a space lists it; `None` when it does not.
+    pub fn child(&self, space: &str, room: &str) -> Option<Json> {
+        let found = self.alice.get(["rooms", space, "state", "m.space.child", room]);
+        (found.status == 200).then(|| found.ok()).filter(|child| child["via"].is_array())
     }
 
     pub fn bridge(&self, channel: &str) -> String {

@@ -1,0 +1,163 @@
+//! Where channels stand in their servers, and what the bot and the owner may do there.
+
+use hubbub_bridge::{
+    contract::ChannelKind,
+    network::{HookKind, RemoteChannel, RemoteError, RemotePlace, RemoteProfile},
+};
+use serde_json::Value as Json;
+
+use super::{Discord, MOST_PAGES, id_of};
+use crate::{
+    events::space::{self, Kind, SpaceEvent},
+    permissions::{Guild, MANAGE_MESSAGES, SEND_MESSAGES, VIEW_CHANNEL},
+    rest::Call,
+    text_of,
+};
+
+/// Categories stand after the channels that are in none.
+const AFTER_CHANNELS: i64 = 1_000_000;
+
+/// A server, and what matters of those who act there.
+struct Seen {
+    id: String,
+    guild: Json,
+    bot: Json,
+    owner: Option<Json>,
+}
+
+impl Seen {
+    fn may(&self, member: &Json, channel: &Json, what: u64) -> bool {
+        let guild = Guild { guild: &self.guild, id: &self.id };
+        guild.permissions(member, channel) & what == what
+    }
+
+    fn place(&self) -> RemotePlace {
+        RemotePlace { id: self.id.clone(), name: text_of(&self.guild, "name").unwrap_or_default(), order: 0 }
+    }
+}
+
+fn category(channel: &space::Channel) -> RemotePlace {
+    let order = channel.position.saturating_add(AFTER_CHANNELS);
+    RemotePlace { id: channel.id.clone(), name: channel.name.clone(), order }
+}
+
+fn plain(channel: space::Channel) -> RemoteChannel {
+    let direct = channel.kind == Kind::Direct;
+    RemoteChannel {
+        id: channel.id,
+        name: channel.name,
+        topic: channel.topic,
+        kind: if direct { ChannelKind::Direct } else { ChannelKind::Channel },
+        with: channel.with.filter(|_| direct),
+        last_read: None,
+        read_only: channel.locked,
+        own_only: false,
+        path: Vec::new(),
+        order: channel.position,
+    }
+}
+
+impl Discord {
+    async fn server(&self, token: &str, id: &str) -> Result<Seen, RemoteError> {
+        let guild = self.call(token, Call::guild(id_of(id)?)).await?;
+        let me: Json = self.call(token, Call::me()).await?;
+        let me = text_of(&me, "id").ok_or_else(|| RemoteError::NotDone("an account without an id".to_owned()))?;
+        let bot = self.call(token, Call::member(id_of(id)?, id_of(&me)?)).await?;
+        let owner = self.owner.borrow().clone();
+        let owner = match owner.filter(|owner| *owner != me) {
+            Some(owner) => match self.call(token, Call::member(id_of(id)?, id_of(&owner)?)).await {
+                Ok(member) => Some(member),
+                // The owner is not in this server, and sees it by the bot.
+                Err(RemoteError::Refused(_)) => None,
+                Err(error) => return Err(error),
+            },
+            None => None,
+        };
+        Ok(Seen { id: id.to_owned(), guild, bot, owner })
+    }
+
+    /// A channel: what it is, where it stands, what may be done there.
+    pub(super) async fn describe(&self, token: &str, channel: &str) -> Result<RemoteChannel, RemoteError> {
+        let found: Json = self.call(token, Call::channel(id_of(channel)?)).await?;
+        let read = space::channel(&found, None);
+        let read = read.ok_or_else(|| RemoteError::Unknown("a channel without an id".to_owned()))?;
+        let Some(guild) = read.guild.clone() else { return Ok(plain(read)) };
+        let seen = self.server(token, &guild).await?;
+        let above = match &read.parent {
+            Some(parent) => Some(self.call::<Json>(token, Call::channel(id_of(parent)?)).await?),
+            None => None,
+        };
+        // A thread has the rights and the place of its channel.
+        let (rights, heading) = match (read.kind, above) {
+            (Kind::Thread, Some(channel)) => {
+                let heading = match text_of(&channel, "parent_id") {
+                    Some(parent) => Some(self.call::<Json>(token, Call::channel(id_of(&parent)?)).await?),
+                    None => None,
+                };
+                (channel, heading)
+            }
+            (_, above) => (found, above),
+        };
+        let heading = heading.and_then(|heading| space::channel(&heading, None));
+        let mut channel = plain(read);
+        let may = |what: u64| {
+            seen.may(&seen.bot, &rights, what) && seen.owner.as_ref().is_none_or(|owner| seen.may(owner, &rights, what))
+        };
+        channel.read_only |= !may(SEND_MESSAGES);
+        channel.own_only = !may(MANAGE_MESSAGES);
+        channel.path = std::iter::once(seen.place()).chain(heading.as_ref().map(category)).collect();
+        Ok(channel)
+    }
+
+    /// The channels of all servers that the bot may see, in their order.
+    pub(super) async fn list_channels(&self, token: &str) -> Result<Vec<RemoteChannel>, RemoteError> {
+        let guilds: Vec<Json> = self.call(token, Call::guilds(None)).await?;
+        let mut all = Vec::new();
+        for guild in guilds.iter().filter_map(|guild| text_of(guild, "id")).take(MOST_PAGES) {
+            let seen = self.server(token, &guild).await?;
+            let channels: Vec<Json> = self.call(token, Call::guild_channels(id_of(&guild)?)).await?;
+            let read = |channel: &Json| space::channel(channel, Some(&guild));
+            let headings: Vec<_> = channels.iter().filter_map(read).filter(|one| one.kind == Kind::Category).collect();
+            let visible = channels.iter().filter(|channel| seen.may(&seen.bot, channel, VIEW_CHANNEL));
+            let mut there: Vec<RemoteChannel> = visible
+                .filter_map(read)
+                .filter(|channel| channel.kind == Kind::Text)
+                .map(|channel| {
+                    let heading = headings.iter().find(|heading| Some(&heading.id) == channel.parent.as_ref());
+                    let path = std::iter::once(seen.place()).chain(heading.map(category)).collect();
+                    RemoteChannel { path, ..plain(channel) }
+                })
+                .collect();
+            there.sort_by_key(|channel| (channel.path.last().map_or(0, |place| place.order), channel.order));
+            all.extend(there);
+        }
+        Ok(all)
+    }
+}
+
+/// What an event about a server means for the login.
+pub(super) fn kind_of(event: SpaceEvent) -> HookKind {
+    let changed = |place, name, order| HookKind::PlaceChanged { place, name, order };
+    match event {
+        SpaceEvent::ChannelUpdate(channel) if channel.kind == Kind::Category => {
+            let place = category(&channel);
+            changed(place.id, Some(place.name), Some(place.order))
+        }
+        SpaceEvent::ChannelUpdate(channel)
+        | SpaceEvent::ChannelDelete(channel)
+        | SpaceEvent::ThreadUpdate(channel)
+        | SpaceEvent::ThreadDelete(channel) => HookKind::ChannelChanged { channel: channel.id },
+        SpaceEvent::GuildCreate(guild) | SpaceEvent::GuildUpdate(guild) => {
+            changed(guild.id, Some(guild.name).filter(|name| !name.is_empty()), None)
+        }
+        SpaceEvent::GuildDelete(guild) | SpaceEvent::Role { guild, .. } => changed(guild, None, None),
+        // Without the intent for members only the bot's own changes come: its roles may be others now.
+        SpaceEvent::Member { guild, person } if person.is_bot => changed(guild, None, None),
+        SpaceEvent::Member { person, .. } => HookKind::PersonChanged {
+            person: person.id,
+            profile: RemoteProfile { name: person.name, picture: person.picture },
+        },
+        SpaceEvent::MemberLeft { guild, person } => HookKind::PersonLeft { person, place: guild },
+        _ => HookKind::NotBridged,
+    }
+}
