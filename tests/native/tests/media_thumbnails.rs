@@ -121,3 +121,29 @@ fn a_thumbnail_that_cannot_be_kept_is_still_sent() {
     assert_eq!(size(&thumbnail(&alice, &file, "width=32&height=32")), (32, 32));
     assert_eq!(server.blobs().keys().len(), 1);
 }
+
+#[test]
+fn a_signed_address_opens_one_picture_small_and_for_everybody_and_nothing_else() {
+    use hubbub_core::media::public_avatar;
+    let server = TestServer::new();
+    let alice = server.account("alice");
+    let id = |file: String| file.split_once('/').unwrap().1.to_owned();
+    let avatar = id(upload(&alice, "image/png", encoded(1000, 500, ImageFormat::Png)));
+    let other = id(upload(&alice, "image/png", encoded(500, 500, ImageFormat::Png)));
+    let text = id(upload(&alice, "text/plain", b"words".to_vec()));
+    let path = |media_id: &str| public_avatar::path(&server.context().config.secrets, media_id);
+
+    let opened = server.get(&path(&avatar));
+    let (width, height) = size(&opened);
+    assert!(width == height && (128..=320).contains(&width), "{width}x{height}");
+    assert!(opened.header("cache-control").unwrap().starts_with("public"));
+    assert!(opened.header("content-security-policy").unwrap().starts_with("sandbox"));
+    // The signature of one opens no other, and what is no picture is not shown.
+    let signature = path(&avatar).rsplit_once('/').unwrap().1.to_owned();
+    for (media_id, signature) in [(&other, signature.as_str()), (&avatar, ""), (&avatar, "forged"), (&other, &avatar)] {
+        let wanted = format!("/_hubbub/avatars/{media_id}/{signature}");
+        assert_eq!(server.get(&wanted).status, 404, "{wanted}");
+    }
+    assert_ne!(server.get(&path(&text)).status, 200);
+    assert_eq!(server.get(&path("never-made")).status, 404);
+}
