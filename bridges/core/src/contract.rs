@@ -6,6 +6,8 @@
 mod linking;
 mod places;
 
+use std::collections::BTreeMap;
+
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, value::RawValue};
@@ -388,6 +390,12 @@ pub struct Access {
     /// The owner's name, where the network shows it with each post.
     #[serde(default)]
     pub owner_name: String,
+    /// The public address of the owner's picture, where the network shows that with each post.
+    #[serde(default)]
+    pub owner_picture: Option<String>,
+    /// The channels of the login's portals, by the portals' ids.
+    #[serde(default)]
+    pub channels: BTreeMap<String, String>,
     /// How long to wait before the method may be called, in milliseconds; 0: now, and the call is
     /// counted.
     pub wait_ms: i64,
@@ -398,8 +406,11 @@ pub struct Access {
 pub struct RemotePerson {
     /// The network's id.
     pub id: String,
-    /// The name that the message itself gives (bots).
+    /// The name that the message itself gives.
     pub name: Option<String>,
+    /// The URL of the picture that the message itself gives; only where it gives a name.
+    #[serde(default)]
+    pub picture: Option<String>,
 }
 
 /// Somebody at the network as Matrix knows them.

@@ -406,6 +406,8 @@ impl LoginObject {
             hold_until: self.held_until.get(),
             pace: u32::try_from(row.pace).unwrap_or(1),
             owner_name: String::new(),
+            owner_picture: None,
+            channels: self.portal_channels(),
             wait_ms,
         })
     }

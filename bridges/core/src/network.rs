@@ -9,11 +9,11 @@ mod file;
 mod link;
 mod place;
 
-use std::future::ready;
+use std::{collections::BTreeMap, future::ready};
 
 use futures_util::future::LocalBoxFuture;
 use hubbub_storage::blobs::Body;
-use ruma::{OwnedRoomId, UserId};
+use ruma::{OwnedRoomId, RoomOrAliasId, UserId};
 use serde_json::{Value as Json, value::RawValue};
 
 pub use self::event::{
@@ -261,6 +261,16 @@ pub trait Network: 'static {
 
     /// Whom and what a message, or an edit, names.
     fn names_in(&self, event: &RawValue) -> NamesIn;
+
+    /// The names of some roles or user groups of a channel's, as (id, name).
+    fn groups<'a>(
+        &'a self,
+        _token: &'a str,
+        _channel: &'a str,
+        _ids: &'a [String],
+    ) -> LocalBoxFuture<'a, Result<Vec<(String, String)>, RemoteError>> {
+        Box::pin(ready(Ok(Vec::new())))
+    }
 
     /// The message, or of an edit the message as it is now, as contents of `m.room.message`: at least
     /// one, unless it has files and nothing else.
@@ -557,6 +567,8 @@ pub struct Post {
     pub thread_root: Option<String>,
     /// The sender's name.
     pub speaker: String,
+    /// The public address of the sender's picture.
+    pub picture: Option<String>,
 }
 
 /// Which part of which Matrix event a post is.
@@ -575,6 +587,8 @@ pub struct NamesIn {
     pub people: Vec<String>,
     /// Channels.
     pub channels: Vec<String>,
+    /// Roles or user groups.
+    pub groups: Vec<String>,
 }
 
 /// The names that a conversion may ask for.
@@ -584,6 +598,8 @@ pub struct KnownNames {
     pub people: Vec<Ghost>,
     /// Channels as (id, name, room or alias).
     pub channels: Vec<(String, String, Option<ruma::OwnedRoomOrAliasId>)>,
+    /// Roles or user groups as (id, name).
+    pub groups: Vec<(String, String)>,
 }
 
 impl Names for KnownNames {
@@ -597,8 +613,8 @@ impl Names for KnownNames {
         Some(Channel { name: name.clone(), room: room.clone() })
     }
 
-    fn group(&self, _: &str) -> Option<String> {
-        None
+    fn group(&self, id: &str) -> Option<String> {
+        self.groups.iter().find(|(known, _)| known == id).map(|(_, name)| name.clone())
     }
 }
 
@@ -616,4 +632,18 @@ pub struct KnownAddresses<'a> {
     pub room_id: Option<&'a OwnedRoomId>,
     /// The portal's own channel.
     pub channel: &'a str,
+    /// The channels of all portals of the login, by the portals' ids.
+    pub channels: &'a BTreeMap<String, String>,
+}
+
+impl KnownAddresses<'_> {
+    /// The channel that is bridged to a room: the portal's own, or one that is named by its portal's alias.
+    pub fn channel_of(&self, room: &RoomOrAliasId, facts: &NetworkFacts) -> Option<String> {
+        if self.room_id.is_some_and(|own| own.as_str() == room.as_str()) {
+            return Some(self.channel.to_owned());
+        }
+        let (alias, server) = room.as_str().strip_prefix("#_")?.split_once(':')?;
+        let portal_id = alias.strip_prefix(facts.id)?.strip_prefix('_')?;
+        self.channels.get(portal_id).filter(|_| server == self.server_name).cloned()
+    }
 }

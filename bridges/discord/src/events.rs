@@ -153,7 +153,11 @@ fn read_message(message: &Json) -> Option<RemoteMessage> {
     let webhook = text_of(message, "webhook_id").filter(|id| author_id.as_ref().is_none_or(|author| author == id));
     let author = message.get("author").unwrap_or(&Json::Null);
     let is_bot = author.get("bot").and_then(Json::as_bool).unwrap_or(false);
-    let name = text_of(author, "username").filter(|_| webhook.is_some());
+    let guild = text_of(message, "guild_id");
+    let shown = space::person(author, message.get("member"), guild.as_deref());
+    let (shown, picture) = shown.map(|person| (person.name, person.picture)).unzip();
+    // What speaks by a webhook has the name that it spoke by, and no nickname.
+    let name = if webhook.is_some() { text_of(author, "username") } else { shown };
     let sender = match &webhook {
         Some(webhook) => {
             let by = text_of(message, "application_id").unwrap_or_else(|| webhook.clone());
@@ -170,7 +174,7 @@ fn read_message(message: &Json) -> Option<RemoteMessage> {
         place: Place { place: id.place(), generation: 0 },
         sent_at: id.milliseconds(),
         by_program: is_bot || webhook.is_some(),
-        sender: RemotePerson { id: sender, name },
+        sender: RemotePerson { id: sender, name, picture: picture.flatten() },
         // The nonce is a digest of the event's id, which only whoever sent it can tell (`nonce_of`).
         transaction: None,
         reply_to: answers.filter(|_| is_reply).and_then(|reference| text_of(reference, "message_id")),
@@ -250,7 +254,7 @@ impl Change<'_> {
     fn leave(&self) -> Option<RemoteEvent> {
         let id = text_of(self.data.get("user")?, "id")?;
         let place = self.place(self.at, Snowflake(0), "l");
-        Some(RemoteEvent::Leave(RemoteLeave { place, person: RemotePerson { id, name: None } }))
+        Some(RemoteEvent::Leave(RemoteLeave { place, person: RemotePerson { id, name: None, picture: None } }))
     }
 
     fn target(&self) -> Option<(String, Snowflake)> {
@@ -260,7 +264,7 @@ impl Change<'_> {
     }
 
     fn sender(&self) -> Option<RemotePerson> {
-        text_of(self.data, "user_id").map(|id| RemotePerson { id, name: None })
+        text_of(self.data, "user_id").map(|id| RemotePerson { id, name: None, picture: None })
     }
 
     fn reaction(&self) -> Option<RemoteEvent> {

@@ -78,6 +78,8 @@ pub struct Discord {
     application: Cell<Option<Snowflake>>,
     /// The owner's own person.
     owner: RefCell<Option<String>>,
+    /// Roles' names, and when they were read.
+    roles: RefCell<(i64, HashMap<String, String>)>,
 }
 
 impl Discord {
@@ -89,6 +91,7 @@ impl Discord {
             webhooks: RefCell::default(),
             application: Cell::default(),
             owner: RefCell::default(),
+            roles: RefCell::default(),
         }
     }
 
@@ -175,7 +178,7 @@ impl Discord {
             return self.call(token, Call::create_message(id_of(channel)?, &said, reply, mark)?).await;
         }
         let webhook = self.webhook(token, channel).await?;
-        let speech = Speech { name: &post.speaker, picture: None, thread: None };
+        let speech = Speech { name: &post.speaker, picture: post.picture.as_deref(), thread: None };
         let outcome = self.call(token, Call::execute_webhook(&webhook, &said, &speech)?).await;
         self.judge(channel, outcome)
     }
@@ -468,8 +471,21 @@ impl Network for Discord {
     }
 
     fn names_in(&self, event: &RawValue) -> NamesIn {
-        let references = convert::references(&message(event));
-        NamesIn { people: references.users, channels: references.channels }
+        let message = message(event);
+        let references = convert::references(&message);
+        // A webhook is nobody: who speaks by it is the sender.
+        let webhook = text_of(&message, "webhook_id");
+        let people = references.users.into_iter().filter(|user| webhook.as_ref() != Some(user)).collect();
+        NamesIn { people, channels: references.channels, groups: references.roles }
+    }
+
+    fn groups<'a>(
+        &'a self,
+        token: &'a str,
+        channel: &'a str,
+        ids: &'a [String],
+    ) -> LocalBoxFuture<'a, Result<Vec<(String, String)>, RemoteError>> {
+        Box::pin(self.roles_named(token, channel, ids))
     }
 
     fn to_matrix(&self, event: &RawValue, names: &KnownNames) -> Vec<Json> {
@@ -527,8 +543,7 @@ impl Addresses for Here<'_> {
     }
 
     fn channel(&self, room: &RoomOrAliasId) -> Option<String> {
-        let own = self.0.room_id.is_some_and(|own| own.as_str() == room.as_str());
-        own.then(|| self.0.channel.to_owned())
+        self.0.channel_of(room, &FACTS)
     }
 
     fn permalink(&self, _: &RoomOrAliasId, _: &EventId) -> Option<String> {

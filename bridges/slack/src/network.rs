@@ -333,6 +333,7 @@ impl Network for Slack {
         NamesIn {
             people: references.users.into_iter().map(|user| user.0).collect(),
             channels: references.channels.into_iter().map(|channel| channel.0).collect(),
+            groups: Vec::new(),
         }
     }
 
@@ -493,8 +494,7 @@ impl Addresses for Here<'_> {
     }
 
     fn channel(&self, room: &RoomOrAliasId) -> Option<String> {
-        let own = self.0.room_id.is_some_and(|own| own.as_str() == room.as_str());
-        own.then(|| self.0.channel.to_owned())
+        self.0.channel_of(room, &FACTS)
     }
 
     fn permalink(&self, _: &RoomOrAliasId, _: &EventId) -> Option<String> {

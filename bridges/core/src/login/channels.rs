@@ -1,5 +1,7 @@
 //! Which channels the account is in, and which of them are bridged.
 
+use std::collections::BTreeMap;
+
 use hubbub_core::{
     contract::{Address, Class, call},
     error::{MatrixError, Result},
@@ -57,6 +59,13 @@ impl LoginObject {
             portal_id: portal.map(|portal| portal.portal_id.clone()),
             place,
         })
+    }
+
+    /// The channels that are bridged now, by their portals.
+    pub(super) fn portal_channels(&self) -> BTreeMap<String, String> {
+        let portals = self.portals.borrow();
+        let active = portals.values().filter(|portal| portal.active);
+        active.map(|portal| (portal.portal_id.clone(), portal.channel.clone())).collect()
     }
 
     /// The channels that are bridged now.

@@ -61,7 +61,7 @@ impl LoginObject {
         if ghosts::find(self.database.as_query(), &person)?.is_some() {
             return Ok(true);
         }
-        let person = RemotePerson { id: person, name: None };
+        let person = RemotePerson { id: person, name: None, picture: None };
         let Some(profile) = self.ask_profile(&person).await else {
             return Ok(false);
         };
@@ -113,7 +113,7 @@ impl LoginObject {
         if ghosts::find(query, &person.id)?.is_some() || !ghosts::has_many(query, voice, MOST_NAMES)? {
             return Ok(None);
         }
-        Ok(Some(RemotePerson { id: voice.to_owned(), name: person.name.clone() }))
+        Ok(Some(RemotePerson { id: voice.to_owned(), name: person.name.clone(), picture: None }))
     }
 
     async fn refresh(&self, person: &RemotePerson, known: Option<GhostRow>) -> Result<Refreshed> {
@@ -173,7 +173,7 @@ impl LoginObject {
     /// How the network shows somebody; `None` when it cannot be had now.
     async fn ask_profile(&self, person: &RemotePerson) -> Option<RemoteProfile> {
         if let Some(name) = &person.name {
-            return Some(RemoteProfile { name: name.clone(), picture: None });
+            return Some(RemoteProfile { name: name.clone(), picture: person.picture.clone() });
         }
         let token = self.token().ok()?;
         self.take_budget(self.facts().person_method).ok()?;
@@ -236,7 +236,7 @@ impl LoginObject {
             return Ok(());
         }
         let user_id = OwnedUserId::try_from(known.user_id.as_str()).map_err(MatrixError::internal)?;
-        let person = RemotePerson { id: known.remote_user.clone(), name: None };
+        let person = RemotePerson { id: known.remote_user.clone(), name: None, picture: None };
         let changed = self.show(&person, &user_id, Some(known), (profile.clone(), self.now())).await?;
         self.keep(std::iter::once(&changed)).await
     }

@@ -118,6 +118,7 @@ impl PortalObject {
                     reply_to: None,
                     thread_root: None,
                     speaker: String::new(),
+                    picture: None,
                 };
                 self.network.edit(token, &channel, &message.remote_id, &post).await
             }

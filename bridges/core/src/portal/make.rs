@@ -290,7 +290,7 @@ impl PortalObject {
         let Some(with) = self.details()?.with else {
             return Ok(None);
         };
-        let person = RemotePerson { id: with, name: None };
+        let person = RemotePerson { id: with, name: None, picture: None };
         Ok(self.ghosts_of(vec![person]).await?.into_iter().next())
     }
 

@@ -137,6 +137,7 @@ impl PortalObject {
             server_name: &self.context.config.server_name,
             room_id: Some(&room_id),
             channel: &channel,
+            channels: &access.channels,
         };
         Ok(self.network.to_remote(content, &known))
     }

@@ -47,7 +47,7 @@ fn a_webhooks_message_has_a_name_of_its_own() {
     let RemoteEvent::Message(read) = frame("MESSAGE_CREATE", spoken) else { panic!("no message") };
     assert!(read.by_program);
     let id = crate::remote_id::voice(crate::remote_id::Snowflake(55), "Bob");
-    assert_eq!(read.sender, RemotePerson { id, name: Some("Bob".to_owned()) });
+    assert_eq!(read.sender, RemotePerson { id, name: Some("Bob".to_owned()), picture: None });
 }
 
 #[test]

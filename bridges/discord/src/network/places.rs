@@ -17,6 +17,9 @@ use crate::{
 /// Categories stand after the channels that are in none.
 const AFTER_CHANNELS: i64 = 1_000_000;
 
+/// How long names of roles are taken for good, in milliseconds.
+const ROLES_MS: i64 = 3_600_000;
+
 /// A server, and what matters of those who act there.
 struct Seen {
     id: String,
@@ -107,6 +110,26 @@ impl Discord {
         channel.own_only = !may(MANAGE_MESSAGES);
         channel.path = std::iter::once(seen.place()).chain(heading.as_ref().map(category)).collect();
         Ok(channel)
+    }
+
+    /// The names of roles in a channel's server, asked for once an hour.
+    pub(super) async fn roles_named(
+        &self,
+        token: &str,
+        channel: &str,
+        ids: &[String],
+    ) -> Result<Vec<(String, String)>, RemoteError> {
+        let now = self.context.clock.now();
+        let fresh = self.roles.borrow().0 > now.saturating_sub(ROLES_MS);
+        if !fresh {
+            let found: Json = self.call(token, Call::channel(id_of(channel)?)).await?;
+            let Some(guild) = text_of(&found, "guild_id") else { return Ok(Vec::new()) };
+            let roles: Vec<Json> = self.call(token, Call::guild_roles(id_of(&guild)?)).await?;
+            let named = roles.iter().filter_map(|role| Some((text_of(role, "id")?, text_of(role, "name")?)));
+            *self.roles.borrow_mut() = (now, named.collect());
+        }
+        let roles = self.roles.borrow();
+        Ok(ids.iter().filter_map(|id| Some((id.clone(), roles.1.get(id)?.clone()))).collect())
     }
 
     /// The channels of all servers that the bot may see, in their order.

@@ -64,7 +64,7 @@ impl FakeDiscord {
         self.events.borrow_mut().push((name.to_owned(), data));
     }
 
-    fn add(&self, author: Json, content: &str, more: Json) -> Json {
+    pub fn add(&self, author: Json, content: &str, more: Json) -> Json {
         let mut message = json!({
             "id": self.new_id(), "channel_id": GENERAL, "type": 0, "author": author, "content": content,
             "mentions": [], "attachments": [], "embeds": [], "edited_timestamp": null,
@@ -81,7 +81,8 @@ impl FakeDiscord {
 
     /// Somebody says something.
     pub fn says(&self, user: &str, name: &str, content: &str) -> Json {
-        self.add(json!({ "id": user, "username": name, "global_name": name }), content, json!({}))
+        let shown = name[..1].to_uppercase() + &name[1..];
+        self.add(json!({ "id": user, "username": name, "global_name": shown }), content, json!({}))
     }
 
     /// A webhook that is not ours says something.
@@ -177,6 +178,7 @@ impl FakeDiscord {
             return Ok(respond(404, &json!({ "message": "Unknown Webhook", "code": 10_015 })));
         }
         assert!(body["allowed_mentions"].is_object(), "nobody is pinged by accident");
+        *self.guilds.spoken.borrow_mut() = body.clone();
         let webhooks = self.webhooks.borrow();
         let channel = webhooks.iter().find(|webhook| webhook["id"] == id).unwrap()["channel_id"].clone();
         let author = json!({ "id": id, "username": body["username"], "bot": true });

@@ -42,6 +42,8 @@ pub struct Guilds {
     pub commands: RefCell<Json>,
     /// What was answered to interactions of the gateway, as (path, answer).
     pub callbacks: RefCell<Vec<(String, Json)>>,
+    /// What was last said through a webhook, as it was asked for.
+    pub spoken: RefCell<Json>,
     /// What the bot itself said, as (channel, content).
     pub by_bot: RefCell<Vec<(String, String)>>,
 }
@@ -89,6 +91,7 @@ impl Default for Guilds {
             commands: RefCell::default(),
             callbacks: RefCell::default(),
             by_bot: RefCell::default(),
+            spoken: RefCell::default(),
         }
     }
 }
@@ -118,6 +121,7 @@ impl Guilds {
                 (200, there.map(|server| json!({ "id": server["id"], "name": server["name"] })).collect())
             }
             ["guilds", id] => self.server(id).map_or_else(lost, |server| (200, server)),
+            ["guilds", id, "roles"] => self.server(id).map_or_else(lost, |server| (200, server["roles"].clone())),
             ["guilds", id, "channels"] => {
                 let channels = self.channels.borrow();
                 self.server(id).map_or_else(lost, |_| {

@@ -7,6 +7,7 @@ mod guilds;
 mod limits;
 mod linking;
 mod places;
+mod speaking;
 mod world;
 
 use discord::{ANNA, BOT, Fault, GENERAL};
