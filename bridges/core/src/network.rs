@@ -22,7 +22,7 @@ pub use self::event::{
 };
 pub use self::file::{FileUpload, RemoteFile};
 pub use self::link::{LinkAttempt, LinkReply};
-pub use self::place::{RemotePlace, rank};
+pub use self::place::{RemotePlace, is_called, rank};
 use crate::{
     contract::{ChannelKind, Ghost, Hook},
     text::{Channel, Names, Person},
@@ -528,6 +528,14 @@ pub struct RemoteChannel {
     /// Where it stands under the innermost of them.
     #[serde(default)]
     pub order: i64,
+}
+
+impl RemoteChannel {
+    /// Whether somebody means this channel by a name.
+    #[must_use]
+    pub fn is_called(&self, wanted: &str) -> bool {
+        is_called(wanted, self.path.first().map(|place| place.name.as_str()), &self.name)
+    }
 }
 
 /// Which messages of a channel are wanted.

@@ -66,9 +66,6 @@ const INSTRUCTIONS: &str = "Make an application at https://discord.com/developer
                             Once this app is connected, enter the address below as its “Interactions Endpoint URL” \
                             under “General Information”, and say `link` here so that I know who you are.";
 
-/// Pages of one listing that are read at most, and servers of one bot.
-const MOST_PAGES: usize = 20;
-
 /// Discord.
 pub struct Discord {
     context: Rc<Context>,
@@ -76,6 +73,8 @@ pub struct Discord {
     /// Our webhooks by channel, looked up again after an eviction.
     webhooks: RefCell<HashMap<String, Webhook>>,
     application: Cell<Option<Snowflake>>,
+    /// The bot.
+    bot: Cell<Option<Snowflake>>,
     /// The owner's own person.
     owner: RefCell<Option<String>>,
     /// Roles' names, and when they were read.
@@ -90,6 +89,7 @@ impl Discord {
             limits: RefCell::default(),
             webhooks: RefCell::default(),
             application: Cell::default(),
+            bot: Cell::default(),
             owner: RefCell::default(),
             roles: RefCell::default(),
         }
@@ -251,6 +251,7 @@ impl Network for Discord {
             }
             // What was known is of the token from before.
             self.application.set(None);
+            self.bot.set(None);
             let team = self.application(token).await?.to_string();
             Ok(Identity { team, team_name: bot.name.clone(), user: bot.id, user_name: bot.name })
         })
@@ -326,6 +327,18 @@ impl Network for Discord {
         channel: &'a str,
     ) -> LocalBoxFuture<'a, Result<RemoteChannel, RemoteError>> {
         Box::pin(self.describe(token, channel))
+    }
+
+    fn join<'a>(
+        &'a self,
+        token: &'a str,
+        channel: &'a str,
+    ) -> LocalBoxFuture<'a, Result<Option<RemoteChannel>, RemoteError>> {
+        Box::pin(async move {
+            // A bot is in all that it sees.
+            let channels = self.list_channels(token).await?;
+            Ok(channels.into_iter().find(|one| one.id == channel || one.is_called(channel)))
+        })
     }
 
     fn person<'a>(

@@ -15,9 +15,9 @@ pub const SEND_MESSAGES: u64 = 1 << 11;
 /// May delete what others wrote.
 pub const MANAGE_MESSAGES: u64 = 1 << 13;
 
-/// A server, as far as permissions go: its object, and those of the members that matter.
+/// A server, as far as permissions go.
 pub struct Guild<'a> {
-    /// The server, with its roles.
+    /// Its object: with its roles, or of a list of servers.
     pub guild: &'a Json,
     /// Its id.
     pub id: &'a str,
@@ -35,25 +35,39 @@ impl Guild<'_> {
     /// What a member (an object with `user` and `roles`) may do in a channel, as bits.
     #[must_use]
     pub fn permissions(&self, member: &Json, channel: &Json) -> u64 {
-        let user = member.get("user").and_then(|user| text_of(user, "id")).unwrap_or_default();
-        if !user.is_empty() && text_of(self.guild, "owner_id").as_deref() == Some(&user) {
+        let roles =
+            list(self.guild, "roles").filter(|role| text_of(role, "id").is_some_and(|id| self.has(member, &id)));
+        let base = roles.fold(0, |all, role| all | bits(role, "permissions"));
+        let user = user_of(member);
+        let owns = !user.is_empty() && text_of(self.guild, "owner_id").as_deref() == Some(&user);
+        self.in_channel(if owns { ADMINISTRATOR } else { base }, member, channel)
+    }
+
+    /// The same by what the member may do in the whole server, as Discord says it in a list of servers.
+    #[must_use]
+    pub fn permissions_there(&self, member: &Json, channel: &Json) -> u64 {
+        self.in_channel(bits(self.guild, "permissions"), member, channel)
+    }
+
+    fn has(&self, member: &Json, role: &str) -> bool {
+        role == self.id || list(member, "roles").any(|one| one.as_str() == Some(role))
+    }
+
+    fn in_channel(&self, base: u64, member: &Json, channel: &Json) -> u64 {
+        if base & ADMINISTRATOR != 0 {
             return u64::MAX;
         }
-        let has = |id: &str| id == self.id || list(member, "roles").any(|role| role.as_str() == Some(id));
-        let roles = list(self.guild, "roles").filter(|role| text_of(role, "id").is_some_and(|id| has(&id)));
-        let mut allowed = roles.fold(0, |all, role| all | bits(role, "permissions"));
-        if allowed & ADMINISTRATOR != 0 {
-            return u64::MAX;
-        }
+        let user = user_of(member);
         // Everybody's first, then all roles together, then the member's own.
         let overwrites = |wanted: &dyn Fn(&str) -> bool| {
-            let of =
-                list(channel, "permission_overwrites").filter(|one| text_of(one, "id").is_some_and(|id| wanted(&id)));
+            let all = list(channel, "permission_overwrites");
+            let of = all.filter(|one| text_of(one, "id").is_some_and(|id| wanted(&id)));
             of.fold((0, 0), |(deny, allow), one| (deny | bits(one, "deny"), allow | bits(one, "allow")))
         };
+        let mut allowed = base;
         for (deny, allow) in [
             overwrites(&|id| id == self.id),
-            overwrites(&|id| id != self.id && id != user && has(id)),
+            overwrites(&|id| id != self.id && id != user && self.has(member, id)),
             overwrites(&|id| !user.is_empty() && id == user),
         ] {
             allowed = allowed & !deny | allow;
@@ -61,6 +75,10 @@ impl Guild<'_> {
         // Who does not see a channel can do nothing there.
         if allowed & VIEW_CHANNEL == 0 { 0 } else { allowed }
     }
+}
+
+fn user_of(member: &Json) -> String {
+    member.get("user").and_then(|user| text_of(user, "id")).unwrap_or_default()
 }
 
 #[cfg(test)]

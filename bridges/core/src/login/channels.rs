@@ -16,7 +16,7 @@ use super::LoginObject;
 use crate::{
     contract::{Bridged, ChannelKind, ListedChannel, PortalCommand, Tended},
     failpoints,
-    network::{RemoteChannel, RemoteError},
+    network::{RemoteChannel, RemoteError, is_called},
 };
 
 impl LoginObject {
@@ -265,17 +265,6 @@ impl LoginObject {
         portals.insert(channel.clone(), PortalEntry { channel, ..portal });
         Ok(())
     }
-}
-
-/// Whether somebody who says `#general`, or `Garden/general` where channels stand under headings, means this channel.
-fn is_called(wanted: &str, place: Option<&str>, name: &str) -> bool {
-    let plain = |name: &str| name.trim().trim_start_matches('#').to_lowercase();
-    if plain(wanted) == plain(name) {
-        return true;
-    }
-    let both = wanted.rsplit_once('/');
-    both.zip(place)
-        .is_some_and(|((heading, channel), place)| plain(heading) == plain(place) && plain(channel) == plain(name))
 }
 
 fn ambiguous<'a>(channels: impl Iterator<Item = (Option<&'a str>, &'a str)>) -> MatrixError {

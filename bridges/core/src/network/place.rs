@@ -20,3 +20,14 @@ pub struct RemotePlace {
 pub fn rank(order: i64) -> String {
     format!("{:08}", order.clamp(0, 99_999_999))
 }
+
+/// Whether somebody who says `#general`, or `Garden/general` where channels stand under headings, means this channel.
+#[must_use]
+pub fn is_called(wanted: &str, place: Option<&str>, name: &str) -> bool {
+    let plain = |name: &str| name.trim().trim_start_matches('#').to_lowercase();
+    if plain(wanted) == plain(name) {
+        return true;
+    }
+    let Some(((heading, channel), place)) = wanted.rsplit_once('/').zip(place) else { return false };
+    plain(heading) == plain(place) && plain(channel) == plain(name)
+}

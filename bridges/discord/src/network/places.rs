@@ -6,16 +6,20 @@ use hubbub_bridge::{
 };
 use serde_json::Value as Json;
 
-use super::{Discord, MOST_PAGES, id_of};
+use super::{Discord, id_of};
 use crate::{
     events::space::{self, Kind, SpaceEvent},
     permissions::{Guild, MANAGE_MESSAGES, SEND_MESSAGES, VIEW_CHANNEL},
+    remote_id::Snowflake,
     rest::Call,
     text_of,
 };
 
 /// Categories stand after the channels that are in none.
 const AFTER_CHANNELS: i64 = 1_000_000;
+
+/// Servers that are listed at most.
+const MOST_SERVERS: usize = 20;
 
 /// How long names of roles are taken for good, in milliseconds.
 const ROLES_MS: i64 = 3_600_000;
@@ -33,10 +37,10 @@ impl Seen {
         let guild = Guild { guild: &self.guild, id: &self.id };
         guild.permissions(member, channel) & what == what
     }
+}
 
-    fn place(&self) -> RemotePlace {
-        RemotePlace { id: self.id.clone(), name: text_of(&self.guild, "name").unwrap_or_default(), order: 0 }
-    }
+fn server_place(guild: &Json, id: &str) -> RemotePlace {
+    RemotePlace { id: id.to_owned(), name: text_of(guild, "name").unwrap_or_default(), order: 0 }
 }
 
 fn category(channel: &space::Channel) -> RemotePlace {
@@ -61,13 +65,22 @@ fn plain(channel: space::Channel) -> RemoteChannel {
 }
 
 impl Discord {
+    async fn bot(&self, token: &str) -> Result<Snowflake, RemoteError> {
+        if let Some(known) = self.bot.get() {
+            return Ok(known);
+        }
+        let me: Json = self.call(token, Call::me()).await?;
+        let me = id_of(&text_of(&me, "id").unwrap_or_default())?;
+        self.bot.set(Some(me));
+        Ok(me)
+    }
+
     async fn server(&self, token: &str, id: &str) -> Result<Seen, RemoteError> {
         let guild = self.call(token, Call::guild(id_of(id)?)).await?;
-        let me: Json = self.call(token, Call::me()).await?;
-        let me = text_of(&me, "id").ok_or_else(|| RemoteError::NotDone("an account without an id".to_owned()))?;
-        let bot = self.call(token, Call::member(id_of(id)?, id_of(&me)?)).await?;
+        let me = self.bot(token).await?;
+        let bot = self.call(token, Call::member(id_of(id)?, me)).await?;
         let owner = self.owner.borrow().clone();
-        let owner = match owner.filter(|owner| *owner != me) {
+        let owner = match owner {
             Some(owner) => match self.call(token, Call::member(id_of(id)?, id_of(&owner)?)).await {
                 Ok(member) => Some(member),
                 // The owner is not in this server, and sees it by the bot.
@@ -108,7 +121,8 @@ impl Discord {
         };
         channel.read_only |= !may(SEND_MESSAGES);
         channel.own_only = !may(MANAGE_MESSAGES);
-        channel.path = std::iter::once(seen.place()).chain(heading.as_ref().map(category)).collect();
+        channel.path =
+            std::iter::once(server_place(&seen.guild, &seen.id)).chain(heading.as_ref().map(category)).collect();
         Ok(channel)
     }
 
@@ -135,19 +149,25 @@ impl Discord {
     /// The channels of all servers that the bot may see, in their order.
     pub(super) async fn list_channels(&self, token: &str) -> Result<Vec<RemoteChannel>, RemoteError> {
         let guilds: Vec<Json> = self.call(token, Call::guilds(None)).await?;
+        let me = self.bot(token).await?;
         let mut all = Vec::new();
-        for guild in guilds.iter().filter_map(|guild| text_of(guild, "id")).take(MOST_PAGES) {
-            let seen = self.server(token, &guild).await?;
-            let channels: Vec<Json> = self.call(token, Call::guild_channels(id_of(&guild)?)).await?;
-            let read = |channel: &Json| space::channel(channel, Some(&guild));
+        // Two calls a server: all of them together are fewer than a second allows.
+        for guild in guilds.iter().take(MOST_SERVERS) {
+            let Some(id) = text_of(guild, "id") else { continue };
+            let bot: Json = self.call(token, Call::member(id_of(&id)?, me)).await?;
+            let channels: Vec<Json> = self.call(token, Call::guild_channels(id_of(&id)?)).await?;
+            let rights = Guild { guild, id: &id };
+            let visible = |channel: &&Json| rights.permissions_there(&bot, channel) & VIEW_CHANNEL != 0;
+            let read = |channel: &Json| space::channel(channel, Some(&id));
             let headings: Vec<_> = channels.iter().filter_map(read).filter(|one| one.kind == Kind::Category).collect();
-            let visible = channels.iter().filter(|channel| seen.may(&seen.bot, channel, VIEW_CHANNEL));
-            let mut there: Vec<RemoteChannel> = visible
+            let mut there: Vec<RemoteChannel> = channels
+                .iter()
+                .filter(visible)
                 .filter_map(read)
                 .filter(|channel| channel.kind == Kind::Text)
                 .map(|channel| {
                     let heading = headings.iter().find(|heading| Some(&heading.id) == channel.parent.as_ref());
-                    let path = std::iter::once(seen.place()).chain(heading.map(category)).collect();
+                    let path = std::iter::once(server_place(guild, &id)).chain(heading.map(category)).collect();
                     RemoteChannel { path, ..plain(channel) }
                 })
                 .collect();

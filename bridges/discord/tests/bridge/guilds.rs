@@ -118,7 +118,7 @@ impl Guilds {
                 let lost = self.lost.borrow();
                 let servers = self.servers.borrow();
                 let there = servers.iter().filter(|server| !lost.contains(server["id"].as_str().unwrap()));
-                (200, there.map(|server| json!({ "id": server["id"], "name": server["name"] })).collect())
+                (200, there.map(|server| json!({ "id": server["id"], "name": server["name"], "permissions": (VIEW | SEND).to_string() })).collect())
             }
             ["guilds", id] => self.server(id).map_or_else(lost, |server| (200, server)),
             ["guilds", id, "roles"] => self.server(id).map_or_else(lost, |server| (200, server["roles"].clone())),

@@ -6,6 +6,7 @@ mod discord;
 mod guilds;
 mod limits;
 mod linking;
+mod management;
 mod places;
 mod speaking;
 mod world;

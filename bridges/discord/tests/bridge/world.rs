@@ -147,6 +147,8 @@ impl World {
     /// What the bot answers to somebody's command.
     pub fn manage_as(&self, user: &Client, command: &str) -> String {
         let room = self.management_room(user);
+        // Whoever types takes a moment.
+        self.server.advance(1_000);
         let number = self.commands.replace(self.commands.get() + 1);
         let content = json!({ "msgtype": "m.text", "body": command });
         user.put(["rooms", &room, "send", "m.room.message", &format!("command-{number}")], &content).ok();

@@ -16,8 +16,9 @@ use hubbub_core::{
 use super::serve::{self, File};
 use crate::{answer::Outcome, call::Call};
 
-/// The side of the picture, in pixels.
-const SIDE: u32 = 256;
+/// The smallest side of the picture, in pixels: of the sizes that thumbnails have, the next one is large enough and
+/// goes with its file.
+const SIDE: u32 = 240;
 
 /// A media id never has other bytes, so that whoever passes them on may keep them.
 const CACHING: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
