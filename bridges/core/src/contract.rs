@@ -4,10 +4,16 @@
 //! login as a Matrix room. Both are addressed by their random ids. Replies stand behind the arrow.
 
 mod gateway;
+mod linking;
+mod places;
+
+use std::collections::BTreeMap;
 
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::{Value as Json, value::RawValue};
+
+pub use self::{linking::LinkingCommand, places::PlacesCommand};
 
 pub use self::gateway::{GatewayCommand, GatewayOpening, ListenCommand};
 use crate::network::{CustomEmoji, NamedEmoji};
@@ -72,6 +78,8 @@ pub enum LoginCommand {
     },
     /// A request of the network to the hook, as it came. → [`HookAnswer`]
     Hook(Hook),
+    /// About the owner's own person. → `bool`
+    Linking(LinkingCommand),
     /// From the connection on which a network tells what happens. → as [`GatewayCommand`] says
     Gateway(GatewayCommand),
     /// The channels that the account is in. → `Vec<ListedChannel>`
@@ -134,6 +142,8 @@ pub enum LoginCommand {
     Emoji(EmojiCommand),
     /// For a portal: the space of the workspace, made when it is missing. → `OwnedRoomId`
     Space,
+    /// For a portal: its channel's place, and limits. → as [`PlacesCommand`] says
+    Places(PlacesCommand),
     /// For a portal: lists the room as a direct chat in the owner's account data. → `()`
     MarkDirect {
         /// The room.
@@ -170,6 +180,8 @@ pub enum HookAnswer {
     Accepted,
     /// The network checks the address and wants this back.
     Challenge(String),
+    /// To be answered with this.
+    Json(Json),
     /// Another login has this account now: ask that one.
     Forward(String),
     /// Refused with this status and sentence.
@@ -213,6 +225,9 @@ pub struct ListedChannel {
     pub kind: ChannelKind,
     /// Its portal, while it is bridged.
     pub portal_id: Option<String>,
+    /// The name of the outermost heading over it, if it has one.
+    #[serde(default)]
+    pub place: Option<String>,
 }
 
 /// What a channel is.
@@ -314,6 +329,9 @@ pub struct LoginStatus {
     pub state: LoginState,
     /// Workspace and account, once known.
     pub account: Option<Finished>,
+    /// The name of the owner's own person, where that is not the account and is known.
+    #[serde(default)]
+    pub person: Option<String>,
     /// The bridged channels.
     pub portals: Vec<ListedChannel>,
     /// Events that are not in their portals yet: they wait, or are on their way.
@@ -357,13 +375,25 @@ pub struct Access {
     pub owner: OwnedUserId,
     /// The workspace.
     pub team: String,
-    /// The account.
+    /// The account that acts: it reacts, and what it did comes back under this id.
     pub remote_user: String,
+    /// The owner's own person, if that is known: the account itself, or who was linked.
+    #[serde(default)]
+    pub own_person: Option<String>,
+    /// Until when the network wants no call at all, in milliseconds since the epoch.
+    #[serde(default)]
+    pub hold_until: i64,
     /// Messages a second and channel.
     pub pace: u32,
     /// The owner's name, where the network shows it with each post.
     #[serde(default)]
     pub owner_name: String,
+    /// The public address of the owner's picture, where the network shows that with each post.
+    #[serde(default)]
+    pub owner_picture: Option<String>,
+    /// The channels of the login's portals, by the portals' ids.
+    #[serde(default)]
+    pub channels: BTreeMap<String, String>,
     /// How long to wait before the method may be called, in milliseconds; 0: now, and the call is
     /// counted.
     pub wait_ms: i64,
@@ -374,8 +404,11 @@ pub struct Access {
 pub struct RemotePerson {
     /// The network's id.
     pub id: String,
-    /// The name that the message itself gives (bots).
+    /// The name that the message itself gives.
     pub name: Option<String>,
+    /// The URL of the picture that the message itself gives; only where it gives a name.
+    #[serde(default)]
+    pub picture: Option<String>,
 }
 
 /// Somebody at the network as Matrix knows them.
@@ -383,7 +416,7 @@ pub struct RemotePerson {
 pub struct Ghost {
     /// The network's id.
     pub remote_user: String,
-    /// The Matrix user: the ghost, or the owner for the login's own account.
+    /// The Matrix user: the ghost, or the owner for the owner's own person.
     pub user_id: OwnedUserId,
     /// The name to show.
     pub name: String,
@@ -427,6 +460,11 @@ pub enum PortalCommand {
     Tend {
         /// Whether to read the channel's last messages again, too.
         catch_up: bool,
+    },
+    /// From the login: no call of the network before this moment. → `()`
+    Hold {
+        /// In milliseconds since the epoch.
+        until: i64,
     },
     /// Ends the portal: nothing goes in or out any more, the room stays. → `()`
     Close,

@@ -15,6 +15,7 @@ pub mod emoji;
 pub mod failpoints;
 pub mod hosted;
 mod lane;
+pub mod link_code;
 pub mod login;
 mod management;
 pub mod matrix;

@@ -13,8 +13,11 @@ mod gateway;
 mod handover;
 mod hook;
 mod icon;
+mod limits;
+mod linking;
 mod people;
 mod pictures;
+mod places;
 mod rooms;
 mod tend;
 mod threads;
@@ -40,7 +43,7 @@ use hubbub_storage::{
 };
 use ruma::OwnedUserId;
 
-use self::{emoji::EmojiList, pictures::OwedPicture};
+use self::{emoji::EmojiList, linking::Linking, pictures::OwedPicture, places::Change};
 use crate::{
     contract::{Access, Counters, Finished, LoginCommand, LoginState, LoginStatus},
     lane::{Alarm, Lane, run_lanes},
@@ -80,6 +83,16 @@ pub struct LoginObject {
     /// Pictures that ghosts have yet to get.
     pictures: RefCell<VecDeque<OwedPicture>>,
     emoji: EmojiList,
+    linking: Linking,
+    /// The headings over each channel that has a portal, the outermost first.
+    places: RefCell<HashMap<String, Vec<String>>>,
+    changes: RefCell<VecDeque<Change>>,
+    changing: Lane,
+    /// Until when the network wants no call at all, and whether the portals have yet to hear it.
+    held_until: Cell<i64>,
+    owes_hold: Cell<bool>,
+    /// Since when calls were refused, and how many.
+    refused: Cell<(i64, u32)>,
     report: Report,
 }
 
@@ -110,6 +123,13 @@ impl LoginObject {
             told_silent: Cell::new(false),
             pictures: RefCell::default(),
             emoji: EmojiList::default(),
+            linking: Linking::default(),
+            places: RefCell::default(),
+            changes: RefCell::default(),
+            changing: Lane::default(),
+            held_until: Cell::new(0),
+            owes_hold: Cell::new(false),
+            refused: Cell::default(),
             report: Report::default(),
         };
         if schema::version(object.database.as_query())? > 0 {
@@ -132,6 +152,7 @@ impl LoginObject {
                     encode(&self.resume(&owner, signing_secret, token).await?)
                 }
                 LoginCommand::Hook(hook) => encode(&self.take_hook(&hook).await?),
+                LoginCommand::Linking(command) => encode(&self.take_linking(command)?),
                 LoginCommand::Gateway(command) => self.take_gateway(command).await,
                 LoginCommand::List => encode(&self.list().await?),
                 LoginCommand::Bridge { channel } => encode(&self.bridge(&channel).await?),
@@ -147,6 +168,7 @@ impl LoginObject {
                 LoginCommand::Introduce { person } => encode(&self.introduce(person).await?),
                 LoginCommand::Channels { ids } => encode(&self.named_channels(ids).await?),
                 LoginCommand::Emoji(command) => self.take_emoji(command).await,
+                LoginCommand::Places(command) => encode(&self.take_places(command).await?),
                 LoginCommand::Space => encode(&self.space().await?),
                 LoginCommand::MarkDirect { room_id, with } => encode(&self.mark_direct(&room_id, &with).await?),
                 LoginCommand::TokenRefused { reason, generation } => encode(&self.token_refused(&reason, generation)?),
@@ -166,6 +188,7 @@ impl LoginObject {
                 return None;
             }
             run_lanes(&self.alarm, || self.ready(), |duty| self.perform(duty)).await;
+            self.share_own_limits();
             let lanes: Vec<_> = self.lanes.borrow().values().cloned().collect();
             let failing = lanes.iter().filter_map(|lane| lane.failing_since());
             let failing = failing.chain(self.upkeep.failing_since()).min();
@@ -181,6 +204,8 @@ enum Duty {
     HandOver(String, Rc<Lane>),
     /// What it owes to others.
     Upkeep,
+    /// Following what the network told of channels, headings and people.
+    Follow,
     /// What Cron's poke is for.
     Tend,
 }
@@ -194,6 +219,9 @@ impl LoginObject {
         if self.upkeep.is_free(now) && self.owes() {
             duties.push(Duty::Upkeep);
         }
+        if self.changing.is_free(now) && !self.changes.borrow().is_empty() {
+            duties.push(Duty::Follow);
+        }
         if self.poked.get() && self.tending.is_free(now) {
             duties.push(Duty::Tend);
         }
@@ -204,6 +232,7 @@ impl LoginObject {
         match duty {
             Duty::HandOver(channel, lane) => Box::pin(self.hand_over(channel, lane)),
             Duty::Upkeep => Box::pin(self.keep_up()),
+            Duty::Follow => Box::pin(self.run_changes()),
             Duty::Tend => Box::pin(self.tend()),
         }
     }
@@ -213,6 +242,8 @@ impl LoginObject {
         let now = self.now();
         let lanes = self.waiting_lanes().into_iter().map(|(_, lane)| lane.next(now));
         let poked = self.poked.get().then(|| self.tending.next(now));
+        let changes = (!self.changes.borrow().is_empty()).then(|| self.changing.next(now));
+        let poked = poked.into_iter().chain(changes);
         lanes.chain(self.owes().then(|| self.upkeep.next(now))).chain(poked).min()
     }
 
@@ -239,6 +270,8 @@ impl LoginObject {
         }
         self.load_pictures()?;
         self.load_care()?;
+        self.load_linked()?;
+        self.load_places()?;
         for portal in store::list_portals(query)? {
             self.portals.borrow_mut().insert(portal.channel.clone(), portal);
         }
@@ -363,8 +396,10 @@ impl LoginObject {
     fn access(&self, method: Option<&str>) -> Result<Access> {
         let row = self.row()?;
         let now = self.now();
+        let held = self.held_until.get().saturating_sub(now).max(0);
         let wait_ms =
             method.and_then(|method| self.take_budget(method).err()).map_or(0, |at| at.saturating_sub(now).max(1));
+        let wait_ms = wait_ms.max(if method.is_some() { held } else { 0 });
         let connected = LoginState::from(row.state.as_str()) == LoginState::Connected;
         let token = self.secrets()?.and_then(|secrets| secrets.token);
         Ok(Access {
@@ -373,8 +408,12 @@ impl LoginObject {
             owner: self.owner()?,
             team: row.team.unwrap_or_default(),
             remote_user: row.remote_user.unwrap_or_default(),
+            own_person: self.own_person(),
+            hold_until: self.held_until.get(),
             pace: u32::try_from(row.pace).unwrap_or(1),
             owner_name: String::new(),
+            owner_picture: None,
+            channels: self.portal_channels(),
             wait_ms,
         })
     }
@@ -388,6 +427,7 @@ impl LoginObject {
             owner: self.owner()?,
             state: LoginState::from(row.state.as_str()),
             account: self.account(&row),
+            person: self.own_person().filter(|_| self.facts().links_owner).map(|_| self.own_name()),
             portals: self.bridged_channels(),
             waiting: u64::try_from(waiting).unwrap_or(u64::MAX),
             counters: self.counters.get(),

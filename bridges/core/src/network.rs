@@ -7,13 +7,15 @@
 mod emoji;
 mod event;
 mod file;
+mod link;
+mod place;
 mod thread;
 
-use std::future::ready;
+use std::{collections::BTreeMap, future::ready};
 
 use futures_util::future::LocalBoxFuture;
 use hubbub_storage::blobs::Body;
-use ruma::{OwnedMxcUri, OwnedRoomId, UserId};
+use ruma::{OwnedMxcUri, OwnedRoomId, RoomOrAliasId, UserId};
 use serde_json::{Value as Json, value::RawValue};
 
 pub use self::emoji::{CustomEmoji, EmojiBook, ListedEmoji, NamedEmoji};
@@ -22,6 +24,8 @@ pub use self::event::{
     RemoteRefresh, RemoteUnreaction, ShownReaction,
 };
 pub use self::file::{FileUpload, RemoteFile};
+pub use self::link::{LinkAttempt, LinkReply};
+pub use self::place::{RemotePlace, is_called, rank};
 pub use self::thread::{RemoteThread, ThreadStart};
 use crate::{
     contract::{ChannelKind, Ghost, Hook},
@@ -59,6 +63,8 @@ pub struct NetworkFacts {
     pub threads_are_channels: bool,
     /// Whether a file goes with its post ([`Network::send_file`]) instead of before it ([`Network::upload`]).
     pub files_with_posts: bool,
+    /// Whether the account of a login is a bot, and its owner somebody else there, who says so by a code.
+    pub links_owner: bool,
     /// The headers that sign its hooks.
     pub hook_headers: HookHeaders,
     /// The method that lists channels.
@@ -130,6 +136,42 @@ pub trait Network: 'static {
     /// What the network says about opening a connection now, opaque to the engine.
     fn connecting<'a>(&'a self, _token: &'a str) -> LocalBoxFuture<'a, Result<Json, RemoteError>> {
         Box::pin(ready(Err(RemoteError::Refused(NOT_POSSIBLE.to_owned()))))
+    }
+
+    /// The answer to a hook that is [`HookBody::Link`].
+    fn link_answer(&self, _text: &str) -> Json {
+        Json::Null
+    }
+
+    /// How to type a code, for a chat. Asked only of a network that links owners, as all about codes.
+    fn link_help(&self, code: &str) -> String {
+        code.to_owned()
+    }
+
+    /// The code in an event of the connection, which is for the login then and for nobody else.
+    fn link_in(&self, _body: &str) -> Option<LinkAttempt> {
+        None
+    }
+
+    /// Answers who typed a code in an event of the connection.
+    fn reply_to_link<'a>(
+        &'a self,
+        _token: &'a str,
+        _to: &'a LinkReply,
+        _text: &'a str,
+    ) -> LocalBoxFuture<'a, Result<(), RemoteError>> {
+        Box::pin(ready(Ok(())))
+    }
+
+    /// Has the network know what it must before a code can be typed. Repeating it is harmless.
+    fn prepare<'a>(&'a self, _token: &'a str) -> LocalBoxFuture<'a, Result<(), RemoteError>> {
+        Box::pin(ready(Ok(())))
+    }
+
+    /// The program or webhook by which somebody speaks who is no person of the network's but has a name: the part of
+    /// their id that tells. What the login's own app says is the owner's.
+    fn voice_of<'a>(&self, _person: &'a str) -> Option<&'a str> {
+        None
     }
 
     /// All channels that the account is in.
@@ -250,6 +292,23 @@ pub trait Network: 'static {
     /// Whether this code says that a channel is not there any more, or not for the account.
     fn is_gone(&self, code: &str) -> bool;
 
+    /// Until when the network wants no call of the account's at all, as this object knows; in milliseconds since the
+    /// epoch.
+    fn held_until(&self) -> i64 {
+        0
+    }
+
+    /// Somebody else was told so.
+    fn hold(&self, _until: i64) {}
+
+    /// How many calls were refused since this was asked last, where the network bans for those.
+    fn take_refused(&self) -> u32 {
+        0
+    }
+
+    /// Who the owner is there, as far as that is known: what they may do counts, too.
+    fn know_owner(&self, _person: Option<&str>) {}
+
     /// How often the account may call a method, as (calls a minute, calls at once); `None`:
     /// without a budget.
     fn budget(&self, method: &str) -> Option<(u32, u32)>;
@@ -271,6 +330,16 @@ pub trait Network: 'static {
 
     /// Whom and what a message, or an edit, names.
     fn names_in(&self, event: &RawValue) -> NamesIn;
+
+    /// The names of some roles or user groups of a channel's, as (id, name).
+    fn groups<'a>(
+        &'a self,
+        _token: &'a str,
+        _channel: &'a str,
+        _ids: &'a [String],
+    ) -> LocalBoxFuture<'a, Result<Vec<(String, String)>, RemoteError>> {
+        Box::pin(ready(Ok(Vec::new())))
+    }
 
     /// The message, or of an edit the message as it is now, as contents of `m.room.message`: at least
     /// one, unless it has files and nothing else.
@@ -464,6 +533,10 @@ pub enum HookBody {
     RateLimited,
     /// Not what it should be.
     Malformed(&'static str),
+    /// To be answered with this, and of no other use.
+    Answer(Json),
+    /// Somebody typed a code, and is answered by [`Network::link_answer`].
+    Link(LinkAttempt),
     /// An event.
     Event(HookEvent),
 }
@@ -514,6 +587,22 @@ pub enum HookKind {
         /// The new id.
         new: String,
     },
+    /// A heading over channels, or who may do what under it, is different now, or the account is not there any more.
+    PlaceChanged {
+        /// The heading.
+        place: String,
+        /// Its name, if the event says so.
+        name: Option<String>,
+        /// Where it stands among its siblings, if the event says so.
+        order: Option<i64>,
+    },
+    /// Somebody left everything under a heading.
+    PersonLeft {
+        /// Who.
+        person: String,
+        /// The heading.
+        place: String,
+    },
     /// Somebody has another name or picture now.
     PersonChanged {
         /// Who.
@@ -560,6 +649,23 @@ pub struct RemoteChannel {
     /// Whether nobody can write there any more, or the account cannot.
     #[serde(default)]
     pub read_only: bool,
+    /// Whether the owner may not delete what others said there.
+    #[serde(default)]
+    pub own_only: bool,
+    /// The headings over it, the outermost first; none where the network has none.
+    #[serde(default)]
+    pub path: Vec<RemotePlace>,
+    /// Where it stands under the innermost of them.
+    #[serde(default)]
+    pub order: i64,
+}
+
+impl RemoteChannel {
+    /// Whether somebody means this channel by a name.
+    #[must_use]
+    pub fn is_called(&self, wanted: &str) -> bool {
+        is_called(wanted, self.path.first().map(|place| place.name.as_str()), &self.name)
+    }
 }
 
 /// Which messages of a channel are wanted.
@@ -599,6 +705,8 @@ pub struct Post {
     pub thread_root: Option<String>,
     /// The sender's name.
     pub speaker: String,
+    /// The public address of the sender's picture.
+    pub picture: Option<String>,
 }
 
 /// A post that is looked for in a history.
@@ -630,6 +738,8 @@ pub struct NamesIn {
     pub channels: Vec<String>,
     /// Custom emoji.
     pub emoji: Vec<CustomEmoji>,
+    /// Roles or user groups.
+    pub groups: Vec<String>,
 }
 
 /// The names that a conversion may ask for.
@@ -641,6 +751,8 @@ pub struct KnownNames {
     pub channels: Vec<(String, String, Option<ruma::OwnedRoomOrAliasId>)>,
     /// Custom emoji whose pictures are here.
     pub emoji: Vec<(CustomEmoji, OwnedMxcUri)>,
+    /// Roles or user groups as (id, name).
+    pub groups: Vec<(String, String)>,
 }
 
 impl Names for KnownNames {
@@ -654,8 +766,8 @@ impl Names for KnownNames {
         Some(Channel { name: name.clone(), room: room.clone() })
     }
 
-    fn group(&self, _: &str) -> Option<String> {
-        None
+    fn group(&self, id: &str) -> Option<String> {
+        self.groups.iter().find(|(known, _)| known == id).map(|(_, name)| name.clone())
     }
 
     fn emoji(&self, name: &str, id: Option<&str>) -> Option<OwnedMxcUri> {
@@ -670,8 +782,8 @@ pub struct KnownAddresses<'a> {
     pub team: &'a str,
     /// The owner.
     pub owner: &'a UserId,
-    /// The owner's account.
-    pub remote_user: &'a str,
+    /// The owner's own person, if that is known.
+    pub own_person: Option<&'a str>,
     /// This server.
     pub server_name: &'a ruma::ServerName,
     /// The portal's own room.
@@ -680,4 +792,18 @@ pub struct KnownAddresses<'a> {
     pub channel: &'a str,
     /// Custom emoji.
     pub emoji: &'a EmojiBook,
+    /// The channels of all portals of the login, by the portals' ids.
+    pub channels: &'a BTreeMap<String, String>,
+}
+
+impl KnownAddresses<'_> {
+    /// The channel that is bridged to a room: the portal's own, or one that is named by its portal's alias.
+    pub fn channel_of(&self, room: &RoomOrAliasId, facts: &NetworkFacts) -> Option<String> {
+        if self.room_id.is_some_and(|own| own.as_str() == room.as_str()) {
+            return Some(self.channel.to_owned());
+        }
+        let (alias, server) = room.as_str().strip_prefix("#_")?.split_once(':')?;
+        let portal_id = alias.strip_prefix(facts.id)?.strip_prefix('_')?;
+        self.channels.get(portal_id).filter(|_| server == self.server_name).cloned()
+    }
 }

@@ -21,6 +21,7 @@ mod names;
 mod notice;
 mod outbound;
 mod parked;
+mod places;
 mod plan;
 mod progress;
 mod queued;
@@ -89,6 +90,8 @@ pub struct PortalObject {
     joined: RefCell<HashSet<String>>,
     names: NameCache,
     progress: progress::Progress,
+    /// Until when the login knows that no call may be made.
+    told_hold: Cell<i64>,
     buckets: Buckets,
     alarm: Alarm,
     inbound_lane: Lane,
@@ -122,6 +125,7 @@ impl PortalObject {
             joined: RefCell::default(),
             names: NameCache::default(),
             progress: progress::Progress::default(),
+            told_hold: Cell::new(0),
             buckets: Buckets::default(),
             alarm: Alarm::default(),
             inbound_lane: Lane::default(),
@@ -149,6 +153,7 @@ impl PortalObject {
                 PortalCommand::Matrix { events } => encode(&self.take_matrix(&events).await?),
                 PortalCommand::Resume { channel } => encode(&self.resume(channel)?),
                 PortalCommand::Tend { catch_up } => encode(&self.tend(catch_up).await?),
+                PortalCommand::Hold { until } => encode(&self.hold(until)),
                 PortalCommand::Delete => encode(&self.delete().await?),
                 PortalCommand::Close => encode(&self.close().await?),
                 PortalCommand::Status => encode(&self.status()?),
@@ -168,6 +173,7 @@ impl PortalObject {
                 return None;
             }
             run_lanes(&self.alarm, || self.ready(), |duty| self.perform(duty)).await;
+            self.share_limits().await;
             let lanes = [&self.inbound_lane, &self.outbound_lane];
             let failing = lanes.into_iter().filter_map(|lane| lane.failing_since()).min();
             self.report.update(&self.context, "Portal", &self.portal_id, failing).await;
@@ -373,7 +379,10 @@ impl PortalObject {
 
     /// What it takes to call the network, and for a method with a budget the right to call it now.
     async fn access(&self, method: Option<&str>) -> Result<Access> {
-        self.ask_login(&LoginCommand::Access { method: method.map(str::to_owned) }).await
+        let access: Access = self.ask_login(&LoginCommand::Access { method: method.map(str::to_owned) }).await?;
+        self.hold(access.hold_until);
+        self.network.know_owner(access.own_person.as_deref());
+        Ok(access)
     }
 
     async fn token_refused(&self, reason: &str, access: &Access) -> Result<()> {
@@ -386,6 +395,7 @@ impl PortalObject {
             self.write(|row| row.channel = channel)?;
         }
         self.sending.forget_access();
+        self.names.forget();
         self.sending.resume();
         self.inbound_lane.hurry();
         self.outbound_lane.hurry();

@@ -93,6 +93,7 @@ async fn hook(
     match ask_login(context, login_id, hook).await {
         Ok(HookAnswer::Accepted) => text_answer(200, ""),
         Ok(HookAnswer::Challenge(challenge)) => json_answer(200, &json!({ "challenge": challenge })),
+        Ok(HookAnswer::Json(body)) => json_answer(200, &body),
         Ok(HookAnswer::Refused(status, sentence)) => refusal(&MatrixError::new(status, "M_FORBIDDEN", sentence)),
         Ok(HookAnswer::Forward(_)) => refusal(&MatrixError::internal("logins forward to each other")),
         Err(error) => refusal(&error),

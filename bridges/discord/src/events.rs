@@ -12,15 +12,19 @@ use hubbub_bridge::{
     contract::RemotePerson,
     emoji,
     network::{
-        RemoteDeletion, RemoteEdit, RemoteEvent, RemoteMessage, RemoteReaction, RemoteReactions, RemoteUnreaction,
-        ShownReaction,
+        RemoteDeletion, RemoteEdit, RemoteEvent, RemoteLeave, RemoteMessage, RemoteReaction, RemoteReactions,
+        RemoteUnreaction, ShownReaction,
     },
 };
 use hubbub_storage::portal::Place;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, value::RawValue};
 
-use crate::{gateway::Event, remote_id::Snowflake, text_of};
+use crate::{
+    gateway::Event,
+    remote_id::{Snowflake, voice},
+    text_of,
+};
 
 /// The field of a message under which a forum's post has its title here; the API calls it so in its own calls.
 pub(crate) const TITLE: &str = "thread_name";
@@ -170,6 +174,7 @@ pub fn read_event(event: &RawValue) -> RemoteEvent {
             change.deletion(ids.filter_map(Json::as_str).map(str::to_owned).collect())
         }
         "MESSAGE_REACTION_ADD" => change.reaction(),
+        "GUILD_MEMBER_REMOVE" => change.leave(),
         "MESSAGE_REACTION_REMOVE" | "MESSAGE_REACTION_REMOVE_ALL" | "MESSAGE_REACTION_REMOVE_EMOJI" => {
             change.unreaction(&stored.t)
         }
@@ -197,10 +202,23 @@ fn read_message(message: &Json, thread: Option<&str>) -> Option<RemoteMessage> {
     let begun = begun.filter(|_| message.get("type").and_then(Json::as_u64) == Some(18));
     let id = begun.map_or_else(|| text_of(message, "id"), |thread| Some(thread.to_owned()))?;
     let id = Snowflake::read(&id)?;
-    let webhook = text_of(message, "webhook_id");
+    // What answers a slash command has its application's id there, and its bot as the author.
+    let author_id = message.get("author").and_then(|author| text_of(author, "id"));
+    let webhook = text_of(message, "webhook_id").filter(|id| author_id.as_ref().is_none_or(|author| author == id));
     let author = message.get("author").unwrap_or(&Json::Null);
     let is_bot = author.get("bot").and_then(Json::as_bool).unwrap_or(false);
-    let sender = text_of(author, "id").or_else(|| webhook.clone())?;
+    let guild = text_of(message, "guild_id");
+    let shown = space::person(author, message.get("member"), guild.as_deref());
+    let (shown, picture) = shown.map(|person| (person.name, person.picture)).unzip();
+    // What speaks by a webhook has the name that it spoke by, and no nickname.
+    let name = if webhook.is_some() { text_of(author, "username") } else { shown };
+    let sender = match &webhook {
+        Some(webhook) => {
+            let by = text_of(message, "application_id").unwrap_or_else(|| webhook.clone());
+            voice(Snowflake::read(&by)?, name.as_deref().unwrap_or_default())
+        }
+        None => author_id?,
+    };
     let reference = message.get("message_reference");
     // Type 1 is a forward, which answers nothing.
     let answers = reference.filter(|reference| reference.get("type").and_then(Json::as_u64).unwrap_or(0) == 0);
@@ -210,7 +228,7 @@ fn read_message(message: &Json, thread: Option<&str>) -> Option<RemoteMessage> {
         place: Place { place: id.place(), generation: 0 },
         sent_at: id.milliseconds(),
         by_program: is_bot || webhook.is_some(),
-        sender: RemotePerson { id: sender, name: webhook.and_then(|_| text_of(author, "username")) },
+        sender: RemotePerson { id: sender, name, picture: picture.flatten() },
         // The nonce is a digest of the event's id, which only whoever sent it can tell (`nonce_of`).
         transaction: None,
         reply_to: answers.filter(|_| is_reply).and_then(|reference| text_of(reference, "message_id")),
@@ -224,6 +242,14 @@ fn read_message(message: &Json, thread: Option<&str>) -> Option<RemoteMessage> {
         // They come with the message's contents.
         files: Vec::new(),
     })
+}
+
+/// Whether a bot or webhook said this message.
+#[must_use]
+pub fn is_by_program(message: &str) -> bool {
+    let message: Json = serde_json::from_str(message).unwrap_or_default();
+    let bot = message.pointer("/author/bot").and_then(Json::as_bool) == Some(true);
+    bot || text_of(&message, "webhook_id").is_some()
 }
 
 /// The mark that we left beside our own message.
@@ -280,6 +306,12 @@ impl Change<'_> {
         Some(RemoteEvent::Delete(RemoteDeletion { place: self.place(self.at, newest, "d"), ids }))
     }
 
+    fn leave(&self) -> Option<RemoteEvent> {
+        let id = text_of(self.data.get("user")?, "id")?;
+        let place = self.place(self.at, Snowflake(0), "l");
+        Some(RemoteEvent::Leave(RemoteLeave { place, person: RemotePerson { id, name: None, picture: None } }))
+    }
+
     fn target(&self) -> Option<(String, Snowflake)> {
         let target = text_of(self.data, "message_id")?;
         let id = Snowflake::read(&target)?;
@@ -287,7 +319,7 @@ impl Change<'_> {
     }
 
     fn sender(&self) -> Option<RemotePerson> {
-        text_of(self.data, "user_id").map(|id| RemotePerson { id, name: None })
+        text_of(self.data, "user_id").map(|id| RemotePerson { id, name: None, picture: None })
     }
 
     fn reaction(&self) -> Option<RemoteEvent> {

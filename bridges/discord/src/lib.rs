@@ -4,8 +4,8 @@
 //! pure. [`connection`] holds the connection on which Discord tells what happens, [`gateway`] is what it does, as a
 //! machine that is given frames and the time; [`events`] reads what it tells; [`convert`] turns
 //! messages into Matrix contents and back; [`rest`] builds the calls and reads their answers, within
-//! Discord's limits; [`interactions`] is the slash command over HTTP; [`remote_id`] knows Discord's
-//! ids.
+//! Discord's limits; [`interactions`] is the slash command over HTTP; [`permissions`] tells who
+//! may do what; [`remote_id`] knows Discord's ids.
 //!
 //! Open [`connection`] next to follow a message in, [`rest`] to follow one out.
 
@@ -15,6 +15,7 @@ pub mod events;
 pub mod gateway;
 pub mod interactions;
 pub mod network;
+pub mod permissions;
 pub mod remote_id;
 pub mod rest;
 pub mod socket;

@@ -5,19 +5,26 @@
 
 mod emoji;
 mod files;
+mod linking;
 mod people;
+mod places;
 mod speak;
 mod threads;
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+};
 
 use futures_util::future::LocalBoxFuture;
 use hubbub_bridge::{
     contract::{ChannelKind, Hook},
     network::{
         CustomEmoji, FileUpload, HistoryPage, HistoryRequest, HookBody, HookEvent, HookKind, Identity, KnownAddresses,
-        KnownNames, ListedEmoji, NamesIn, Network, NetworkFacts, Post, RemoteChannel, RemoteError, RemoteEvent,
-        RemoteFile, RemoteProfile, RemoteReactions, RemoteThread, ShownReaction, Sought, ThreadStart, Words,
+        KnownNames, LinkAttempt, LinkReply, ListedEmoji, NamesIn, Network, NetworkFacts, Post, RemoteChannel,
+        RemoteError, RemoteEvent, RemoteFile, RemoteProfile, RemoteReactions, RemoteThread, ShownReaction, Sought,
+        ThreadStart, Words,
     },
     text::{Addresses, document::Inline},
     web::HookHeaders,
@@ -33,7 +40,7 @@ use crate::{
     convert::{self, Files, from_discord, to_discord},
     events::{self, Route, space},
     interactions,
-    remote_id::{Snowflake, ghost_localpart, user_of_ghost},
+    remote_id::{Snowflake, ghost_localpart, localpart_of_voice, user_of_ghost},
     rest::{self, Call, Limits, Rest, Webhook, find_webhook},
     text_of,
 };
@@ -60,6 +67,7 @@ pub static FACTS: NetworkFacts = NetworkFacts {
     speaks_by_name: true,
     threads_are_channels: true,
     files_with_posts: true,
+    links_owner: true,
     hook_headers: HookHeaders { signature: "x-signature-ed25519", timestamp: "x-signature-timestamp" },
     channels_method: "GET guilds/channels",
     person_method: "GET users",
@@ -72,10 +80,9 @@ pub static FACTS: NetworkFacts = NetworkFacts {
 /// How to make the app.
 const INSTRUCTIONS: &str = "Make an application at https://discord.com/developers/applications, switch on “Message \
                             Content Intent” under “Bot”, and add the bot to your server with the permissions to view \
-                            channels, send and manage messages, add reactions, manage webhooks and read history.";
-
-/// Pages of one listing that are read at most, and servers of one bot.
-const MOST_PAGES: usize = 20;
+                            channels, send and manage messages, add reactions, manage webhooks and read history. \
+                            Once this app is connected, enter the address below as its “Interactions Endpoint URL” \
+                            under “General Information”, and say `link` here so that I know who you are.";
 
 /// Discord.
 pub struct Discord {
@@ -87,6 +94,13 @@ pub struct Discord {
     spots: RefCell<HashMap<String, Spot>>,
     /// The largest file that a server takes.
     file_limits: RefCell<HashMap<String, u64>>,
+    application: Cell<Option<Snowflake>>,
+    /// The bot.
+    bot: Cell<Option<Snowflake>>,
+    /// The owner's own person.
+    owner: RefCell<Option<String>>,
+    /// Roles' names, and when they were read.
+    roles: RefCell<(i64, HashMap<String, String>)>,
 }
 
 impl Discord {
@@ -98,11 +112,22 @@ impl Discord {
             webhooks: RefCell::default(),
             spots: RefCell::default(),
             file_limits: RefCell::default(),
+            application: Cell::default(),
+            bot: Cell::default(),
+            owner: RefCell::default(),
+            roles: RefCell::default(),
         }
     }
 
     async fn call<T: DeserializeOwned>(&self, token: &str, call: Call) -> Result<T, RemoteError> {
-        self.rest(token).send(call, &self.limits).await
+        let permission = rest::permission_for(call.route.name);
+        self.rest(token).send(call, &self.limits).await.map_err(|error| match (error, permission) {
+            // Which one is missing Discord does not say, but the call does.
+            (RemoteError::Refused(code), Some(permission)) if code == "50013" => {
+                RemoteError::Refused(format!("50013 {permission}"))
+            }
+            (error, _) => error,
+        })
     }
 
     fn rest<'a>(&'a self, token: &'a str) -> Rest<'a> {
@@ -117,6 +142,18 @@ impl Discord {
         }
     }
 
+    /// The application whose bot this is.
+    async fn application(&self, token: &str) -> Result<Snowflake, RemoteError> {
+        if let Some(known) = self.application.get() {
+            return Ok(known);
+        }
+        let found: Json = self.call(token, Call::application()).await?;
+        let id = text_of(&found, "id").as_deref().and_then(Snowflake::read);
+        let id = id.ok_or_else(|| RemoteError::NotDone("an application without an id".to_owned()))?;
+        self.application.set(Some(id));
+        Ok(id)
+    }
+
     /// Our webhook in a channel: the one that is there, or a new one. A portal makes one call at a time, and what an
     /// answer that was lost made is found by the next look.
     async fn webhook(&self, token: &str, channel: &str) -> Result<Webhook, RemoteError> {
@@ -124,9 +161,7 @@ impl Discord {
             return Ok(webhook);
         }
         let id = id_of(channel)?;
-        let application: Json = before(self.call(token, Call::application()).await)?;
-        let application = text_of(&application, "id").as_deref().and_then(Snowflake::read);
-        let application = application.ok_or_else(|| RemoteError::NotDone("an application without an id".to_owned()))?;
+        let application = before(self.application(token).await)?;
         let there: Vec<Json> = before(self.call(token, Call::webhooks(id)).await)?;
         let webhook = match find_webhook(&there, application) {
             Some(webhook) => webhook,
@@ -194,19 +229,6 @@ fn message(event: &RawValue) -> Json {
     events::message_of(event).unwrap_or_default()
 }
 
-fn remote_channel(channel: space::Channel) -> RemoteChannel {
-    let direct = channel.kind == space::Kind::Direct;
-    RemoteChannel {
-        id: channel.id,
-        name: channel.name,
-        topic: channel.topic,
-        kind: if direct { ChannelKind::Direct } else { ChannelKind::Channel },
-        with: channel.with.filter(|_| direct),
-        last_read: None,
-        read_only: channel.locked,
-    }
-}
-
 impl Network for Discord {
     fn facts(&self) -> &'static NetworkFacts {
         &FACTS
@@ -240,7 +262,11 @@ impl Network for Discord {
             if !bot.is_bot {
                 return Err(RemoteError::Refused("not_a_bot".to_owned()));
             }
-            Ok(Identity { team: bot.id.clone(), team_name: bot.name.clone(), user: bot.id, user_name: bot.name })
+            // What was known is of the token from before.
+            self.application.set(None);
+            self.bot.set(None);
+            let team = self.application(token).await?.to_string();
+            Ok(Identity { team, team_name: bot.name.clone(), user: bot.id, user_name: bot.name })
         })
     }
 
@@ -254,21 +280,19 @@ impl Network for Discord {
 
     fn read_hook(&self, body: &str) -> HookBody {
         let Some(stored) = events::envelope(body) else {
-            return HookBody::Malformed("This is no event of Discord's gateway.");
+            return linking::read_request(body);
         };
         let kind = match events::route(&stored.name, &stored.data) {
             Route::Channel { channel, guild } => {
                 let direct = guild.is_none();
-                let opens = stored.name == "MESSAGE_CREATE";
+                let opens =
+                    stored.name == "MESSAGE_CREATE" && (guild.is_some() || !events::is_by_program(&stored.data));
                 HookKind::ForChannel { channel, kind: direct.then_some(ChannelKind::Direct), opens }
             }
+            // An id keeps its picture: only what was looked for and not found may be there now.
             Route::Space => match space::read(&stored.name, &stored.data) {
-                space::SpaceEvent::ChannelUpdate(channel) | space::SpaceEvent::ThreadUpdate(channel) => {
-                    HookKind::ChannelChanged { channel: channel.id }
-                }
-                // An id keeps its picture: only what was looked for and not found may be there now.
                 space::SpaceEvent::Emojis { .. } => HookKind::EmojiChanged { keys: Vec::new() },
-                _ => HookKind::NotBridged,
+                told => places::kind_of(told),
             },
             Route::Nowhere(_) => HookKind::Other,
         };
@@ -281,24 +305,41 @@ impl Network for Discord {
         })
     }
 
+    fn link_answer(&self, text: &str) -> Json {
+        interactions::answer(text)
+    }
+
+    fn link_help(&self, code: &str) -> String {
+        format!("At Discord, type `/link {code}` where the bot is, or send it `link {code}` as a direct message.")
+    }
+
+    fn link_in(&self, body: &str) -> Option<LinkAttempt> {
+        linking::read_event(body)
+    }
+
+    fn reply_to_link<'a>(
+        &'a self,
+        token: &'a str,
+        to: &'a LinkReply,
+        text: &'a str,
+    ) -> LocalBoxFuture<'a, Result<(), RemoteError>> {
+        Box::pin(self.answer_link(token, to, text))
+    }
+
+    fn prepare<'a>(&'a self, token: &'a str) -> LocalBoxFuture<'a, Result<(), RemoteError>> {
+        Box::pin(self.register_command(token))
+    }
+
+    fn voice_of<'a>(&self, person: &'a str) -> Option<&'a str> {
+        person.split_once('~').map(|(voice, _)| voice)
+    }
+
     fn event_of(&self, body: &str) -> Option<Box<RawValue>> {
         RawValue::from_string(body.to_owned()).ok()
     }
 
     fn channels<'a>(&'a self, token: &'a str) -> LocalBoxFuture<'a, Result<Vec<RemoteChannel>, RemoteError>> {
-        Box::pin(async move {
-            let guilds: Vec<Json> = self.call(token, Call::guilds(None)).await?;
-            let mut all = Vec::new();
-            for guild in guilds.iter().filter_map(|guild| text_of(guild, "id")).take(MOST_PAGES) {
-                let channels: Vec<Json> = self.call(token, Call::guild_channels(id_of(&guild)?)).await?;
-                let read = channels.iter().filter_map(|channel| space::channel(channel, Some(&guild)));
-                all.extend(
-                    read.filter(|channel| matches!(channel.kind, space::Kind::Text | space::Kind::Forum))
-                        .map(remote_channel),
-                );
-            }
-            Ok(all)
-        })
+        Box::pin(self.list_channels(token))
     }
 
     fn channel<'a>(
@@ -306,10 +347,18 @@ impl Network for Discord {
         token: &'a str,
         channel: &'a str,
     ) -> LocalBoxFuture<'a, Result<RemoteChannel, RemoteError>> {
+        Box::pin(self.describe(token, channel))
+    }
+
+    fn join<'a>(
+        &'a self,
+        token: &'a str,
+        channel: &'a str,
+    ) -> LocalBoxFuture<'a, Result<Option<RemoteChannel>, RemoteError>> {
         Box::pin(async move {
-            let found: Json = self.call(token, Call::channel(id_of(channel)?)).await?;
-            let channel = space::channel(&found, None).map(remote_channel);
-            channel.ok_or_else(|| RemoteError::Unknown("a channel without an id".to_owned()))
+            // A bot is in all that it sees.
+            let channels = self.list_channels(token).await?;
+            Ok(channels.into_iter().find(|one| one.id == channel || one.is_called(channel)))
         })
     }
 
@@ -472,7 +521,23 @@ impl Network for Discord {
     }
 
     fn is_gone(&self, code: &str) -> bool {
-        matches!(code, "404" | "10003" | "50001")
+        matches!(code, "404" | "10003" | "10004" | "50001")
+    }
+
+    fn held_until(&self) -> i64 {
+        self.limits.borrow().paused_until
+    }
+
+    fn hold(&self, until: i64) {
+        self.limits.borrow_mut().hold(until);
+    }
+
+    fn take_refused(&self) -> u32 {
+        self.limits.borrow_mut().take_refused()
+    }
+
+    fn know_owner(&self, person: Option<&str>) {
+        *self.owner.borrow_mut() = person.map(str::to_owned);
     }
 
     /// Discord's limits are of routes, and known only from its answers.
@@ -481,7 +546,7 @@ impl Network for Discord {
     }
 
     fn ghost_localpart(&self, _: &str, person: &str) -> String {
-        Snowflake::read(person).map_or_else(|| "_discord_".to_owned(), ghost_localpart)
+        Snowflake::read(person).map_or_else(|| localpart_of_voice(person), ghost_localpart)
     }
 
     fn person_of_ghost(&self, _: &str, localpart: &str) -> Option<String> {
@@ -501,9 +566,22 @@ impl Network for Discord {
     }
 
     fn names_in(&self, event: &RawValue) -> NamesIn {
-        let references = convert::references(&message(event));
-        let emoji = references.emoji.into_iter().map(|(name, id)| CustomEmoji { name, id: Some(id) });
-        NamesIn { people: references.users, channels: references.channels, emoji: emoji.collect() }
+        let message = message(event);
+        let references = convert::references(&message);
+        // A webhook is nobody: who speaks by it is the sender.
+        let webhook = text_of(&message, "webhook_id");
+        let people = references.users.into_iter().filter(|user| webhook.as_ref() != Some(user)).collect();
+        let emoji = references.emoji.into_iter().map(|(name, id)| CustomEmoji { name, id: Some(id) }).collect();
+        NamesIn { people, channels: references.channels, groups: references.roles, emoji }
+    }
+
+    fn groups<'a>(
+        &'a self,
+        token: &'a str,
+        channel: &'a str,
+        ids: &'a [String],
+    ) -> LocalBoxFuture<'a, Result<Vec<(String, String)>, RemoteError>> {
+        Box::pin(self.roles_named(token, channel, ids))
     }
 
     fn to_matrix(&self, event: &RawValue, names: &KnownNames) -> Vec<Json> {
@@ -562,15 +640,14 @@ struct Here<'a>(&'a KnownAddresses<'a>);
 impl Addresses for Here<'_> {
     fn user(&self, mxid: &UserId) -> Option<String> {
         if mxid == self.0.owner {
-            return Some(self.0.remote_user.to_owned());
+            return self.0.own_person.map(str::to_owned);
         }
         let local = mxid.server_name() == self.0.server_name;
         user_of_ghost(mxid.localpart()).filter(|_| local).map(|user| user.to_string())
     }
 
     fn channel(&self, room: &RoomOrAliasId) -> Option<String> {
-        let own = self.0.room_id.is_some_and(|own| own.as_str() == room.as_str());
-        own.then(|| self.0.channel.to_owned())
+        self.0.channel_of(room, &FACTS)
     }
 
     fn permalink(&self, _: &RoomOrAliasId, _: &EventId) -> Option<String> {

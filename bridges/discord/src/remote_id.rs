@@ -1,6 +1,8 @@
 //! Discord's ids, and what may be read out of them: nothing outside this file looks into one
 //! ([docs](https://docs.discord.com/developers/reference#snowflakes)).
 
+use hubbub_core::secrets::hmac_sha256;
+
 /// The first moment of Discord's ids, in milliseconds since the epoch.
 const EPOCH: u64 = 1_420_070_400_000;
 
@@ -44,10 +46,26 @@ impl std::fmt::Display for Snowflake {
 
 /// The localpart of a ghost: `_discord_<user>`, since a user is the same in every server.
 ///
-/// Who speaks through a webhook is named by it; a webhook's id is a snowflake, too.
+/// Who speaks through a webhook is named by [`voice`].
 #[must_use]
 pub fn ghost_localpart(user: Snowflake) -> String {
     format!("_discord_{user}")
+}
+
+/// Who speaks by a name through a webhook: `<application or webhook>~<digest of the name>`.
+///
+/// An application's webhooks are one voice in all channels. The digest keeps two names apart and is no secret.
+#[must_use]
+pub fn voice(of: Snowflake, name: &str) -> String {
+    let digest = hmac_sha256(b"discord webhook name", name.as_bytes());
+    let short: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    format!("{of}~{short}")
+}
+
+/// The localpart of the ghost of a [`voice`].
+#[must_use]
+pub fn localpart_of_voice(voice: &str) -> String {
+    format!("_discord_{}", voice.replace('~', "_"))
 }
 
 /// Whose ghost this is; `None` for everybody else.

@@ -13,7 +13,7 @@ mod multipart;
 mod speak;
 mod webhook;
 
-pub use answer::{explain, read_answer};
+pub use answer::{explain, permission_for, read_answer};
 pub use calls::Call;
 pub use limits::{Limits, Route};
 pub use multipart::Upload;

@@ -382,7 +382,7 @@ fn reaction_of(change: &Change<'_>) -> Option<RemoteEvent> {
     let target = change.item.get("ts").and_then(Json::as_str)?.to_owned();
     Timestamp::read(&target)?;
     let key = convert::reaction_key(change.reaction.as_deref().filter(|name| !name.is_empty())?);
-    let sender = RemotePerson { id: change.user.clone()?, name: None };
+    let sender = RemotePerson { id: change.user.clone()?, name: None, picture: None };
     let place = place_of_change(at, &format!("r{target}{}{key}", sender.id));
     if change.kind == "reaction_removed" {
         let (sender, key) = (Some(sender), Some(key));
@@ -404,7 +404,7 @@ pub(crate) fn newest_reply(message: &RawValue) -> Option<String> {
 }
 
 fn leave_of(change: &Change<'_>) -> Option<RemoteEvent> {
-    let person = RemotePerson { id: change.user.clone()?, name: None };
+    let person = RemotePerson { id: change.user.clone()?, name: None, picture: None };
     let place = place_of_change(change.at()?, &format!("l{}", person.id));
     Some(RemoteEvent::Leave(RemoteLeave { place, person }))
 }
@@ -431,14 +431,14 @@ pub(crate) fn reactions_in(message: &RawValue) -> Vec<RemoteReactions> {
         .map(|reaction| RemoteReactions {
             key: convert::reaction_key(&reaction.name),
             complete: reaction.users.len() >= reaction.count,
-            people: reaction.users.into_iter().map(|id| RemotePerson { id, name: None }).collect(),
+            people: reaction.users.into_iter().map(|id| RemotePerson { id, name: None, picture: None }).collect(),
         })
         .collect()
 }
 
 fn sender_of(head: Head) -> RemotePerson {
     if let Some(user) = head.user {
-        return RemotePerson { id: user, name: None };
+        return RemotePerson { id: user, name: None, picture: None };
     }
     let profile = head.bot_profile.get("name").and_then(Json::as_str);
     let name = head.username.or_else(|| profile.map(str::to_owned));
@@ -446,6 +446,7 @@ fn sender_of(head: Head) -> RemotePerson {
         // What nobody signed is Slack's own word.
         id: head.bot_id.unwrap_or_else(|| "USLACKBOT".to_owned()),
         name,
+        picture: None,
     }
 }
 

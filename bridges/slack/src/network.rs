@@ -68,6 +68,7 @@ pub static FACTS: NetworkFacts = NetworkFacts {
     speaks_by_name: false,
     threads_are_channels: false,
     files_with_posts: false,
+    links_owner: false,
     hook_headers: HookHeaders { signature: "x-slack-signature", timestamp: "x-slack-request-timestamp" },
     channels_method: "users.conversations",
     person_method: "users.info",
@@ -348,6 +349,7 @@ impl Network for Slack {
             people: references.users.into_iter().map(|user| user.0).collect(),
             channels: references.channels.into_iter().map(|channel| channel.0).collect(),
             emoji: references.emoji.into_iter().map(|name| CustomEmoji { name, id: None }).collect(),
+            groups: Vec::new(),
         }
     }
 
@@ -501,6 +503,9 @@ fn remote_channel(conversation: Conversation) -> RemoteChannel {
         read_only: conversation.is_archived || (kind == ChannelKind::Channel && conversation.is_member == Some(false)),
         kind,
         with: conversation.user.filter(|_| kind == ChannelKind::Direct),
+        own_only: false,
+        path: Vec::new(),
+        order: 0,
     }
 }
 
@@ -516,7 +521,7 @@ struct Here<'a>(&'a KnownAddresses<'a>);
 impl Addresses for Here<'_> {
     fn user(&self, mxid: &UserId) -> Option<String> {
         if mxid == self.0.owner {
-            return Some(self.0.remote_user.to_owned());
+            return self.0.own_person.map(str::to_owned);
         }
         if mxid.server_name() != self.0.server_name {
             return None;
@@ -525,8 +530,7 @@ impl Addresses for Here<'_> {
     }
 
     fn channel(&self, room: &RoomOrAliasId) -> Option<String> {
-        let own = self.0.room_id.is_some_and(|own| own.as_str() == room.as_str());
-        own.then(|| self.0.channel.to_owned())
+        self.0.channel_of(room, &FACTS)
     }
 
     fn permalink(&self, _: &RoomOrAliasId, _: &EventId) -> Option<String> {

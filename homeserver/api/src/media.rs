@@ -12,6 +12,7 @@ mod get_content_thumbnail;
 mod get_linked;
 mod get_media_config;
 mod get_media_preview;
+mod get_public_avatar;
 mod legacy;
 mod range;
 mod serve;
@@ -54,6 +55,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         of::<authenticated_media::get_media_preview::v1::Request>().raw(get_media_preview::handle),
         of::<media::get_media_preview::v3::Request>().raw(get_media_preview::handle),
         own(Method::GET, "/_hubbub/files/{link_id}").raw(get_linked::handle::<Public>),
+        own(Method::GET, "/_hubbub/avatars/{media_id}/{signature}").raw(get_public_avatar::handle::<Public>),
     ]
 }
 

@@ -7,6 +7,7 @@
 pub mod charset;
 pub mod find;
 pub mod preview;
+pub mod public_avatar;
 pub mod retention;
 pub mod thumbnail;
 pub mod upload;

@@ -9,6 +9,8 @@ pub mod emoji;
 pub mod gateway;
 pub mod ghosts;
 pub mod handed;
+pub mod linked;
+pub mod places;
 pub mod threads;
 
 use crate::{
@@ -72,6 +74,8 @@ pub const STEPS: Steps = &[
     gateway::STEP,
     emoji::STEP,
     threads::STEP,
+    linked::STEP,
+    places::STEP,
 ];
 
 /// The login itself.

@@ -161,3 +161,28 @@ fn a_thumbnail_waits_while_much_is_read_and_is_refused_after_ten_seconds() {
     assert_eq!(server.now() - started_at, 30_000);
     drop(hanging);
 }
+
+#[test]
+fn a_signed_address_opens_one_picture_small_and_for_everybody_and_nothing_else() {
+    use hubbub_core::media::public_avatar;
+    let server = TestServer::new();
+    let alice = server.account("alice");
+    let id = |file: String| file.split_once('/').unwrap().1.to_owned();
+    let avatar = id(upload(&alice, "image/png", encoded(1000, 500, ImageFormat::Png)));
+    let other = id(upload(&alice, "image/png", encoded(500, 500, ImageFormat::Png)));
+    let text = id(upload(&alice, "text/plain", b"words".to_vec()));
+    let path = |media_id: &str| public_avatar::path(&server.context().config.secrets, media_id);
+
+    let opened = server.get(&path(&avatar));
+    assert_eq!(size(&opened), (320, 240));
+    assert!(opened.header("cache-control").unwrap().starts_with("public"));
+    assert!(opened.header("content-security-policy").unwrap().starts_with("sandbox"));
+    // The signature of one opens no other, and what is no picture is not shown.
+    let signature = path(&avatar).rsplit_once('/').unwrap().1.to_owned();
+    for (media_id, signature) in [(&other, signature.as_str()), (&avatar, ""), (&avatar, "forged"), (&other, &avatar)] {
+        let wanted = format!("/_hubbub/avatars/{media_id}/{signature}");
+        assert_eq!(server.get(&wanted).status, 404, "{wanted}");
+    }
+    assert_ne!(server.get(&path(&text)).status, 200);
+    assert_eq!(server.get(&path("never-made")).status, 404);
+}

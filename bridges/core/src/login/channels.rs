@@ -1,5 +1,7 @@
 //! Which channels the account is in, and which of them are bridged.
 
+use std::collections::BTreeMap;
+
 use hubbub_core::{
     contract::{Address, Class, call},
     error::{MatrixError, Result},
@@ -14,7 +16,7 @@ use super::LoginObject;
 use crate::{
     contract::{Bridged, ChannelKind, ListedChannel, PortalCommand, Tended},
     failpoints,
-    network::{RemoteChannel, RemoteError},
+    network::{RemoteChannel, RemoteError, is_called},
 };
 
 impl LoginObject {
@@ -42,6 +44,7 @@ impl LoginObject {
     }
 
     fn listed(&self, channel: RemoteChannel) -> Result<ListedChannel> {
+        let place = channel.path.first().map(|place| place.name.clone());
         let name = match &channel.with {
             Some(person) => store::ghosts::find(self.database.as_query(), person)?
                 .map_or_else(|| person.clone(), |ghost| ghost.name),
@@ -54,7 +57,15 @@ impl LoginObject {
             name,
             kind: channel.kind,
             portal_id: portal.map(|portal| portal.portal_id.clone()),
+            place,
         })
+    }
+
+    /// The channels that are bridged now, by their portals.
+    pub(super) fn portal_channels(&self) -> BTreeMap<String, String> {
+        let portals = self.portals.borrow();
+        let active = portals.values().filter(|portal| portal.active);
+        active.map(|portal| (portal.portal_id.clone(), portal.channel.clone())).collect()
     }
 
     /// The channels that are bridged now.
@@ -68,6 +79,7 @@ impl LoginObject {
                 name: portal.name.clone(),
                 kind: ChannelKind::from(portal.kind.as_str()),
                 portal_id: Some(portal.portal_id.clone()),
+                place: None,
             })
             .collect();
         channels.sort_by(|left, right| left.id.cmp(&right.id));
@@ -76,7 +88,7 @@ impl LoginObject {
 
     pub(super) async fn bridge(&self, wanted: &str) -> Result<Bridged> {
         let _turn = self.locks.lock("bridge").await;
-        let portal = match self.find_portal(wanted) {
+        let portal = match self.find_portal(wanted)? {
             Some(portal) => self.activate(portal)?,
             None => self.choose(wanted).await?,
         };
@@ -138,14 +150,23 @@ impl LoginObject {
         self.open(portal).await
     }
 
-    fn find_portal(&self, wanted: &str) -> Option<PortalEntry> {
+    fn find_portal(&self, wanted: &str) -> Result<Option<PortalEntry>> {
         let portals = self.portals.borrow();
-        let name = wanted.trim_start_matches('#');
-        let by_id = portals.get(wanted);
-        let found = by_id.or_else(|| {
-            portals.values().find(|portal| !portal.name.is_empty() && portal.name.eq_ignore_ascii_case(name))
-        });
-        found.cloned()
+        if let Some(portal) = portals.get(wanted) {
+            return Ok(Some(portal.clone()));
+        }
+        let mut named = Vec::new();
+        for portal in portals.values().filter(|portal| !portal.name.is_empty()) {
+            let place = self.place_name(&portal.channel)?;
+            if is_called(wanted, place.as_deref(), &portal.name) {
+                named.push((place, portal));
+            }
+        }
+        match named.as_slice() {
+            [] => Ok(None),
+            [(_, portal)] => Ok(Some((*portal).clone())),
+            several => Err(ambiguous(several.iter().map(|(place, portal)| (place.as_deref(), &*portal.name)))),
+        }
     }
 
     fn activate(&self, portal: PortalEntry) -> Result<PortalEntry> {
@@ -162,9 +183,15 @@ impl LoginObject {
     async fn choose(&self, wanted: &str) -> Result<PortalEntry> {
         let name = wanted.trim_start_matches('#');
         let channels = self.list().await?;
-        let found = channels.iter().find(|channel| channel.id == wanted);
-        let found = found.or_else(|| channels.iter().find(|channel| channel.name.eq_ignore_ascii_case(name)));
-        let Some(channel) = found else {
+        let named = |channel: &&ListedChannel| is_called(wanted, channel.place.as_deref(), &channel.name);
+        let named: Vec<_> = match channels.iter().find(|channel| channel.id == wanted) {
+            Some(channel) => vec![channel],
+            None => channels.iter().filter(named).collect(),
+        };
+        if named.len() > 1 {
+            return Err(ambiguous(named.iter().map(|channel| (channel.place.as_deref(), &*channel.name))));
+        }
+        let Some(channel) = named.first() else {
             return Err(MatrixError::not_found(format!(
                 "You are in no channel called “{name}” at {}.",
                 self.facts().title
@@ -180,7 +207,7 @@ impl LoginObject {
 
     pub(super) async fn unbridge(&self, wanted: &str) -> Result<()> {
         let _turn = self.locks.lock("bridge").await;
-        let Some(portal) = self.find_portal(wanted) else {
+        let Some(portal) = self.find_portal(wanted)? else {
             return Err(MatrixError::not_found(format!("No bridged channel is called “{wanted}”.")));
         };
         let portal = PortalEntry { active: false, ..portal };
@@ -192,7 +219,7 @@ impl LoginObject {
     /// As [`Self::unbridge`], and the room goes. Repeating it goes on where it stopped.
     pub(super) async fn delete_room(&self, wanted: &str) -> Result<()> {
         let _turn = self.locks.lock("bridge").await;
-        let Some(portal) = self.find_portal(wanted) else {
+        let Some(portal) = self.find_portal(wanted)? else {
             return Err(MatrixError::not_found(format!("No bridged channel is called “{wanted}”.")));
         };
         let address = Address::new(Class::Portal, portal.portal_id.as_str());
@@ -244,4 +271,10 @@ impl LoginObject {
         portals.insert(channel.clone(), PortalEntry { channel, ..portal });
         Ok(())
     }
+}
+
+fn ambiguous<'a>(channels: impl Iterator<Item = (Option<&'a str>, &'a str)>) -> MatrixError {
+    let names: Vec<_> =
+        channels.take(10).map(|(place, name)| format!("{}/{name}", place.unwrap_or_default())).collect();
+    MatrixError::invalid_param(&format!("Several channels are called so. Say which: {}.", names.join(", ")))
 }

@@ -19,7 +19,7 @@ use super::{LoginObject, hook::BUCKET_SECONDS, threads::Home};
 use crate::{
     contract::{GatewayCommand, GatewayOpening, ListenCommand, LoginState, Secret},
     failpoints,
-    network::{HookBody, HookKind},
+    network::{HookBody, HookKind, LinkAttempt},
 };
 
 /// How many events that nobody wants a session may be ahead of what is kept.
@@ -93,6 +93,20 @@ impl LoginObject {
         Ok(())
     }
 
+    /// A code that was typed is heard and has its effect in one transaction; then who typed it is answered, once.
+    async fn take_code(&self, heard: &Heard, attempt: &LinkAttempt) -> Result<()> {
+        let text = self.try_link(attempt, |transaction| Ok(gateway::put(transaction, heard)?))?;
+        let Some(reply) = &attempt.reply else { return Ok(()) };
+        let answered = match self.token() {
+            Ok(token) => self.network.reply_to_link(&token, reply, &text).await,
+            Err(_) => Ok(()),
+        };
+        if let Err(error) = answered {
+            tracing::info!(login.id = %self.login_id, "Who typed a code was not answered: {}", error.sentence());
+        }
+        Ok(())
+    }
+
     /// Has the connection stand, if the network has one. Idempotent.
     pub(super) async fn listen(&self) -> Result<()> {
         if !self.facts().has_gateway || self.state()? != LoginState::Connected {
@@ -125,6 +139,9 @@ impl LoginObject {
             self.count(|counters| counters.duplicates = counters.duplicates.saturating_add(1));
             return Ok(());
         }
+        if let Some(attempt) = self.network.link_in(body) {
+            return self.take_code(&heard, &attempt).await;
+        }
         let event = match self.network.read_hook(body) {
             HookBody::Event(event) => Some(event),
             _ => {
@@ -136,6 +153,7 @@ impl LoginObject {
             self.forget_emoji(keys)?;
         }
         let now = self.now();
+        let change = event.as_ref().map(|event| &event.kind).filter(|kind| self.concerns(kind).unwrap_or(false));
         let mut waiting = None;
         let mut body = Cow::Borrowed(body);
         let mut threads = Vec::new();
@@ -163,7 +181,8 @@ impl LoginObject {
             threads = self.new_threads(&body)?;
         }
         // What nobody wants costs no row: told again it is not wanted again.
-        if waiting.is_none() && behind < MOST_BEHIND {
+        let wanted = waiting.is_some() || change.is_some() || !threads.is_empty();
+        if !wanted && behind < MOST_BEHIND {
             return Ok(());
         }
         transaction(self.database.as_ref(), |transaction| {
@@ -173,11 +192,16 @@ impl LoginObject {
             }
             if let Some(waiting) = &waiting {
                 store::insert_event(transaction, waiting, &body)?;
+            }
+            if waiting.is_some() || change.is_some() {
                 self.alarm.arm(transaction, now)?;
             }
             Ok::<_, MatrixError>(())
         })
         .inspect_err(|_| self.alarm.forget())?;
+        if let Some(kind) = change {
+            self.remember_change(kind.clone(), &body);
+        }
         if let Some(waiting) = waiting {
             self.heard()?;
             self.count(|counters| counters.accepted = counters.accepted.saturating_add(1));

@@ -58,6 +58,11 @@ impl LoginObject {
                 self.count(|counters| counters.malformed = counters.malformed.saturating_add(1));
                 Ok(refused(400, sentence))
             }
+            HookBody::Answer(answer) => Ok(HookAnswer::Json(answer)),
+            HookBody::Link(attempt) => {
+                let text = self.try_link(&attempt, |_| Ok(()))?;
+                Ok(HookAnswer::Json(self.network.link_answer(&text)))
+            }
             HookBody::Event(event) => self.take_event(event, &hook.body).await,
         }
     }
@@ -101,7 +106,7 @@ impl LoginObject {
                 self.forget_emoji(keys)?;
                 Ok(HookAnswer::Accepted)
             }
-            HookKind::NotBridged => {
+            HookKind::NotBridged | HookKind::PlaceChanged { .. } | HookKind::PersonLeft { .. } => {
                 self.count(|counters| {
                     counters.not_bridged = counters.not_bridged.saturating_add(1);
                 });

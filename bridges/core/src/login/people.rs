@@ -30,6 +30,9 @@ const AT_ONCE: usize = 8;
 /// How long a new ghost's first message waits for its picture, in milliseconds.
 const PATIENCE_MS: u32 = 2_000;
 
+/// Names by which one webhook or program may speak as ghosts of their own.
+const MOST_NAMES: u32 = 200;
+
 /// A ghost as it is to be written.
 struct Refreshed {
     row: GhostRow,
@@ -38,7 +41,7 @@ struct Refreshed {
 }
 
 impl LoginObject {
-    /// Makes sure that these people have ghosts with names; the login's own account is the owner.
+    /// Makes sure that these people have ghosts with names; the owner's own person is the owner.
     pub(super) async fn ghosts(&self, people: Vec<RemotePerson>) -> Result<Vec<Ghost>> {
         let mut ghosts = Vec::with_capacity(people.len());
         for chunk in people.chunks(AT_ONCE) {
@@ -52,13 +55,13 @@ impl LoginObject {
 
     /// Makes the ghost of somebody whom the network knows; whether it does. The owner needs none.
     pub(super) async fn introduce(&self, person: String) -> Result<bool> {
-        if self.row()?.remote_user.as_ref() == Some(&person) {
+        if self.own_person().as_ref() == Some(&person) {
             return Ok(false);
         }
         if ghosts::find(self.database.as_query(), &person)?.is_some() {
             return Ok(true);
         }
-        let person = RemotePerson { id: person, name: None };
+        let person = RemotePerson { id: person, name: None, picture: None };
         let Some(profile) = self.ask_profile(&person).await else {
             return Ok(false);
         };
@@ -70,15 +73,11 @@ impl LoginObject {
 
     /// The ghost of one person, and its row when that has to be written.
     async fn ghost(&self, person: &RemotePerson) -> Result<(Ghost, Option<Refreshed>)> {
-        let login = self.row()?;
-        if login.remote_user.as_ref() == Some(&person.id) {
-            let ghost = Ghost {
-                remote_user: person.id.clone(),
-                user_id: self.owner()?,
-                name: login.remote_name.unwrap_or_default(),
-            };
-            return Ok((ghost, None));
+        if let Some(ours) = self.ours(person)? {
+            return Ok((ours, None));
         }
+        let one_of_many = self.one_of_many(person)?;
+        let person = one_of_many.as_ref().unwrap_or(person);
         let known = ghosts::find(self.database.as_query(), &person.id)?;
         let fresh = known.as_ref().is_some_and(|ghost| ghost.refreshed_at > self.now().saturating_sub(FRESH_MS));
         if let (Some(known), true) = (&known, fresh) {
@@ -86,6 +85,35 @@ impl LoginObject {
         }
         let refreshed = self.refresh(person, known).await?;
         Ok((as_ghost(&refreshed.row)?, Some(refreshed)))
+    }
+
+    /// Who is no ghost: the owner, what says the owner's words by their name, and a bot that is the login itself.
+    fn ours(&self, person: &RemotePerson) -> Result<Option<Ghost>> {
+        let login = self.row()?;
+        let shown = |user_id, name| Some(Ghost { remote_user: person.id.clone(), user_id, name });
+        if self.own_person().as_ref() == Some(&person.id) {
+            return Ok(shown(self.owner()?, self.own_name()));
+        }
+        if !self.facts().links_owner {
+            return Ok(None);
+        }
+        if self.network.voice_of(&person.id).is_some_and(|voice| login.team.as_deref() == Some(voice)) {
+            return Ok(shown(self.owner()?, person.name.clone().unwrap_or_default()));
+        }
+        if login.remote_user.as_ref() == Some(&person.id) {
+            return Ok(shown(self.matrix.bot_id()?, login.remote_name.unwrap_or_default()));
+        }
+        Ok(None)
+    }
+
+    /// Who stands for somebody new whose webhook or program has spoken by very many names already.
+    fn one_of_many(&self, person: &RemotePerson) -> Result<Option<RemotePerson>> {
+        let Some(voice) = self.network.voice_of(&person.id) else { return Ok(None) };
+        let query = self.database.as_query();
+        if ghosts::find(query, &person.id)?.is_some() || !ghosts::has_many(query, voice, MOST_NAMES)? {
+            return Ok(None);
+        }
+        Ok(Some(RemotePerson { id: voice.to_owned(), name: person.name.clone(), picture: None }))
     }
 
     async fn refresh(&self, person: &RemotePerson, known: Option<GhostRow>) -> Result<Refreshed> {
@@ -145,7 +173,7 @@ impl LoginObject {
     /// How the network shows somebody; `None` when it cannot be had now.
     async fn ask_profile(&self, person: &RemotePerson) -> Option<RemoteProfile> {
         if let Some(name) = &person.name {
-            return Some(RemoteProfile { name: name.clone(), picture: None });
+            return Some(RemoteProfile { name: name.clone(), picture: person.picture.clone() });
         }
         let token = self.token().ok()?;
         self.take_budget(self.facts().person_method).ok()?;
@@ -208,7 +236,7 @@ impl LoginObject {
             return Ok(());
         }
         let user_id = OwnedUserId::try_from(known.user_id.as_str()).map_err(MatrixError::internal)?;
-        let person = RemotePerson { id: known.remote_user.clone(), name: None };
+        let person = RemotePerson { id: known.remote_user.clone(), name: None, picture: None };
         let changed = self.show(&person, &user_id, Some(known), (profile.clone(), self.now())).await?;
         self.keep(std::iter::once(&changed)).await
     }

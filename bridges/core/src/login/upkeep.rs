@@ -27,7 +27,13 @@ impl LoginObject {
 
     pub(super) fn owes(&self) -> bool {
         let Ok(row) = self.row() else { return false };
-        !row.mirrored || !self.resumed.get() || self.must_tell() || self.must_tell_silence() || self.owes_pictures()
+        !row.mirrored
+            || !self.resumed.get()
+            || self.must_tell()
+            || self.must_tell_silence()
+            || self.owes_pictures()
+            || self.owes_link()
+            || self.owes_hold.get()
     }
 
     fn must_tell(&self) -> bool {
@@ -37,6 +43,7 @@ impl LoginObject {
     }
 
     async fn pay(&self) -> Result<()> {
+        self.pay_hold().await?;
         if !self.resumed.get() {
             self.resumed.set(true);
             let resumed = match self.listen().await {
@@ -58,6 +65,7 @@ impl LoginObject {
         if !self.row()?.mirrored {
             self.mirror().await?;
         }
+        self.pay_link().await?;
         self.pay_picture().await
     }
 

@@ -18,7 +18,8 @@ use serde_json::Value as Json;
 
 use super::{reply::Reply, send};
 use crate::{
-    contract::{Bridged, ListedChannel, LoginCommand, LoginState, LoginStatus, Started},
+    contract::{Bridged, LinkingCommand, ListedChannel, LoginCommand, LoginState, LoginStatus, Secret, Started},
+    link_code,
     matrix::Matrix,
     network::{Network, NetworkFacts},
     web::paths::Link,
@@ -85,6 +86,8 @@ impl Command<'_> {
             "status" => self.status().await,
             "join" => self.join(argument).await,
             "dm" => self.dm(argument).await,
+            "link" => self.link(argument).await,
+            "unlink" => self.unlink(argument).await,
             "disconnect" => self.disconnect(argument).await,
             _ => Ok(Reply::text("I do not know this command. Say `help` for all that I can do.")),
         }
@@ -92,7 +95,7 @@ impl Command<'_> {
 
     fn help(&self) -> Reply {
         let (title, team) = (self.facts().title, self.facts().words.team);
-        Reply::text("What I can do:").and_list(&[
+        let mut lines = vec![
             format!("connect — connect a {title} account, or renew the token of one"),
             "connect new — connect one more account".to_owned(),
             "list — your channels".to_owned(),
@@ -105,7 +108,13 @@ impl Command<'_> {
             "disconnect keep — forget the token; the rooms stay".to_owned(),
             "disconnect delete — forget the token, and take the rooms away".to_owned(),
             format!("Who has several {team}s adds “in” and the {team}: bridge #general in Acme"),
-        ])
+        ];
+        if self.facts().links_owner {
+            let link = format!("link — say which {title} user you are, so that what you write there is shown as yours");
+            lines.insert(2, link);
+            lines.insert(3, "unlink — forget that".to_owned());
+        }
+        Reply::text("What I can do:").and_list(&lines)
     }
 
     async fn ask<R: DeserializeOwned>(&self, login_id: &str, command: &LoginCommand) -> Result<R> {
@@ -197,32 +206,40 @@ impl Command<'_> {
     }
 
     async fn list(&self, argument: &str) -> Result<Reply> {
-        let argument = if argument.is_empty() || argument.starts_with("in ") {
-            argument.to_owned()
-        } else {
-            format!("in {argument}")
-        };
-        let (_, login) = self.target(&argument).await?;
+        let (_, login) = self.target(&in_workspace(argument)).await?;
         let channels: Vec<ListedChannel> = self.ask(&login.login_id, &LoginCommand::List).await?;
-        let mut lines: Vec<String> = channels
-            .iter()
-            .filter(|channel| !channel.kind.is_private_chat() || channel.portal_id.is_some())
-            .map(|channel| {
-                let sign = if channel.kind.is_private_chat() { "" } else { "#" };
-                let state = channel.portal_id.as_ref().map_or("", |_| " — bridged");
-                format!("{sign}{}{state}", channel.name)
-            })
-            .collect();
-        lines.sort();
-        if lines.is_empty() {
+        let shown = channels.iter().filter(|channel| !channel.kind.is_private_chat() || channel.portal_id.is_some());
+        // Channels under a heading come in its order, all others by their names.
+        let mut groups: Vec<(Option<&str>, Vec<String>)> = Vec::new();
+        let mut count = 0_usize;
+        for channel in shown {
+            count = count.saturating_add(1);
+            let sign = if channel.kind.is_private_chat() { "" } else { "#" };
+            let state = channel.portal_id.as_ref().map_or("", |_| " — bridged");
+            let line = format!("{sign}{}{state}", channel.name);
+            match groups.last_mut() {
+                Some((place, lines)) if *place == channel.place.as_deref() => lines.push(line),
+                _ => groups.push((channel.place.as_deref(), vec![line])),
+            }
+        }
+        if groups.is_empty() {
             return Ok(Reply::text("You are in no channel there."));
         }
-        let more = lines.len().saturating_sub(LISTED);
-        lines.truncate(LISTED);
-        if more > 0 {
-            lines.push(format!("and {more} more"));
+        let mut reply = Reply::default();
+        let mut room = LISTED;
+        for (place, mut lines) in groups {
+            if place.is_none() {
+                lines.sort();
+            }
+            lines.truncate(room);
+            room = room.saturating_sub(lines.len());
+            if !lines.is_empty() {
+                let heading = place.map_or_else(|| "Your channels:".to_owned(), |place| format!("{place}:"));
+                reply = reply.and_text(&heading).and_list(&lines);
+            }
         }
-        Ok(Reply::text("Your channels:").and_list(&lines))
+        let more = count.saturating_sub(LISTED);
+        Ok(if more > 0 { reply.and_text(&format!("and {more} more")) } else { reply })
     }
 
     async fn bridge(&self, argument: &str) -> Result<Reply> {
@@ -277,6 +294,27 @@ impl Command<'_> {
         Ok(Reply::text(&format!("Your chat with {person} is here: https://matrix.to/#/{}", bridged.room_id)))
     }
 
+    async fn link(&self, argument: &str) -> Result<Reply> {
+        let (_, login) = self.target(&in_workspace(argument)).await?;
+        let secrets = &self.context.config.secrets;
+        let code = link_code::of_bytes(&secrets.mac("link-code-of-event", self.event_id.as_bytes()));
+        let command = LoginCommand::Linking(LinkingCommand::Code { code: Secret(code.clone()) });
+        self.ask::<bool>(&login.login_id, &command).await?;
+        Ok(Reply::text(&self.network.link_help(&code)).and_text("The code works once, within ten minutes."))
+    }
+
+    async fn unlink(&self, argument: &str) -> Result<Reply> {
+        let (_, login) = self.target(&in_workspace(argument)).await?;
+        let known: bool = self.ask(&login.login_id, &LoginCommand::Linking(LinkingCommand::Unlink)).await?;
+        let title = self.facts().title;
+        Ok(Reply::text(&match known {
+            true => {
+                format!("I do not know any more who you are at {title}: what you write there is shown as a ghost's.")
+            }
+            false => format!("I did not know who you are at {title}. Say `link` to tell me."),
+        }))
+    }
+
     async fn status(&self) -> Result<Reply> {
         let logins = self.logins().await?;
         if logins.is_empty() {
@@ -294,9 +332,14 @@ impl Command<'_> {
                 LoginState::Forwarding => "replaced",
             };
             let counters = status.counters;
+            let person = match (&status.person, self.facts().links_owner) {
+                (Some(person), _) => format!(" You are {person} there."),
+                (None, true) => " Who you are there I do not know: say link.".to_owned(),
+                (None, false) => String::new(),
+            };
             lines.push(format!(
                 "{name}: {state}; {} bridged, {} events waiting, {} refused, {} of channels that \
-                 are not bridged",
+                 are not bridged.{person}",
                 status.portals.len(),
                 status.waiting,
                 counters.refused,
@@ -308,9 +351,7 @@ impl Command<'_> {
 
     async fn disconnect(&self, argument: &str) -> Result<Reply> {
         let (argument, fate) = fate_of(argument);
-        let argument =
-            if argument.is_empty() || argument.starts_with("in ") { argument } else { format!("in {argument}") };
-        let (_, login) = self.target(&argument).await?;
+        let (_, login) = self.target(&in_workspace(&argument)).await?;
         let Some(fate) = fate else {
             return Ok(Reply::text(
                 "What is to become of the rooms? Say `disconnect keep` if they are to stay, silent, or `disconnect \
@@ -329,6 +370,15 @@ impl Command<'_> {
             Fate::Keep => "Disconnected: the token is forgotten. The rooms stay; `connect` goes on with them.",
             Fate::Delete => "Disconnected: the token is forgotten, and the rooms are gone.",
         }))
+    }
+}
+
+/// An argument that names a workspace and nothing else.
+fn in_workspace(argument: &str) -> String {
+    match argument {
+        "" => String::new(),
+        argument if argument.starts_with("in ") => argument.to_owned(),
+        argument => format!("in {argument}"),
     }
 }
 

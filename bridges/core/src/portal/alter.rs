@@ -122,6 +122,7 @@ impl PortalObject {
                     reply_to: None,
                     thread_root: message.thread_root.clone(),
                     speaker: String::new(),
+                    picture: None,
                 };
                 self.network.edit(token, &channel, &message.remote_id, &post).await
             }

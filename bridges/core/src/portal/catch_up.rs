@@ -334,7 +334,7 @@ impl PortalObject {
             let same = there.iter().find(|reaction| reaction.key == row.key);
             let gone = same.is_none_or(|same| same.complete && same.people.iter().all(|one| one.id != row.person));
             if gone {
-                let sender = crate::contract::RemotePerson { id: row.person.clone(), name: None };
+                let sender = crate::contract::RemotePerson { id: row.person.clone(), name: None, picture: None };
                 let (sender, key) = (Some(sender), Some(row.key.clone()));
                 let removal = RemoteUnreaction { place: Place::default(), target: target.to_owned(), sender, key };
                 found.push((place(format!("u{target}{}{}", row.person, row.key)), Found::Unreact(removal)));

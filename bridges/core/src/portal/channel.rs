@@ -63,8 +63,11 @@ impl PortalObject {
         if topic(now) != topic(&known) {
             self.rename("m.room.topic", "topic", &topic(&known), &topic(now)).await?;
         }
-        self.set_read_only(now.read_only).await?;
-        if (&now.name, &now.topic) == (&known.name, &known.topic) {
+        self.set_rights(now).await?;
+        self.move_room(&known, now).await?;
+        let same =
+            (&now.name, &now.topic, &now.path, now.order) == (&known.name, &known.topic, &known.path, known.order);
+        if same && now.own_only == known.own_only {
             return Ok(());
         }
         let details = serde_json::to_string(now)?;
@@ -93,6 +96,24 @@ impl PortalObject {
         }
         bot.send_state(&room, kind, "", &json!({ field: new }), None).await?;
         Ok(())
+    }
+
+    /// What the owner may do at the network, as the room's levels.
+    pub(super) async fn set_rights(&self, now: &RemoteChannel) -> Result<()> {
+        let room = self.room_id()?;
+        let bot = self.matrix.bot();
+        let needed: i64 = if now.own_only { OWNER_POWER.saturating_add(1) } else { 50 };
+        // Only who had to be told otherwise once is asked again.
+        if now.own_only != self.details()?.own_only || now.own_only {
+            let levels = bot.get_state(&room, "m.room.power_levels", "").await?;
+            if let Some(Json::Object(mut levels)) = levels
+                && levels.get("redact").and_then(Json::as_i64).unwrap_or(50) != needed
+            {
+                levels.insert("redact".to_owned(), needed.into());
+                bot.send_state(&room, "m.room.power_levels", "", &Json::Object(levels), None).await?;
+            }
+        }
+        self.set_read_only(now.read_only).await
     }
 
     /// Nobody can write in an archived channel, one that is gone or that the owner left: nor in its room.

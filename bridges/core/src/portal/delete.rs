@@ -7,11 +7,11 @@ use hubbub_storage::{
     directory::bridges::{self, PortalRecord},
     portal as store,
 };
-use ruma::{OwnedRoomId, RoomId, UserId};
+use ruma::{RoomId, UserId};
 use serde_json::json;
 
 use super::{PortalObject, make::Step};
-use crate::{contract::LoginCommand, matrix::is_ours};
+use crate::matrix::is_ours;
 
 impl PortalObject {
     /// Ends the portal and empties its room.
@@ -26,7 +26,7 @@ impl PortalObject {
         }
         let room = self.room_id()?;
         self.matrix.unroute(&room).await?;
-        let space: OwnedRoomId = self.ask_login(&LoginCommand::Space).await?;
+        let space = self.space_of(&self.details()?).await?;
         self.matrix.bot().send_state(&space, "m.space.child", room.as_str(), &json!({}), None).await?;
         self.matrix.bot().delete_alias(&self.matrix.alias(&self.portal_id)?).await?;
         self.empty(&room).await?;

@@ -215,7 +215,7 @@ impl PortalObject {
     }
 
     async fn create_room(&self) -> Result<()> {
-        let space: OwnedRoomId = self.ask_login(&LoginCommand::Space).await?;
+        let space = self.space_of(&self.details()?).await?;
         let body = self.room_body(&space).await?;
         let room = self.matrix.create_room(&self.portal_id, body).await?;
         self.context.failpoints.pass(failpoints::PORTAL_AFTER_CREATE).await;
@@ -290,7 +290,7 @@ impl PortalObject {
         let Some(with) = self.details()?.with else {
             return Ok(None);
         };
-        let person = RemotePerson { id: with, name: None };
+        let person = RemotePerson { id: with, name: None, picture: None };
         Ok(self.ghosts_of(vec![person]).await?.into_iter().next())
     }
 
@@ -306,9 +306,10 @@ impl PortalObject {
 
     async fn list_room(&self) -> Result<()> {
         let room = self.room_id()?;
-        let space: OwnedRoomId = self.ask_login(&LoginCommand::Space).await?;
-        let child = json!({ "via": [self.context.config.server_name] });
-        self.matrix.bot().send_state(&space, "m.space.child", room.as_str(), &child, None).await?;
+        let channel = self.details()?;
+        let space = self.space_of(&channel).await?;
+        self.list_in(&space, &channel).await?;
+        self.set_rights(&channel).await?;
         if self.kind()? != ChannelKind::Channel {
             let with = match self.other_person().await? {
                 Some(ghost) => {

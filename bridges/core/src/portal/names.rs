@@ -27,6 +27,14 @@ pub(super) struct NameCache {
     pub(super) emoji: RefCell<HashMap<CustomEmoji, (i64, Option<OwnedMxcUri>)>>,
 }
 
+impl NameCache {
+    /// Asks for every name again.
+    pub(super) fn forget(&self) {
+        self.people.borrow_mut().clear();
+        self.channels.borrow_mut().clear();
+    }
+}
+
 impl PortalObject {
     /// The ghosts of these people, in the same order.
     pub(super) async fn ghosts_of(&self, people: Vec<RemotePerson>) -> Result<Vec<Ghost>> {
@@ -48,6 +56,9 @@ impl PortalObject {
                 cache.clear();
             }
             for (person, ghost) in missing.into_iter().zip(ghosts) {
+                // Whom a message named itself is known by the id, too.
+                let bare = RemotePerson { id: person.id.clone(), name: None, picture: None };
+                cache.insert(bare, (now, ghost.clone()));
                 cache.insert(person, (now, ghost));
             }
         }
@@ -58,12 +69,30 @@ impl PortalObject {
     /// Everything that the conversion of a message may ask for.
     pub(super) async fn names_for(&self, raw: &RawValue) -> Result<KnownNames> {
         let named = self.network.names_in(raw);
-        let people = named.people.into_iter().map(|id| RemotePerson { id, name: None }).collect();
+        let people = named.people.into_iter().map(|id| RemotePerson { id, name: None, picture: None }).collect();
         Ok(KnownNames {
             people: self.ghosts_of(people).await?,
             channels: self.channels_of(named.channels).await?,
+            groups: self.groups_of(named.groups).await?,
             emoji: self.pictures_of(named.emoji).await?,
         })
+    }
+
+    /// Names of roles or user groups; those that cannot be had now are left out.
+    async fn groups_of(&self, ids: Vec<String>) -> Result<Vec<(String, String)>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let access = self.current_access().await?;
+        let Some(token) = &access.token else { return Ok(Vec::new()) };
+        let channel = self.row()?.channel;
+        match self.network.groups(&token.0, &channel, &ids).await {
+            Ok(groups) => Ok(groups),
+            Err(error) => {
+                tracing::info!(portal.id = %self.portal_id, "Roles are not named: {}", error.sentence());
+                Ok(Vec::new())
+            }
+        }
     }
 
     async fn channels_of(&self, ids: Vec<String>) -> Result<Vec<(String, String, Option<OwnedRoomOrAliasId>)>> {

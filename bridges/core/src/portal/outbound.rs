@@ -11,7 +11,7 @@ use std::{
     rc::Rc,
 };
 
-use hubbub_core::error::Result;
+use hubbub_core::{error::Result, media::public_avatar};
 use hubbub_storage::{
     directory::accounts,
     portal::{self as store, MappedMessage, OutboundRow, changes},
@@ -366,7 +366,8 @@ impl PortalObject {
         };
         let mark = TransactionMark { event_id: row.event_id.clone(), part };
         let speaker = access.owner_name.clone();
-        let mut post = Post { content, transaction: mark, reply_to, thread_root, speaker };
+        let picture = access.owner_picture.clone();
+        let mut post = Post { content, transaction: mark, reply_to, thread_root, speaker, picture };
         if let Some(file) = file.filter(|_| part == 0) {
             match self.send_file(&row, &file, &post, token, &access).await? {
                 Sending::Next(next) => return Ok(next),
@@ -396,11 +397,21 @@ impl PortalObject {
         let mut access = self.access(None).await?;
         if self.facts().speaks_by_name {
             let account = accounts::get(self.context.directory.as_ref(), access.owner.as_str()).await?;
+            let picture = account.as_ref().and_then(|account| account.avatar_url.clone());
+            access.owner_picture = picture.and_then(|picture| self.public_picture(&picture));
             let name = account.and_then(|account| account.displayname);
             access.owner_name = name.unwrap_or_else(|| access.owner.localpart().to_owned());
         }
         *self.sending.access.borrow_mut() = Some((self.now(), access.clone()));
         Ok(access)
+    }
+
+    /// Where the network can fetch a picture of this server's.
+    fn public_picture(&self, uri: &str) -> Option<String> {
+        let config = &self.context.config;
+        let (server, media_id) = uri.strip_prefix("mxc://")?.split_once('/')?;
+        let path = public_avatar::path(&config.secrets, media_id);
+        (server == config.server_name.as_str()).then(|| format!("{}{path}", config.public_url))
     }
 
     /// Writes down that a call for this place may be made; one row serves a few places.

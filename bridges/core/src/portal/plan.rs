@@ -166,11 +166,12 @@ impl PortalObject {
         let known = KnownAddresses {
             team: &access.team,
             owner: &access.owner,
-            remote_user: &access.remote_user,
+            own_person: access.own_person.as_deref(),
             server_name: &self.context.config.server_name,
             room_id: Some(&room_id),
             channel: &channel,
             emoji,
+            channels: &access.channels,
         };
         Ok(self.network.to_remote(content, &known))
     }

@@ -46,7 +46,8 @@ fn a_webhooks_message_has_a_name_of_its_own() {
     spoken["author"] = json!({ "id": "55", "username": "Bob" });
     let RemoteEvent::Message(read) = frame("MESSAGE_CREATE", spoken) else { panic!("no message") };
     assert!(read.by_program);
-    assert_eq!(read.sender, RemotePerson { id: "55".to_owned(), name: Some("Bob".to_owned()) });
+    let id = crate::remote_id::voice(crate::remote_id::Snowflake(55), "Bob");
+    assert_eq!(read.sender, RemotePerson { id, name: Some("Bob".to_owned()), picture: None });
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use hubbub_bridge::network::{CustomEmoji, ListedEmoji, RemoteError};
 use serde_json::Value as Json;
 
-use super::{Discord, MOST_PAGES, id_of};
+use super::{Discord, id_of, places::MOST_SERVERS};
 use crate::{convert::emoji_id, events, remote_id::Snowflake, rest::Call, text_of};
 
 /// Where Discord has the pictures ([docs](https://docs.discord.com/developers/reference#image-formatting)).
@@ -42,7 +42,7 @@ impl Discord {
     pub(super) async fn all_emoji(&self, token: &str) -> Result<Vec<ListedEmoji>, RemoteError> {
         let guilds: Vec<Json> = self.call(token, Call::guilds(None)).await?;
         let mut all = Vec::new();
-        for guild in guilds.iter().filter_map(|guild| text_of(guild, "id")).take(MOST_PAGES) {
+        for guild in guilds.iter().filter_map(|guild| text_of(guild, "id")).take(MOST_SERVERS) {
             let emoji: Vec<Json> = self.call(token, Call::guild_emoji(id_of(&guild)?)).await?;
             all.extend(emoji.iter().filter_map(listed));
         }

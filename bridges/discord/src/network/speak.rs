@@ -77,7 +77,7 @@ impl Discord {
             let place = post.thread_root.as_deref().filter(|root| *root != target.to_string()).unwrap_or(channel);
             self.put_quote(token, &spot, place, target, &mut said).await?;
         }
-        let speech = Speech { name: &post.speaker, picture: None, thread };
+        let speech = Speech { name: &post.speaker, picture: post.picture.as_deref(), thread };
         let with_file = file.is_some();
         let outcome = self.say_through_webhook(token, channel, &said, &speech, file.take()).await;
         match (outcome, thread.filter(|_| !with_file)) {

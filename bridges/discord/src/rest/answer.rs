@@ -43,9 +43,26 @@ pub fn read_answer<T: DeserializeOwned>(name: &str, answer: &http::Response<Vec<
     }
 }
 
+/// The permission without which a call is refused; `None` where that is not one alone.
+#[must_use]
+pub fn permission_for(call: &str) -> Option<&'static str> {
+    match call {
+        "GET channels/webhooks" | "POST channels/webhooks" => Some("Manage Webhooks"),
+        "POST channels/messages" => Some("Send Messages"),
+        "GET channels/messages" => Some("Read Message History"),
+        "DELETE channels/messages" => Some("Manage Messages"),
+        "PUT channels/reactions" => Some("Add Reactions"),
+        "POST channels/threads" => Some("Create Public Threads"),
+        _ => None,
+    }
+}
+
 /// What a code means for the person who wrote the message.
 #[must_use]
 pub fn explain(code: &str) -> String {
+    if let Some(permission) = code.strip_prefix("50013 ") {
+        return format!("the bot lacks the permission “{permission}” in this channel.");
+    }
     let sentence = match code {
         "404" | "10003" => "the channel does not exist any more, or the bot may not see it.",
         "10004" => "the bot is not in this server any more.",

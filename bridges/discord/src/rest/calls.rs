@@ -82,12 +82,6 @@ impl Call {
         Self::new(Method::GET, "GET users/@me/guilds", "", format!("users/@me/guilds?limit=200{after}"))
     }
 
-    /// A server.
-    #[must_use]
-    pub fn guild(guild: Snowflake) -> Self {
-        Self::new(Method::GET, "GET guilds", guild, format!("guilds/{guild}"))
-    }
-
     /// All channels of a server, without threads.
     #[must_use]
     pub fn guild_channels(guild: Snowflake) -> Self {
@@ -113,6 +107,12 @@ impl Call {
     #[must_use]
     pub fn guild_emoji(guild: Snowflake) -> Self {
         Self::new(Method::GET, "GET guilds/emojis", guild, format!("guilds/{guild}/emojis"))
+    }
+
+    /// A server, with its roles.
+    #[must_use]
+    pub fn guild(guild: Snowflake) -> Self {
+        Self::new(Method::GET, "GET guilds", guild, format!("guilds/{guild}"))
     }
 
     /// A server's roles.
@@ -233,6 +233,23 @@ impl Call {
         let body = json!({ "content": text, "allowed_mentions": { "parse": [] } });
         let call = Self::new(Method::PATCH, "PATCH interaction", link.application, path).json(&body);
         Self { authorized: false, ..call }
+    }
+
+    /// Answers an interaction of the gateway (`<id>/<token>`), so that only the person sees it.
+    #[must_use]
+    pub fn reply_to_interaction(interaction: &str, text: &str) -> Self {
+        let (id, token) = interaction.split_once('/').unwrap_or((interaction, ""));
+        let path = format!("interactions/{}/{}/callback", encoded(id), encoded(token));
+        let call = Self::new(Method::POST, "POST interactions", id, path).json(&interactions::answer(text));
+        Self { authorized: false, ..call }
+    }
+
+    /// The bot says something of its own, and pings nobody.
+    #[must_use]
+    pub fn say(channel: Snowflake, text: &str) -> Self {
+        let path = format!("channels/{channel}/messages");
+        let body = json!({ "content": text, "allowed_mentions": { "parse": [] } });
+        Self::new(Method::POST, "POST channels/messages", channel, path).json(&body)
     }
 
     /// Registers the slash command, in place of all that were.

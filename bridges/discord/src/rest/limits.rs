@@ -45,6 +45,9 @@ pub struct Limits {
     second: VecDeque<i64>,
     #[serde(skip)]
     refused: VecDeque<i64>,
+    /// Refusals that nobody was told of yet.
+    #[serde(skip)]
+    untold: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,7 +122,18 @@ impl Limits {
         }
     }
 
+    /// Nothing before this moment: somebody who shares the limit was told so.
+    pub fn hold(&mut self, until: i64) {
+        self.paused_until = self.paused_until.max(until);
+    }
+
+    /// How many calls were refused since this was asked last.
+    pub fn take_refused(&mut self) -> u32 {
+        std::mem::take(&mut self.untold)
+    }
+
     fn count_refused(&mut self, now: i64) {
+        self.untold = self.untold.saturating_add(1);
         self.refused.push_back(now);
         while self.refused.front().is_some_and(|at| now.saturating_sub(*at) >= REFUSED_WINDOW_MS) {
             self.refused.pop_front();

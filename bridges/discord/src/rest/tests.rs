@@ -80,6 +80,49 @@ fn every_edit_names_whom_it_may_ping() {
 }
 
 #[test]
+fn whatever_says_something_says_whom_it_may_ping() {
+    let (channel, message, mark) = (CHANNEL, Snowflake(9), Mark { event_id: EVENT, part: 0 });
+    let link = crate::interactions::Link {
+        user: Snowflake(1),
+        name: "Alice".to_owned(),
+        code: "c".to_owned(),
+        application: Snowflake(8),
+        token: "t".to_owned(),
+    };
+    let built = [
+        Call::create_message(channel, &post("x"), None, mark),
+        Call::edit_message(channel, message, &post("x")),
+        Call::execute_webhook(&webhook(), &post("x"), &speech("Alice")),
+        Call::edit_webhook_message(&webhook(), message, None, &post("x")),
+    ];
+    let mut calls: Vec<Call> = built.into_iter().map(|call| call.unwrap_or_else(|_| panic!("not built"))).collect();
+    calls.extend([
+        Call::say(channel, "x"),
+        Call::reply_to_interaction("9/t", "x"),
+        Call::answer_interaction(&link, "x"),
+        Call::start_thread(channel, message, "x"),
+        Call::change_channel(channel, Some("x"), Some("y")),
+        Call::open_direct(Snowflake(1)),
+        Call::create_webhook(channel),
+        Call::react(channel, message, "x", true),
+        Call::typing(channel),
+        Call::delete_message(channel, message),
+        Call::delete_webhook_message(&webhook(), message, None),
+        Call::register_commands(Snowflake(8)),
+    ]);
+    let mut said = 0;
+    for call in calls.iter().filter(|call| !call.body.is_empty()) {
+        let body = body(call);
+        let message = body.get("data").unwrap_or(&body);
+        if message.get("content").is_some() {
+            said += 1;
+            assert_eq!(message["allowed_mentions"]["parse"], json!([]), "{}", call.route.name);
+        }
+    }
+    assert_eq!(said, 7);
+}
+
+#[test]
 fn a_webhook_speaks_with_name_and_picture_and_waits_for_the_message() {
     let call = Call::execute_webhook(&webhook(), &post("hi"), &speech("Alice")).unwrap_or_else(|_| panic!("not built"));
     assert_eq!(call.path, "webhooks/55/hook-secret?wait=true&thread_id=77");

@@ -10,6 +10,7 @@ use hubbub_core::context::HttpError;
 use hubbub_discord::remote_id::Snowflake;
 use serde_json::{Value as Json, json};
 
+use crate::guilds::Guilds;
 use crate::talk;
 
 pub const TOKEN: &str = "a.bot.token";
@@ -29,6 +30,12 @@ pub enum Fault {
     Close,
     /// Nothing is done, for a while.
     RateLimited,
+    /// Nothing is done, and nothing of the bot's for a while.
+    GlobalLimit,
+    /// The front refuses the address, in HTML.
+    Banned,
+    /// The bot may have no webhook, until the fault is taken away.
+    NoPermission,
 }
 
 #[derive(Default)]
@@ -52,6 +59,7 @@ pub struct FakeDiscord {
     pub events: RefCell<Vec<(String, Json)>>,
     /// The bot's own reactions, as (method, message, key).
     pub reactions: RefCell<Vec<(String, String, String)>>,
+    pub guilds: Guilds,
     /// How often each call was made.
     pub calls: RefCell<HashMap<String, usize>>,
 }
@@ -89,7 +97,14 @@ impl FakeDiscord {
 
     /// Somebody says something.
     pub fn says(&self, user: &str, name: &str, content: &str) -> Json {
-        self.add(json!({ "id": user, "username": name, "global_name": name }), content, json!({}))
+        let shown = name[..1].to_uppercase() + &name[1..];
+        self.add(json!({ "id": user, "username": name, "global_name": shown }), content, json!({}))
+    }
+
+    /// A webhook that is not ours says something.
+    pub fn says_by_webhook(&self, webhook: &str, name: &str, content: &str) -> Json {
+        let author = json!({ "id": webhook, "username": name, "bot": true });
+        self.add(author, content, json!({ "webhook_id": webhook }))
     }
 
     /// What was said through webhooks, as (name, content).
@@ -108,7 +123,7 @@ impl FakeDiscord {
             let answer = Response::builder().status(if known { 200 } else { 404 }).header("content-type", "image/png");
             return Ok(answer.body(request.uri().path().as_bytes().to_vec()).unwrap());
         }
-        if request.uri().host() != Some("discord.com") {
+        if request.uri().host() != Some("discord.example") {
             return Ok(self.serve(request));
         }
         let path = request.uri().path().strip_prefix("/api/v10/").unwrap().to_owned();
@@ -121,6 +136,9 @@ impl FakeDiscord {
         let by_bot =
             request.headers().get("authorization").is_some_and(|value| value == format!("Bot {TOKEN}").as_str());
         let is_post = *request.method() == Method::POST;
+        if let Some((status, answer)) = self.answer_guilds(request, &parts, &body) {
+            return Ok(respond(status, &answer));
+        }
         let answer = match (request.method(), parts.as_slice()) {
             (&Method::POST, ["webhooks", id, token]) => return self.speak(id, token, &body, request.uri().query()),
             (_, ["webhooks", ..]) => self.webhook_message(request, &parts, &body),
@@ -130,7 +148,6 @@ impl FakeDiscord {
                 (200, json!({ "url": "wss://discord.example", "session_start_limit": limit }))
             }
             (_, ["users", "@me"]) => (200, json!({ "id": BOT, "username": "hub", "bot": true })),
-            (_, ["users", "@me", "guilds"]) => (200, json!([{ "id": GUILD, "name": "Garden" }])),
             (_, ["users", id]) if *id == ANNA => {
                 (200, json!({ "id": ANNA, "username": "anna", "global_name": "Anna" }))
             }
@@ -142,6 +159,9 @@ impl FakeDiscord {
                 let key = key.replace("%3A", ":");
                 self.reactions.borrow_mut().push((request.method().to_string(), (*id).to_owned(), key));
                 (200, Json::Null)
+            }
+            (_, ["channels", _, "webhooks"]) if self.faults.borrow().last() == Some(&Fault::NoPermission) => {
+                (403, json!({ "message": "Missing Permissions", "code": 50_013 }))
             }
             (_, ["guilds", GUILD, "channels"]) => (200, self.listed()),
             (_, ["channels", GENERAL]) => (200, channel()),
@@ -188,6 +208,11 @@ impl FakeDiscord {
         match fault {
             Some(Fault::Close) => Some(Err(HttpError::Unknown("closed".to_owned()))),
             Some(Fault::RateLimited) => Some(Ok(respond(429, &json!({ "retry_after": 1.5, "global": false })))),
+            Some(Fault::GlobalLimit) => Some(Ok(respond(429, &json!({ "retry_after": 120.0, "global": true })))),
+            Some(Fault::Banned) => {
+                let page = b"<html>error code: 1015</html>".to_vec();
+                Some(Ok(Response::builder().status(429).body(page).unwrap()))
+            }
             _ => None,
         }
     }
@@ -205,9 +230,12 @@ impl FakeDiscord {
             return Ok(respond(404, &json!({ "message": "Unknown Webhook", "code": 10_015 })));
         }
         assert!(body["allowed_mentions"].is_object(), "nobody is pinged by accident");
+        *self.guilds.spoken.borrow_mut() = body.clone();
+        let webhooks = self.webhooks.borrow();
+        let channel = webhooks.iter().find(|webhook| webhook["id"] == id).unwrap()["channel_id"].clone();
         let author = json!({ "id": id, "username": body["username"], "bot": true });
         let thread = query.unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("thread_id="));
-        let mut more = json!({ "webhook_id": id, "application_id": APPLICATION });
+        let mut more = json!({ "webhook_id": id, "application_id": APPLICATION, "channel_id": channel });
         if self.is_forum(id) && thread.is_none() {
             let text = "Webhooks posted to forum channels must have a thread_name or thread_id";
             return Ok(respond(400, &json!({ "message": text, "code": 220_001 })));

@@ -6,8 +6,14 @@ mod discord;
 mod emoji;
 mod files;
 mod gateway;
+mod guilds;
+mod limits;
 mod line;
+mod linking;
+mod management;
 mod messages;
+mod places;
+mod speaking;
 mod talk;
 mod threads;
 mod world;
@@ -20,7 +26,7 @@ use world::World;
 fn a_message_comes_into_the_room_and_the_answer_goes_back_by_the_persons_name() {
     let world = World::connected(1);
     world.discord.says(ANNA, "anna", "before");
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     world.discord.says(ANNA, "anna", "**hello** there");
     world.listen();
     world.send(&room, "1", "and the *answer*");
@@ -45,7 +51,7 @@ fn a_message_comes_into_the_room_and_the_answer_goes_back_by_the_persons_name() 
 fn the_name_of_who_speaks_is_the_one_they_have_here() {
     let world = World::connected(2);
     world.alice.put(["profile", &world.alice.user_id, "displayname"], &json!({ "displayname": "Alice L." })).ok();
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     world.send(&room, "1", "one");
     world.send(&room, "2", "two");
     world.server.advance(60_000);
@@ -57,7 +63,7 @@ fn the_name_of_who_speaks_is_the_one_they_have_here() {
 #[test]
 fn a_resume_brings_what_was_missed_and_a_replay_doubles_nothing() {
     let world = World::connected(3);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     for number in 0..3 {
         world.discord.says(ANNA, "anna", &format!("{number}"));
     }
@@ -76,7 +82,7 @@ fn a_resume_brings_what_was_missed_and_a_replay_doubles_nothing() {
 #[test]
 fn what_was_stored_reaches_the_room_although_its_login_dies() {
     let world = World::connected(4);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     world.server.set_settling(false);
     for number in 0..5 {
         world.discord.says(ANNA, "anna", &format!("{number}"));
@@ -92,7 +98,7 @@ fn what_was_stored_reaches_the_room_although_its_login_dies() {
 #[test]
 fn a_lost_answer_is_found_again_by_what_was_said() {
     let world = World::connected(5);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     world.send(&room, "0", "first");
     world.discord.faults.borrow_mut().push(Fault::DropAnswer);
     world.send(&room, "1", "second");
@@ -109,7 +115,7 @@ fn a_lost_answer_is_found_again_by_what_was_said() {
 #[test]
 fn what_was_not_done_is_sent_again_in_order() {
     let world = World::connected(6);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     world.discord.faults.borrow_mut().extend([Fault::RateLimited, Fault::Close, Fault::RateLimited]);
     for number in 0..4 {
         world.send(&room, &format!("{number}"), &format!("{number}"));
@@ -125,7 +131,7 @@ fn what_was_not_done_is_sent_again_in_order() {
 fn a_portal_that_dies_with_an_answer_outstanding_says_nothing_twice() {
     for seed in 20..24 {
         let world = World::connected(seed);
-        let room = world.bridge("#general");
+        let room = world.bridge(GENERAL);
         let portal = world.portal_address();
         world.server.set_settling(false);
         for number in 0..6 {
@@ -155,7 +161,7 @@ fn a_portal_that_dies_with_an_answer_outstanding_says_nothing_twice() {
 #[test]
 fn edits_deletions_and_reactions_of_discord_are_shown() {
     let world = World::connected(7);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     let message = world.discord.says(ANNA, "anna", "frist");
     world.listen();
     let event = world.last(&room);

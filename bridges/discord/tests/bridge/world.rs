@@ -1,10 +1,17 @@
 //! A server with the bridge, its Discord, and the connection between them.
 
-use std::rc::Rc;
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
+use ed25519_dalek::{Signer as _, SigningKey};
 use hubbub_appservice::object::AppserviceObject;
 use hubbub_bridge::contract::{Bridged, Finished, ListenCommand, LoginCommand, LoginStatus, Secret, Started};
-use hubbub_core::contract::{Address, Class};
+use hubbub_core::{
+    contract::{Address, Class},
+    error::MatrixError,
+};
 use hubbub_discord::{GatewayObject, LoginObject, PortalObject};
 use hubbub_native::{
     Client, Options, TestServer,
@@ -15,8 +22,21 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     discord::{BOT, FakeDiscord, TOKEN},
+    guilds::{ALICE, CHAT},
     line::{Line, ToLine},
 };
+
+fn key() -> SigningKey {
+    SigningKey::from_bytes(&[7; 32])
+}
+
+fn public_key() -> String {
+    hex(key().verifying_key().as_bytes())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 pub struct World {
     pub server: TestServer,
@@ -24,6 +44,8 @@ pub struct World {
     pub alice: Client,
     login_id: String,
     pub line: Rc<Line>,
+    hook_path: RefCell<String>,
+    commands: Cell<usize>,
 }
 
 fn appservice() -> Factory {
@@ -69,11 +91,14 @@ impl World {
         let context = Rc::clone(server.context());
         server.run(async move { hubbub_discord::bridge(context).prepare().await }).unwrap();
         let alice = server.account("alice");
-        let world = Self { server, discord, alice, login_id, line };
+        let world =
+            Self { server, discord, alice, login_id, line, hook_path: RefCell::default(), commands: Cell::default() };
         let owner = UserId::parse(&world.alice.user_id).unwrap();
-        let _: Started = world.ask(LoginCommand::Start { owner });
+        let started: Started = world.ask(LoginCommand::Start { owner });
+        let path = started.hook_url.find("/_hubbub/").unwrap();
+        *world.hook_path.borrow_mut() = started.hook_url[path..].to_owned();
         let finished: Finished = world.ask(LoginCommand::Finish {
-            signing_secret: Secret("a".repeat(64)),
+            signing_secret: Secret(public_key()),
             token: Secret(TOKEN.to_owned()),
             link: None,
         });
@@ -82,6 +107,83 @@ impl World {
         world.server.settle();
         world.listen();
         world
+    }
+
+    /// Discord asks the login's hook; the answer's status and body.
+    pub fn hook(&self, body: &Json) -> (u16, Json) {
+        self.hook_signed_by(&key(), body)
+    }
+
+    /// As [`Self::hook`], by somebody who is not Discord.
+    pub fn forged_hook(&self, body: &Json) -> (u16, Json) {
+        self.hook_signed_by(&SigningKey::from_bytes(&[8; 32]), body)
+    }
+
+    fn hook_signed_by(&self, key: &SigningKey, body: &Json) -> (u16, Json) {
+        let (timestamp, body) = ((self.server.now() / 1_000).to_string(), body.to_string());
+        let signature = hex(&key.sign(format!("{timestamp}{body}").as_bytes()).to_bytes());
+        let request = http::Request::post(self.hook_path.borrow().as_str())
+            .header("x-signature-ed25519", signature)
+            .header("x-signature-timestamp", timestamp)
+            .body(body.into_bytes())
+            .unwrap();
+        let context = Rc::clone(self.server.context());
+        let answer =
+            self.server.run(async move { hubbub_discord::bridge(context).handle_http(request).await }).unwrap();
+        self.server.settle();
+        (answer.status().as_u16(), serde_json::from_slice(answer.body()).unwrap_or_default())
+    }
+
+    /// What the bot answers to alice's command.
+    pub fn manage(&self, command: &str) -> String {
+        self.manage_as(&self.alice, command)
+    }
+
+    /// What the bot answers to somebody's command.
+    pub fn manage_as(&self, user: &Client, command: &str) -> String {
+        let room = self.management_room(user);
+        // Whoever types takes a moment.
+        self.server.advance(1_000);
+        let number = self.commands.replace(self.commands.get() + 1);
+        let content = json!({ "msgtype": "m.text", "body": command });
+        user.put(["rooms", &room, "send", "m.room.message", &format!("command-{number}")], &content).ok();
+        self.server.settle();
+        self.bot_said(user, &room)
+    }
+
+    /// What the bot said last in alice's room with it.
+    pub fn last_managed(&self) -> String {
+        self.bot_said(&self.alice, &self.management_room(&self.alice))
+    }
+
+    fn bot_said(&self, user: &Client, room: &str) -> String {
+        let timeline = user.query(["rooms", room, "messages"], &[("dir", "b"), ("limit", "100")]).ok();
+        let events = timeline["chunk"].as_array().unwrap();
+        let said = |event: &&Json| event["sender"] == "@discordbot:hub.example" && event["type"] == "m.room.message";
+        events.iter().find(said).unwrap()["content"]["body"].as_str().unwrap().to_owned()
+    }
+
+    fn management_room(&self, user: &Client) -> String {
+        let name = user.user_id.strip_prefix('@').and_then(|user| user.split_once(':')).unwrap().0;
+        let alias = format!("#_discord_management_{name}:hub.example");
+        let found = user.get(["directory", "room", &alias]);
+        if found.status == 200 {
+            return found.ok()["room_id"].as_str().unwrap().to_owned();
+        }
+        let body = json!({ "preset": "private_chat", "is_direct": true, "invite": ["@discordbot:hub.example"] });
+        let room = user.post(["createRoom"], &body).ok()["room_id"].as_str().unwrap().to_owned();
+        self.server.settle();
+        room
+    }
+
+    /// Somebody else connects the same bot.
+    pub fn start_for(&self, user: &Client) -> Result<Finished, MatrixError> {
+        let address = Address::new(Class::Login, "E".repeat(24));
+        let owner = UserId::parse(&user.user_id).unwrap();
+        let _: Started = self.server.call(address.clone(), LoginCommand::Start { owner }).unwrap();
+        let finish =
+            LoginCommand::Finish { signing_secret: Secret(public_key()), token: Secret(TOKEN.to_owned()), link: None };
+        self.server.call(address, finish)
     }
 
     pub fn ask<R: serde::de::DeserializeOwned + 'static>(&self, command: LoginCommand) -> R {
@@ -107,6 +209,41 @@ impl World {
 
     pub fn gateway_address(&self) -> Address {
         Address::new(Class::Gateway, self.login_id.as_str())
+    }
+
+    pub fn try_bridge(&self, channel: &str) -> Result<String, MatrixError> {
+        let command = LoginCommand::Bridge { channel: channel.to_owned() };
+        let bridged: Result<Bridged, MatrixError> = self.server.call(self.login_address(), command);
+        self.server.settle();
+        bridged.map(|bridged| bridged.room_id.to_string())
+    }
+
+    /// Alice says at Discord who she is.
+    pub fn link(&self) {
+        let reply = self.manage("link");
+        let code = &reply[reply.find("/link ").unwrap() + 6..][..9];
+        let author = json!({ "id": ALICE, "username": "alice", "global_name": "Alice D." });
+        self.discord.says_in(CHAT, author, code);
+        self.listen();
+        self.listen();
+        assert_eq!(self.status()["person"], "Alice D.");
+    }
+
+    /// How many rooms alice is in.
+    pub fn joined_rooms(&self) -> usize {
+        self.alice.get(["joined_rooms"]).ok()["joined_rooms"].as_array().unwrap().len()
+    }
+
+    /// The space of a heading.
+    pub fn space(&self, place: &str) -> String {
+        let alias = format!("#_discord_space_{}_{place}:hub.example", self.login_id);
+        self.alice.get(["directory", "room", &alias]).ok()["room_id"].as_str().unwrap().to_owned()
+    }
+
+    /// A room as a space lists it; `None` when it does not.
+    pub fn child(&self, space: &str, room: &str) -> Option<Json> {
+        let found = self.alice.get(["rooms", space, "state", "m.space.child", room]);
+        (found.status == 200).then(|| found.ok()).filter(|child| child["via"].is_array())
     }
 
     pub fn bridge(&self, channel: &str) -> String {

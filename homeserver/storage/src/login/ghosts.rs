@@ -46,6 +46,15 @@ pub fn find(query: &dyn Query, remote_user: &str) -> Result<Option<GhostRow>, Da
         .transpose()
 }
 
+/// Whether there are at least `most` ghosts whose id begins with this and a tilde.
+pub fn has_many(query: &dyn Query, beginning: &str, most: u32) -> Result<bool, DatabaseError> {
+    // The byte after a tilde ends the range.
+    let (from, to) = (format!("{beginning}~"), format!("{beginning}\u{7f}"));
+    let sql = "SELECT 1 FROM ghosts WHERE remote_user >= ? AND remote_user < ? LIMIT 1 OFFSET ?";
+    let last = i64::from(most).saturating_sub(1);
+    Ok(query.query_one(sql, &[from.into(), to.into(), last.into()])?.is_some())
+}
+
 /// Writes a ghost's row.
 pub fn put(transaction: &dyn Transaction, ghost: &GhostRow) -> Result<(), DatabaseError> {
     transaction.execute(
