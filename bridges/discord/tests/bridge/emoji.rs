@@ -30,7 +30,7 @@ fn reacts(world: &World, message: &Json, added: bool) {
 #[test]
 fn a_custom_emoji_is_shown_by_its_picture_which_is_copied_once() {
     let world = World::connected(30);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     world.discord.says(ANNA, "anna", &format!("yes <:party:{PARTY}>"));
     world.listen();
     let first = content(&world, &room);
@@ -52,7 +52,7 @@ fn a_custom_emoji_is_shown_by_its_picture_which_is_copied_once() {
 #[test]
 fn a_custom_reaction_comes_goes_and_comes_again() {
     let world = World::connected(31);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     let message = world.discord.says(ANNA, "anna", "hello");
     world.listen();
     let target = world.last(&room);
@@ -69,7 +69,7 @@ fn a_custom_reaction_comes_goes_and_comes_again() {
 #[test]
 fn a_reaction_and_an_emoticon_here_become_the_servers_emoji() {
     let world = World::connected(32);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     let message = world.discord.says(ANNA, "anna", &format!("<:party:{PARTY}>"));
     world.listen();
     let target = world.last(&room);
@@ -110,7 +110,7 @@ fn a_reaction_and_an_emoticon_here_become_the_servers_emoji() {
 #[test]
 fn an_emoji_without_a_picture_stays_visible_by_its_name() {
     let world = World::connected(33);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     world.discord.says(ANNA, "anna", &format!("<:lost:{UNKNOWN}>"));
     world.listen();
     let shown = content(&world, &room);

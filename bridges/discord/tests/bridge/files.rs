@@ -66,7 +66,7 @@ fn attachment(number: u64, name: &str, more: Json) -> Json {
 #[test]
 fn files_of_discords_are_copied_with_what_is_known_of_them() {
     let world = World::connected(301);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     for (name, kind) in [("cat.png", "image/png"), ("film.mp4", "video/mp4"), ("SPOILER_x.txt", "text/plain")] {
         world.has(&format!("{CDN}{name}?ex=1&hm=2"), kind, b"bytes");
     }
@@ -99,7 +99,7 @@ fn files_of_discords_are_copied_with_what_is_known_of_them() {
 #[test]
 fn a_voice_message_stays_one() {
     let world = World::connected(302);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     world.has(&format!("{CDN}voice-message.ogg?ex=1&hm=2"), "audio/ogg", b"bytes");
     let more = json!({ "content_type": "audio/ogg", "duration_secs": 2.5, "waveform": "AID/" });
     let files = json!([attachment(1, "voice-message.ogg", more)]);
@@ -115,7 +115,7 @@ fn a_voice_message_stays_one() {
 #[test]
 fn a_sticker_is_its_picture_and_an_animation_a_link() {
     let world = World::connected(303);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     world.has("https://cdn.discordapp.com/stickers/300000000000000001.png", "image/png", b"bytes");
     let stickers = json!([
         { "id": "300000000000000001", "name": "Wave", "format_type": 1 },
@@ -140,7 +140,7 @@ fn an_address_that_died_is_asked_for_again() {
     messages[0]["attachments"][0]["url"] = format!("{CDN}cat.png?ex=2&hm=3").into();
     drop(messages);
     world.has(&format!("{CDN}cat.png?ex=2&hm=3"), "image/png", b"bytes");
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     world.server.advance(1_000);
     world.hang_up();
     let mut told = message.clone();
@@ -161,7 +161,7 @@ fn an_address_that_died_is_asked_for_again() {
 #[test]
 fn what_does_not_come_is_said_with_discords_own_link() {
     let world = World::connected(305);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     let evil = attachment(1, "x.png", json!({ "content_type": "image/png", "url": "https://evil.test/x.png" }));
     let message = world.discord.says_more(ANNA, "", json!({ "attachments": [evil] }));
     world.listen();
@@ -174,7 +174,7 @@ fn what_does_not_come_is_said_with_discords_own_link() {
 #[test]
 fn a_file_from_here_goes_with_its_message() {
     let world = World::connected(306);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     let caption = json!({ "body": "look, a *cat*", "page.codeberg.everypizza.msc4193.spoiler": true });
     let event = world.sends_file(&room, "m.image", "cat.png", caption);
     let asked = world.asked("POST webhooks/");
@@ -199,7 +199,7 @@ fn a_file_from_here_goes_with_its_message() {
 #[test]
 fn a_file_in_a_direct_chat_and_in_a_thread_goes_there() {
     let world = World::connected(307);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     let message = world.discord.says(ANNA, "anna", "a root");
     world.listen();
     let root = world.last(&room);
@@ -223,7 +223,7 @@ fn a_file_in_a_direct_chat_and_in_a_thread_goes_there() {
 #[test]
 fn a_file_whose_outcome_is_unknown_is_looked_up_before_it_goes_again() {
     let world = World::connected(308);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     world.says(&room, "before");
     for fault in [Fault::DropAnswer, Fault::Close, Fault::RateLimited] {
         world.discord.faults.borrow_mut().push(fault);
@@ -241,7 +241,7 @@ fn a_file_whose_outcome_is_unknown_is_looked_up_before_it_goes_again() {
 #[test]
 fn a_file_that_discord_does_not_take_goes_as_a_link_that_dies_with_the_event() {
     let world = World::connected(309);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     let event = world.sends_file(&room, "m.file", "huge.bin", json!({ "body": "all of it" }));
     let said = world.there(GENERAL);
     assert_eq!(said.len(), 1);

@@ -44,7 +44,7 @@ fn a_heartbeat_that_nobody_answers_ends_the_socket_and_keeps_the_session() {
 #[test]
 fn what_discord_asks_for_is_done() {
     let world = World::connected(42);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     // Go away and resume.
     world.line.say(7, Json::Null);
     world.server.settle();
@@ -68,7 +68,7 @@ fn what_discord_asks_for_is_done() {
 #[test]
 fn a_login_that_cannot_store_hears_it_again() {
     let world = World::connected(43);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     world.discord.says(ANNA, "anna", "one");
     world.server.host().set_failing(true);
     world.line.pump();
@@ -86,7 +86,7 @@ fn a_login_that_cannot_store_hears_it_again() {
 fn objects_that_die_at_any_moment_lose_and_double_nothing() {
     for seed in 50..58 {
         let world = World::connected(seed);
-        let room = world.bridge("#general");
+        let room = world.bridge(GENERAL);
         world.server.set_settling(false);
         for number in 0..6_u64 {
             world.discord.says(ANNA, "anna", &format!("{number}"));
@@ -111,7 +111,7 @@ fn objects_that_die_at_any_moment_lose_and_double_nothing() {
 #[test]
 fn a_bot_that_may_not_read_is_told_of_once_and_goes_on_with_its_next_token() {
     let world = World::connected(44);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     world.line.close(4014);
     world.server.advance(600_000);
     assert_eq!(world.status()["state"], "bad_credentials");
@@ -169,7 +169,7 @@ fn a_connection_of_an_earlier_token_is_not_heard() {
 #[test]
 fn what_nobody_wants_costs_no_row_and_no_call() {
     let world = World::connected(48);
-    world.bridge("#general");
+    world.bridge(GENERAL);
     // The first event of a session says whose it is.
     world.tell("CHANNEL_UPDATE", json!({ "id": "100000000000000099", "type": 0, "guild_id": GUILD, "name": "other" }));
     let commits = world.server.host().commits(&world.login_address());

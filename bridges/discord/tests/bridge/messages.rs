@@ -72,7 +72,7 @@ pub fn id(message: &Json) -> &str {
 #[test]
 fn an_edit_of_discords_replaces_each_part() {
     let world = World::connected(101);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     let message = world.discord.says(ANNA, "anna", "one");
     world.listen();
     let event = world.last(&room);
@@ -89,7 +89,7 @@ fn an_edit_of_discords_replaces_each_part() {
 #[test]
 fn what_discord_finds_behind_a_link_is_no_edit_of_the_persons() {
     let world = World::connected(102);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     let message = world.discord.says(ANNA, "anna", "look: https://example.org/");
     world.listen();
     let event = world.says(&room, "mine: https://example.org/");
@@ -106,7 +106,7 @@ fn what_discord_finds_behind_a_link_is_no_edit_of_the_persons() {
 #[test]
 fn deletions_one_and_many_take_all_parts_away() {
     let world = World::connected(103);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     let long = format!("{}\n\n{}", "a".repeat(30_000), "b".repeat(30_000));
     let messages = [long.as_str(), "two", "three"].map(|text| world.discord.says(ANNA, "anna", text));
     world.listen();
@@ -130,7 +130,7 @@ fn timeline(world: &World, room: &str) -> Vec<Json> {
 #[test]
 fn an_edit_and_a_deletion_of_the_rooms_reach_discord_and_do_not_come_back() {
     let world = World::connected(104);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     let event = world.says(&room, "frist");
     world.server.advance(2_000);
     world.edits(&room, &event, "first");
@@ -145,7 +145,7 @@ fn an_edit_and_a_deletion_of_the_rooms_reach_discord_and_do_not_come_back() {
 #[test]
 fn what_was_not_sent_from_here_cannot_be_edited_here() {
     let world = World::connected(105);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     // The bot's own account speaks without a webhook.
     world.discord.says(BOT, "hub", "typed there");
     world.listen();
@@ -161,7 +161,7 @@ fn what_was_not_sent_from_here_cannot_be_edited_here() {
 #[test]
 fn what_somebody_said_there_is_deleted_from_here() {
     let world = World::connected(106);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     world.discord.says(ANNA, "anna", "spam");
     world.listen();
     let event = world.last(&room);
@@ -179,7 +179,7 @@ fn reply(event_id: &str, body: &str, mentions: &[&str]) -> Json {
 #[test]
 fn an_answer_there_is_an_answer_here() {
     let world = World::connected(107);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     let message = world.discord.says(ANNA, "anna", "a question");
     world.listen();
     let question = world.last(&room);
@@ -193,7 +193,7 @@ fn an_answer_there_is_an_answer_here() {
 #[test]
 fn an_answer_from_here_leads_to_the_message_and_pings_only_whom_it_means() {
     let world = World::connected(108);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     let message = world.discord.says(ANNA, "anna", "a *question*\nof two lines");
     world.listen();
     let question = world.last(&room);
@@ -221,7 +221,7 @@ fn an_answer_from_here_leads_to_the_message_and_pings_only_whom_it_means() {
 #[test]
 fn an_answer_whose_outcome_is_unknown_is_found_again() {
     let world = World::connected(109);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     world.discord.says(ANNA, "anna", "a question");
     world.listen();
     let question = world.last(&room);
@@ -236,7 +236,7 @@ fn an_answer_whose_outcome_is_unknown_is_found_again() {
 #[test]
 fn a_reaction_from_here_is_the_bots_and_goes_with_the_event() {
     let world = World::connected(110);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     let message = world.discord.says(ANNA, "anna", "nice");
     world.listen();
     let event = world.last(&room);

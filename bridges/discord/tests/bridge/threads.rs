@@ -38,7 +38,7 @@ impl World {
 #[test]
 fn a_thread_begun_at_a_message_hangs_on_it_in_both_directions() {
     let world = World::connected(201);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     let message = world.discord.says(ANNA, "anna", "who comes?");
     world.listen();
     let root = world.last(&room);
@@ -72,7 +72,7 @@ fn a_thread_begun_at_a_message_hangs_on_it_in_both_directions() {
 #[test]
 fn a_thread_begun_without_a_message_hangs_on_the_notice_of_it() {
     let world = World::connected(202);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     let thread = world.discord.begins("Plans", None, true);
     let reference = json!({ "channel_id": thread, "guild_id": GUILD });
     world.discord.says_more(ANNA, "Plans", json!({ "type": 18, "message_reference": reference }));
@@ -93,7 +93,7 @@ fn an_old_thread_is_asked_for_once_and_gets_a_root_with_its_name() {
     world.discord.messages.borrow_mut().clear();
     world.listen();
     world.server.advance(1_000);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     world.listen();
     world.says_in(&thread, "still here");
     world.says_in(&thread, "and here");
@@ -111,7 +111,7 @@ fn an_old_thread_is_asked_for_once_and_gets_a_root_with_its_name() {
 #[test]
 fn a_channel_that_is_no_thread_of_a_bridged_one_is_asked_for_once_and_dropped() {
     let world = World::connected(204);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     let other = "100000000000000030";
     let place = json!({ "id": other, "type": 0, "guild_id": GUILD, "name": "other" });
     world.discord.places.borrow_mut().push(place);
@@ -127,7 +127,7 @@ fn a_channel_that_is_no_thread_of_a_bridged_one_is_asked_for_once_and_dropped() 
 #[test]
 fn a_thread_begun_here_is_begun_there() {
     let world = World::connected(205);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     let message = world.discord.says(ANNA, "anna", "**one** two three four five six seven eight nine ten");
     world.listen();
     let root = world.last(&room);
@@ -148,7 +148,7 @@ fn a_thread_begun_here_is_begun_there() {
 #[test]
 fn an_archived_thread_comes_back_and_a_locked_one_is_said_to_be_locked() {
     let world = World::connected(206);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     let message = world.discord.says(ANNA, "anna", "a root");
     let thread = world.discord.begins("A root", Some(&message), true);
     world.listen();
@@ -193,7 +193,7 @@ fn a_forum_is_a_room_whose_threads_are_its_posts() {
 #[test]
 fn what_is_said_in_a_thread_outlives_the_login() {
     let world = World::connected(208);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     let message = world.discord.says(ANNA, "anna", "a root");
     let thread = world.discord.begins("A root", Some(&message), false);
     world.server.set_settling(false);
@@ -212,7 +212,7 @@ fn what_is_said_in_a_thread_outlives_the_login() {
 #[test]
 fn a_lost_answer_in_a_thread_is_found_again() {
     let world = World::connected(209);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     let message = world.discord.says(ANNA, "anna", "a root");
     world.listen();
     let root = world.last(&room);
@@ -228,7 +228,7 @@ fn a_lost_answer_in_a_thread_is_found_again() {
 #[test]
 fn a_catch_up_reads_live_threads_again() {
     let world = World::connected(210);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     let message = world.discord.says(ANNA, "anna", "a root");
     let thread = world.discord.begins("A root", Some(&message), true);
     world.listen();
