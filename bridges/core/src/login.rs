@@ -74,6 +74,8 @@ pub struct LoginObject {
     /// Whether the network has things that it does not tell, and whether the owner knows.
     silent: Cell<bool>,
     told_silent: Cell<bool>,
+    /// Whether the connection, where the network has one, was heard in this life of the object.
+    online: Cell<bool>,
     /// Pictures that ghosts have yet to get.
     pictures: RefCell<VecDeque<OwedPicture>>,
     report: Report,
@@ -104,6 +106,7 @@ impl LoginObject {
             tending: Lane::default(),
             silent: Cell::new(false),
             told_silent: Cell::new(false),
+            online: Cell::new(false),
             pictures: RefCell::default(),
             report: Report::default(),
         };
