@@ -80,6 +80,8 @@ pub struct LoginObject {
     /// Whether the network has things that it does not tell, and whether the owner knows.
     silent: Cell<bool>,
     told_silent: Cell<bool>,
+    /// Whether the connection, where the network has one, was heard in this life of the object.
+    online: Cell<bool>,
     /// Pictures that ghosts have yet to get.
     pictures: RefCell<VecDeque<OwedPicture>>,
     emoji: EmojiList,
@@ -121,6 +123,7 @@ impl LoginObject {
             tending: Lane::default(),
             silent: Cell::new(false),
             told_silent: Cell::new(false),
+            online: Cell::new(false),
             pictures: RefCell::default(),
             emoji: EmojiList::default(),
             linking: Linking::default(),

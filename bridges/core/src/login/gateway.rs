@@ -85,8 +85,13 @@ impl LoginObject {
 
     /// A new session tells nothing of what was said before it.
     fn online(&self, fresh: bool) -> Result<()> {
+        self.online.set(true);
         if fresh {
-            self.put_care(|care| care.tended_at = 0)?;
+            let now = self.now();
+            self.put_care(|care| {
+                care.connected_at = now;
+                care.tended_at = 0;
+            })?;
             self.poked.set(true);
             self.wake_if_needed()?;
         }

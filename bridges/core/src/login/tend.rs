@@ -148,6 +148,10 @@ impl LoginObject {
 
     /// Messages that the network has and did not tell, and nothing told since: its hooks do not come.
     fn notice_silence(&self, tended: &Tended) -> Result<()> {
+        // A connection that is down tells it later, or the channels are read when it stands again.
+        if self.facts().has_gateway && !self.online.get() {
+            return Ok(());
+        }
         let connected_at = self.care()?.connected_at;
         // What was said before the login was connected nobody could tell.
         let Some(missed) = tended.missed.filter(|missed| *missed > connected_at) else { return Ok(()) };

@@ -184,3 +184,17 @@ fn what_nobody_wants_costs_no_row_and_no_call() {
     }
     assert_eq!(world.server.host().commits(&world.login_address()), commits);
 }
+
+#[test]
+fn an_outage_is_not_called_silence() {
+    let world = World::connected(49);
+    let room = world.bridge("#general");
+    world.server.advance(7_200_000);
+    world.hang_up();
+    world.discord.says(ANNA, "anna", "missed");
+    world.ask::<()>(LoginCommand::Poke);
+    world.server.advance(30_000);
+    assert_eq!(world.bodies(&room), ["missed"]);
+    assert_eq!(tells_owner(&world, "does not tell me"), 0);
+    assert_eq!((world.identifies(), world.line.is_online()), (1, true));
+}

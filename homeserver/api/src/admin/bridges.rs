@@ -1,4 +1,4 @@
-//! `/_hubbub/admin/v1/slack/*` and `/_hubbub/slack/*`
+//! `/_hubbub/admin/v1/slack/*` and `/_hubbub/slack/*`, and the same of Discord
 //!
 //! The bundled bridges' own admin calls, pages and webhooks: handed on to
 //! [`crate::BridgeRoutes`]. Admin calls get there only with the operator's token; how a webhook
@@ -15,9 +15,22 @@ use crate::{
 };
 
 /// The paths of the bridges; how deep they go is theirs to know.
-const PUBLIC: [&str; 3] = ["/_hubbub/slack/{a}", "/_hubbub/slack/{a}/{b}", "/_hubbub/slack/{a}/{b}/{c}"];
-const ADMIN: [&str; 3] =
-    ["/_hubbub/admin/v1/slack/{a}", "/_hubbub/admin/v1/slack/{a}/{b}", "/_hubbub/admin/v1/slack/{a}/{b}/{c}"];
+const PUBLIC: [&str; 6] = [
+    "/_hubbub/slack/{a}",
+    "/_hubbub/slack/{a}/{b}",
+    "/_hubbub/slack/{a}/{b}/{c}",
+    "/_hubbub/discord/{a}",
+    "/_hubbub/discord/{a}/{b}",
+    "/_hubbub/discord/{a}/{b}/{c}",
+];
+const ADMIN: [&str; 6] = [
+    "/_hubbub/admin/v1/slack/{a}",
+    "/_hubbub/admin/v1/slack/{a}/{b}",
+    "/_hubbub/admin/v1/slack/{a}/{b}/{c}",
+    "/_hubbub/admin/v1/discord/{a}",
+    "/_hubbub/admin/v1/discord/{a}/{b}",
+    "/_hubbub/admin/v1/discord/{a}/{b}/{c}",
+];
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     [Method::GET, Method::POST, Method::DELETE]
