@@ -617,6 +617,7 @@ impl Network for Discord {
         text_of(message(event).get("thread")?, "last_message_id")
     }
 
+    /// A history counts reactions only: who reacted is a call for each emoji of each message.
     fn reactions_in(&self, _: &RawValue) -> Option<Vec<RemoteReactions>> {
         None
     }

@@ -41,7 +41,7 @@ pub(super) fn files_in(event: &RawValue) -> Vec<RemoteFile> {
 }
 
 fn read(message: &Json) -> Vec<RemoteFile> {
-    let spot = Spot { direct: false, guild: text_of(message, "guild_id") };
+    let spot = Spot { direct: false, forum: false, guild: text_of(message, "guild_id") };
     let link = text_of(message, "channel_id").zip(text_of(message, "id")).map(|(channel, id)| spot.link(&channel, &id));
     let files = convert::files(message).into_iter().map(|file| RemoteFile {
         id: file.id,

@@ -26,6 +26,8 @@ const NAME_WORDS: usize = 8;
 pub(super) struct Spot {
     /// Whether it is a chat of the bot with somebody.
     pub(super) direct: bool,
+    /// Whether it is a forum: all its messages are in threads.
+    pub(super) forum: bool,
     /// Its server.
     pub(super) guild: Option<String>,
 }
@@ -45,8 +47,9 @@ impl Discord {
             return Ok(spot);
         }
         let found: Json = before(self.call(token, Call::channel(id_of(channel)?)).await)?;
-        let direct = found.get("type").and_then(Json::as_u64) == Some(1);
-        let spot = Spot { direct, guild: text_of(&found, "guild_id") };
+        let kind = found.get("type").and_then(Json::as_u64);
+        let (direct, forum) = (kind == Some(1), matches!(kind, Some(15 | 16)));
+        let spot = Spot { direct, forum, guild: text_of(&found, "guild_id") };
         self.spots.borrow_mut().insert(channel.to_owned(), spot.clone());
         Ok(spot)
     }
@@ -74,7 +77,9 @@ impl Discord {
             self.open_thread(token, channel, thread).await?;
         }
         if let Some(target) = reply {
-            let place = post.thread_root.as_deref().filter(|root| *root != target.to_string()).unwrap_or(channel);
+            // The message that a thread was begun at is in the channel.
+            let inside = |root: &&str| spot.forum || *root != target.to_string();
+            let place = post.thread_root.as_deref().filter(inside).unwrap_or(channel);
             self.put_quote(token, &spot, place, target, &mut said).await?;
         }
         let speech = Speech { name: &post.speaker, picture: post.picture.as_deref(), thread };

@@ -353,3 +353,30 @@ fn a_chat_is_opened_by_name_and_refused_with_a_sentence() {
     let refused = open(crate::talk::SHY).unwrap_err();
     assert!(refused.error.contains("the person does not take direct messages."), "{}", refused.error);
 }
+
+#[test]
+fn forwards_polls_buttons_and_discords_own_words_are_shown() {
+    let world = World::connected(114);
+    let room = world.bridge("#general");
+    let snapshot = json!({ "message": { "type": 0, "content": "from elsewhere", "attachments": [], "embeds": [] } });
+    let reference = json!({ "type": 1, "channel_id": "1", "message_id": "2" });
+    let said = |content: &str, more: Json| world.discord.says_more(ANNA, content, more);
+    said("", json!({ "message_reference": reference, "message_snapshots": [snapshot] }));
+    let answers = json!([{ "answer_id": 1, "poll_media": { "text": "Tea" } }]);
+    said("", json!({ "poll": { "question": { "text": "What?" }, "answers": answers } }));
+    let button = json!({ "type": 1, "components": [{ "type": 2, "style": 1, "label": "Press me", "custom_id": "x" }] });
+    said("choose", json!({ "components": [button] }));
+    said("", json!({ "type": 7 }));
+    said("", json!({ "type": 6, "message_reference": { "message_id": "3", "channel_id": GENERAL } }));
+    said("", json!({ "type": 99 }));
+    world.listen();
+    let bodies = world.bodies(&room);
+    for (body, word) in
+        bodies.iter().zip(["from elsewhere", "Tea", "Press me", "joined the server", "pinned", "Open in Discord"])
+    {
+        assert!(body.contains(word), "{word} in {body}");
+    }
+    assert_eq!(bodies.len(), 6);
+    assert_eq!(timeline(&world, &room)[3]["content"]["msgtype"], "m.notice");
+    assert_eq!(timeline(&world, &room)[0]["content"]["m.relates_to"], Json::Null, "a forward answers nothing");
+}

@@ -176,6 +176,12 @@ fn a_forum_is_a_room_whose_threads_are_its_posts() {
     assert_eq!(world.relation(&room, &world.last(&room))["event_id"], root);
     world.sends(&room, "m.room.message", &threaded(&root, "Try again."));
     assert_eq!(world.there(id(&post)), ["What shall I do?", "Wait.", "Try again."]);
+    let mut answer = threaded(&root, "What did you do?");
+    answer["m.relates_to"]["is_falling_back"] = false.into();
+    world.sends(&room, "m.room.message", &answer);
+    let link = format!("https://discord.com/channels/{GUILD}/{0}/{0}", id(&post));
+    let answered = format!("-# ↪ [Reply to]({link}) **Anna**: What shall I do?\nWhat did you do?");
+    assert_eq!(world.there(id(&post))[3], answered);
     // The post is a message of its own thread.
     let like = json!({ "m.relates_to": { "rel_type": "m.annotation", "event_id": root, "key": "👍" } });
     world.sends(&room, "m.reaction", &like);
