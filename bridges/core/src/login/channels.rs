@@ -276,5 +276,5 @@ impl LoginObject {
 fn ambiguous<'a>(channels: impl Iterator<Item = (Option<&'a str>, &'a str)>) -> MatrixError {
     let names: Vec<_> =
         channels.take(10).map(|(place, name)| format!("{}/{name}", place.unwrap_or_default())).collect();
-    MatrixError::invalid_param(&format!("Several channels are called so. Say which: {}.", names.join(", ")))
+    MatrixError::invalid_param(format!("Several channels are called so. Say which: {}.", names.join(", ")))
 }

@@ -67,7 +67,7 @@ impl LoginObject {
     pub(super) fn take_linking(&self, command: LinkingCommand) -> Result<bool> {
         let title = self.facts().title;
         if !self.facts().links_owner {
-            return Err(MatrixError::invalid_param(&format!("Your {title} account is you: there is nothing to link.")));
+            return Err(MatrixError::invalid_param(format!("Your {title} account is you: there is nothing to link.")));
         }
         let before = self.linking.row.borrow().clone();
         match command {

@@ -58,10 +58,12 @@ impl PortalObject {
         if self.row.borrow().is_none() || hold_until <= self.now().max(self.told_hold.get()) && refused == 0 {
             return;
         }
-        self.told_hold.set(hold_until);
         let command = LoginCommand::Places(PlacesCommand::Limits { hold_until, refused });
         match self.ask_login::<i64>(&command).await {
-            Ok(until) => self.hold(until),
+            Ok(until) => {
+                self.told_hold.set(hold_until);
+                self.hold(until);
+            }
             Err(error) => tracing::info!(portal.id = %self.portal_id, "A limit was not shared: {error}"),
         }
     }

@@ -190,6 +190,19 @@ fn what_others_say_through_webhooks_has_a_ghost_for_each_name() {
 }
 
 #[test]
+fn a_webhook_with_very_many_names_has_a_ghost_for_the_rest_of_them() {
+    let world = World::connected(42);
+    let room = world.bridge(GENERAL);
+    for number in 0..205 {
+        world.discord.says_by_webhook("100000000000000055", &format!("Name {number}"), "hi");
+    }
+    world.listen();
+    let members = world.alice.get(["rooms", &room, "joined_members"]).ok()["joined"].as_object().unwrap().len();
+    // Alice, the bot, 200 names and one for all others.
+    assert_eq!(members, 203);
+}
+
+#[test]
 fn a_login_of_somebody_else_stays_apart() {
     let world = World::connected(41);
     let room = world.bridge(GENERAL);
