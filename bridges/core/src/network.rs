@@ -350,9 +350,10 @@ pub trait Network: 'static {
         Vec::new()
     }
 
-    /// Which of [`Network::files_in`] of the message before an edit or a refresh it has no more, by their places there.
-    fn files_gone(&self, _event: &RawValue) -> Vec<usize> {
-        Vec::new()
+    /// How many of [`Network::files_in`] the message had before an edit or a refresh, and which of them it has no more,
+    /// by their places among those.
+    fn files_gone(&self, _event: &RawValue) -> (usize, Vec<usize>) {
+        (0, Vec::new())
     }
 
     /// The previews that a refresh adds, with their places in the message, as contents of `m.room.message`.

@@ -344,7 +344,7 @@ fn edit_of(change: &Change<'_>) -> Option<RemoteEvent> {
     }
     let old: Json = change.previous_message.and_then(|old| serde_json::from_str(old.get()).ok()).unwrap_or_default();
     let refresh = |message: RemoteMessage| {
-        if previews::added(&old, &new).next().is_none() && files::gone(&old, &new).is_empty() {
+        if previews::added(&old, &new).next().is_none() && files::gone(&old, &new).1.is_empty() {
             return Some(RemoteEvent::Ignored("refreshed message".to_owned()));
         }
         let place = place_of_change(at, &format!("p{}", message.id));

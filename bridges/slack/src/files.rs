@@ -54,26 +54,27 @@ pub(crate) fn take_out(event: &mut Json) -> bool {
     took && none_left && !["text", "blocks", "attachments"].into_iter().any(says)
 }
 
-/// Which of the files of a message that can be copied it has no more, by their places among those that it had.
-pub(crate) fn gone(old: &Json, new: &Json) -> Vec<usize> {
+/// How many files that can be copied a message had, and which of them it has no more, by their places among those.
+pub(crate) fn gone(old: &Json, new: &Json) -> (usize, Vec<usize>) {
     let copied = |message: &Json| -> Vec<String> {
         let files = message.get("files").and_then(Json::as_array).into_iter().flatten();
         let ids = files.filter(|file| read(file).is_some()).map(|file| file.get("id").and_then(Json::as_str));
         ids.map(|id| id.unwrap_or_default().to_owned()).collect()
     };
-    let there = copied(new);
-    copied(old).iter().enumerate().filter(|(_, id)| !there.contains(id)).map(|(index, _)| index).collect()
+    let (before, there) = (copied(old), copied(new));
+    let gone = before.iter().enumerate().filter(|(_, id)| !there.contains(id)).map(|(index, _)| index);
+    (before.len(), gone.collect())
 }
 
 /// As [`gone`], of a `message_changed`.
-pub(crate) fn gone_in(event: &RawValue) -> Vec<usize> {
+pub(crate) fn gone_in(event: &RawValue) -> (usize, Vec<usize>) {
     if !event.get().contains("previous_message") || !event.get().contains("url_private") {
-        return Vec::new();
+        return (0, Vec::new());
     }
     let event: Json = serde_json::from_str(event.get()).unwrap_or_default();
     match (event.get("previous_message"), event.get("message")) {
         (Some(old), Some(new)) => gone(old, new),
-        _ => Vec::new(),
+        _ => (0, Vec::new()),
     }
 }
 

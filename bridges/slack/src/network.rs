@@ -370,7 +370,7 @@ impl Network for Slack {
         files::files_in(event)
     }
 
-    fn files_gone(&self, event: &RawValue) -> Vec<usize> {
+    fn files_gone(&self, event: &RawValue) -> (usize, Vec<usize>) {
         files::gone_in(event)
     }
 

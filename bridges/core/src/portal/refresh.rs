@@ -49,8 +49,12 @@ impl PortalObject {
         parts: &[MappedMessage],
         raw: &RawValue,
     ) -> Result<Vec<Effect>> {
-        let gone = self.network.files_gone(raw);
+        let (before, gone) = self.network.files_gone(raw);
         let files: Vec<_> = parts.iter().filter(|part| (FILE_PARTS..PREVIEW_PARTS).contains(&part.part)).collect();
+        // What was taken back already is in the map no more, and the others stand elsewhere now.
+        if files.len() != before {
+            return Ok(Vec::new());
+        }
         let gone: Vec<_> = gone.into_iter().filter_map(|index| files.get(index).copied()).collect();
         self.take_parts_back(message, &gone).await
     }

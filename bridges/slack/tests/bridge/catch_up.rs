@@ -319,3 +319,38 @@ fn a_crash_at_any_failpoint_of_a_catch_up_loses_and_doubles_nothing() {
         }
     }
 }
+
+#[test]
+fn the_token_is_checked_once_a_day_however_often_cron_runs_or_misses() {
+    let (world, login_id, _) = World::bridged();
+    world.cron(25 * HOUR);
+    let before = world.slack.calls_of("auth.test");
+    // Runs that overlap find it checked, and days that were skipped are not made up for one by one.
+    for _ in 0..3 {
+        world.login::<()>(&login_id, LoginCommand::Poke).unwrap();
+        world.login::<()>(&login_id, LoginCommand::Poke).unwrap();
+    }
+    world.settle();
+    assert_eq!(world.slack.calls_of("auth.test"), before);
+    world.cron(10 * 24 * HOUR);
+    world.cron(HOUR);
+    assert_eq!(world.slack.calls_of("auth.test"), before + 1);
+}
+
+#[test]
+fn the_watchdog_tells_once_although_runs_overlap_and_are_skipped() {
+    let (world, login_id, _) = World::bridged();
+    world.slack_says(&login_id, CHANNEL, "U0ANNA", "known");
+    world.settle();
+    pass(&world, HOUR);
+    world.slack.says(CHANNEL, "U0ANNA", "not told");
+    pass(&world, 3 * 24 * HOUR);
+    for _ in 0..4 {
+        world.login::<()>(&login_id, LoginCommand::Poke).unwrap();
+        world.login::<()>(&login_id, LoginCommand::Poke).unwrap();
+    }
+    world.settle();
+    world.crash();
+    world.cron(HOUR);
+    assert_eq!(told(&world).len(), 1, "{:?}", told(&world));
+}

@@ -423,3 +423,91 @@ fn a_lone_text_message_costs_no_row_of_files() {
     assert!(first <= 7, "{first}");
     assert_eq!(world.block(async {}), Ok::<(), Crashed>(()));
 }
+
+#[test]
+fn a_file_that_a_staying_message_has_no_more_is_redacted() {
+    let (world, login_id, portal) = World::bridged();
+    let mut event = world.slack.posts_file("C0GENERAL", "U0ANNA", "three", picture(), PNG);
+    let ts = event["ts"].as_str().unwrap().to_owned();
+    for name in ["b.zip", "c.zip"] {
+        let other = world.slack.posts_file("C0RANDOM", "U0ANNA", "", json!({ "name": name }), name.as_bytes());
+        event["files"].as_array_mut().unwrap().push(other["files"][0].clone());
+    }
+    world.slack.set_files("C0GENERAL", &ts, event["files"].clone());
+    world.deliver(&login_id, &event);
+    world.settle();
+    let shown = |world: &World| -> Vec<String> {
+        contents(world, &portal).iter().map(|content| content["body"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(shown(&world), ["three", "cat.png", "b.zip", "c.zip"]);
+
+    for (index, left) in [(0, &["three", "b.zip", "c.zip"][..]), (2, &["three", "b.zip"])] {
+        world.now.set(world.now.get() + 2_000);
+        world.slack.set_clock(world.now.get());
+        let change = world.slack.deletes_file("C0GENERAL", &ts, index);
+        for _ in 0..2 {
+            world.deliver(&login_id, &change);
+            world.settle();
+            world.crash();
+        }
+        assert_eq!(shown(&world), left);
+    }
+    let edits = world.homeserver.room(portal.room_id.as_str()).events;
+    assert!(edits.iter().all(|event| event.content.get("m.new_content").is_none()), "nobody edited anything");
+}
+
+#[test]
+fn a_file_in_a_broadcast_reply_is_in_the_thread_once_and_its_words_in_both() {
+    let (world, login_id, portal) = World::bridged();
+    let root = world.slack.says("C0GENERAL", "U0BEN", "root");
+    world.deliver(&login_id, &root);
+    let mut reply = world.slack.posts_file("C0GENERAL", "U0ANNA", "look", picture(), PNG);
+    reply["subtype"] = "thread_broadcast".into();
+    reply["thread_ts"] = root["ts"].clone();
+    for _ in 0..2 {
+        world.deliver(&login_id, &reply);
+        world.settle();
+    }
+    let events = world.homeserver.room(portal.room_id.as_str()).events;
+    let threaded = |event: &&crate::homeserver::Event| event.content["m.relates_to"]["rel_type"] == "m.thread";
+    let bodies = |inside: bool| -> Vec<&str> {
+        let those = events.iter().filter(|event| threaded(event) == inside);
+        those.map(|event| event.content["body"].as_str().unwrap()).collect()
+    };
+    assert_eq!((bodies(true), bodies(false)), (vec!["look", "cat.png"], vec!["root", "look"]));
+}
+
+/// Each kind of file, and what shows it. After a wanted change, `HUBBUB_BLESS=1 cargo test -p hubbub-slack golden` writes
+/// the file anew: read the difference before you commit it.
+#[test]
+fn golden_contents_of_every_kind_of_file() {
+    let path = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/files.json");
+    let mut cases: Vec<Json> = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let (world, login_id, portal) = World::bridged();
+    let mut seen = 0;
+    for case in &mut cases {
+        let text = case.get("text").and_then(Json::as_str).unwrap_or_default();
+        let event = world.slack.posts_file("C0GENERAL", "U0ANNA", text, case["file"].clone(), PNG);
+        world.deliver(&login_id, &event);
+        world.settle();
+        let mut gives = contents(&world, &portal).split_off(seen);
+        seen += gives.len();
+        for content in &mut gives {
+            // Ids of files are made while the test runs.
+            if let Some(url) = content.get_mut("url") {
+                *url = "mxc://…".into();
+            }
+            let text = content.to_string().replace(event["files"][0]["id"].as_str().unwrap(), "FILE");
+            *content = serde_json::from_str(&text).unwrap();
+        }
+        if std::env::var_os("HUBBUB_BLESS").is_some() {
+            case["gives"] = gives.into();
+        } else {
+            assert_eq!(case["gives"], Json::from(gives), "{}", case["name"]);
+        }
+    }
+    if std::env::var_os("HUBBUB_BLESS").is_some() {
+        std::fs::write(&path, serde_json::to_string_pretty(&cases).unwrap() + "\n").unwrap();
+    }
+    assert!(cases.len() >= 10);
+}

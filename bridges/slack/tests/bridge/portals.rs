@@ -188,3 +188,20 @@ fn a_crash_at_any_failpoint_makes_one_room_with_all_messages_once() {
         }
     }
 }
+
+#[test]
+fn ghost_join_storms_do_not_come_only_who_speaks_is_in_the_room() {
+    let (world, login_id) = World::connected();
+    for number in 0..200 {
+        world.slack.people.borrow_mut().insert(format!("U1{number:03}"), format!("Person {number}"));
+    }
+    world.slack.says("C0GENERAL", "U0ANNA", "before");
+    let portal = world.bridge(&login_id, "#general").unwrap();
+    world.settle();
+    world.slack_says(&login_id, "C0GENERAL", "U0BEN", "<@U1007> look");
+    world.settle();
+    let joined: Vec<_> = world.homeserver.room(portal.room_id.as_str()).joined.into_iter().collect();
+    let ghost = |name: &str| format!("@_slack_t0team_u0{name}:hub.test");
+    assert_eq!(joined, [ghost("anna"), ghost("ben"), ALICE.to_owned(), BOT.to_owned()]);
+    assert!(world.slack.calls_of("users.info") <= 3);
+}

@@ -194,6 +194,25 @@ impl FakeSlack {
         self.changed(channel, before, now)
     }
 
+    /// A message of the history has these files.
+    pub fn set_files(&self, channel: &str, ts: &str, files: Json) {
+        self.change(channel, ts, |message| {
+            message.insert("files".to_owned(), files);
+        })
+        .unwrap();
+    }
+
+    /// Somebody deletes a file of a message that stays: what is left of it is a tombstone.
+    pub fn deletes_file(&self, channel: &str, ts: &str, index: usize) -> Json {
+        let (before, now) = self
+            .change(channel, ts, |message| {
+                let file = &mut message["files"][index];
+                *file = json!({ "id": file["id"], "mode": "tombstone" });
+            })
+            .unwrap();
+        self.changed(channel, before, now)
+    }
+
     /// A message goes.
     pub fn deletes(&self, channel: &str, ts: &str) -> Json {
         let gone = self.forget(channel, ts).unwrap();

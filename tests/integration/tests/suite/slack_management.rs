@@ -33,6 +33,10 @@ impl<'a> Chat<'a> {
             if let Some(at) = messages.iter().position(|message| message["event_id"] == event_id) {
                 messages.drain(..=at);
             }
+            // What came in from a history is told by itself.
+            let of_history = |body: &Value| body.as_str().is_some_and(|body| body.contains("Older history"));
+            messages.retain(|message| message["content"].get("m.new_content").is_none());
+            messages.retain(|message| !of_history(&message["content"]["body"]));
             let reply = messages.iter().find(|message| message["sender"] == bot.as_str())?;
             reply["content"]["body"].as_str().map(str::to_owned)
         })
