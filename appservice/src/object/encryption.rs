@@ -1,4 +1,4 @@
-//! What encryption needs beside events: to-device messages, device lists and key counts, on their way into
+//! What encryption needs beside events: to-device messages, device lists and key counts; and presence. On their way into
 //! transactions ([MSC2409](https://github.com/matrix-org/matrix-spec-proposals/pull/2409),
 //! [MSC3202](https://github.com/matrix-org/matrix-spec-proposals/pull/3202)). Over HTTP only: the bundled bridges
 //! are in the server and do not encrypt.
@@ -11,6 +11,7 @@ use hubbub_core::{
     contract::{
         appservice::{EncryptionNews, ToDeviceMessage},
         keys_news::DeviceKeyCounts,
+        people::Presence,
     },
     error::Result,
     object::ALARM_DELAY_MS,
@@ -23,7 +24,7 @@ use hubbub_storage::{
 use ruma::{OwnedUserId, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{
-    json,
+    Map, json,
     value::{RawValue, to_raw_value},
 };
 
@@ -104,10 +105,11 @@ impl AppserviceObject {
             EncryptionNews::ToDevice { user_id, epoch, .. } => (format!("to_device|{user_id}"), *epoch),
             EncryptionNews::KeyCounts { user_id, epoch, .. } => (format!("key_counts|{user_id}"), *epoch),
             EncryptionNews::DeviceList { user_id, .. } => (format!("device_list|{user_id}"), 0),
+            EncryptionNews::Presence { user_id, .. } => (format!("presence|{user_id}"), 0),
         };
         let held = store::cursor(self.database.as_query(), &cursor)?.filter(|held| held.0 == epoch);
         let held = held.map_or(-1, |held| held.1);
-        let mut encryption = Encryption::default();
+        let Payload { mut encryption, mut ephemeral, .. } = Payload::default();
         let position = match news {
             EncryptionNews::ToDevice { user_id, messages, .. } => {
                 let new = messages.into_iter().filter(|message| message.pos > held);
@@ -126,11 +128,15 @@ impl AppserviceObject {
                 encryption.changed.insert(user_id);
                 revision
             }
+            EncryptionNews::Presence { user_id, presence } => {
+                ephemeral.push(presence_event(&user_id, &presence, self.now())?);
+                presence.revision
+            }
         };
         if position <= held {
             return Ok(held);
         }
-        let batches = self.batches("", vec![Payload { encryption, ..Payload::default() }])?;
+        let batches = self.batches("", vec![Payload { encryption, ephemeral, events: Vec::new() }])?;
         let now = self.now();
         self.commit(Some(now + ALARM_DELAY_MS), |transaction| {
             store::set_cursor(transaction, &cursor, epoch, position)?;
@@ -142,6 +148,20 @@ impl AppserviceObject {
         self.queued.ring();
         Ok(position)
     }
+}
+
+/// A presence as `/sync` shows it.
+fn presence_event(user_id: &UserId, presence: &Presence, now: i64) -> Result<Box<RawValue>> {
+    let mut content = Map::new();
+    content.insert("presence".to_owned(), presence.presence.as_str().into());
+    content.insert("currently_active".to_owned(), (presence.presence == "online").into());
+    if presence.active_at > 0 {
+        content.insert("last_active_ago".to_owned(), (now - presence.active_at).max(0).into());
+    }
+    if let Some(status) = &presence.status_msg {
+        content.insert("status_msg".to_owned(), status.as_str().into());
+    }
+    Ok(to_raw_value(&json!({ "type": "m.presence", "sender": user_id, "content": content }))?)
 }
 
 /// A message as the appservice gets it.

@@ -247,6 +247,39 @@ fn who_comes_into_and_who_leaves_the_last_shared_room_is_in_the_device_lists() {
 }
 
 #[test]
+fn the_presence_of_who_is_met_comes_once_in_transactions_and_of_nobody_else() {
+    let (server, ghost, sent) = bridged("receive_ephemeral: true");
+    let [bob, carol, dave] = ["bob", "carol", "dave"].map(|name| server.account(name));
+    let (first, second, elsewhere) = (bob.public_room(), bob.public_room(), dave.public_room());
+    for room in [&first, &second] {
+        ghost.join(room);
+        carol.join(room);
+    }
+    carol.join(&elsewhere);
+    server.advance(60_000);
+    sent.borrow_mut().clear();
+    let say = |user: &Client, status: &str| {
+        let body = json!({"presence": "online", "status_msg": status});
+        user.put(["presence", &user.user_id, "status"], &body).ok();
+        server.advance(60_000);
+    };
+    let told = || -> Vec<(Json, Json)> {
+        let events = all(&sent, "ephemeral").into_iter().filter(|event| event["type"] == "m.presence");
+        let shown = events.map(|event| (event["sender"].clone(), event["content"]["status_msg"].clone())).collect();
+        sent.borrow_mut().clear();
+        shown
+    };
+    say(&bob, "here");
+    say(&dave, "far away");
+    assert_eq!(told(), [(json!(bob.user_id), json!("here"))]);
+    for room in [&first, &second] {
+        ghost.leave(room);
+    }
+    say(&bob, "among ourselves");
+    assert_eq!(told(), []);
+}
+
+#[test]
 fn each_flag_of_a_registration_brings_only_its_own() {
     let login = json!({
         "type": "m.login.application_service", "identifier": {"type": "m.id.user", "user": "_bridge_ghost"},

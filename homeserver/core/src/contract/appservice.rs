@@ -4,7 +4,7 @@ use ruma::{OwnedRoomAliasId, OwnedUserId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{delivery::RoomDelivery, keys_news::DeviceKeyCounts};
+use super::{delivery::RoomDelivery, keys_news::DeviceKeyCounts, people::Presence};
 
 /// What an AppserviceObject can be asked.
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ pub enum AppserviceCommand {
     Poke,
 }
 
-/// What an appservice that encrypts is told beside events
+/// What an appservice is told beside events, most of it for one that encrypts
 /// ([MSC2409](https://github.com/matrix-org/matrix-spec-proposals/pull/2409),
 /// [MSC3202](https://github.com/matrix-org/matrix-spec-proposals/pull/3202)).
 #[derive(Debug, Serialize, Deserialize)]
@@ -65,6 +65,13 @@ pub enum EncryptionNews {
         pos: i64,
         /// The counts.
         counts: Vec<DeviceKeyCounts>,
+    },
+    /// The presence of somebody in a room that it follows; what counts is [`Presence::revision`].
+    Presence {
+        /// Who.
+        user_id: OwnedUserId,
+        /// What is shown.
+        presence: Presence,
     },
     /// The keys of somebody changed with whom its users share a room.
     DeviceList {

@@ -74,7 +74,7 @@ impl RoomObject {
         let wanting =
             appservices.iter().filter(|appservice| appservice.receives() && appservice.receives_device_lists());
         for appservice in wanting {
-            if self.follower(self.database.as_query(), APPSERVICE, appservice.id())?.is_none() {
+            if !followers::follows(self.database.as_query(), APPSERVICE, appservice.id())? {
                 continue;
             }
             let news = EncryptionNews::DeviceList { user_id: user_id.to_owned(), revision };

@@ -2,13 +2,18 @@
 //! ([spec](https://spec.matrix.org/v1.11/client-server-api/#presence)). The room keeps nothing of it.
 
 use futures_util::{StreamExt as _, stream};
-use hubbub_storage::{database::Query, room::followers};
+use hubbub_storage::{
+    database::Query,
+    room::followers::{self, APPSERVICE},
+};
 use ruma::{OwnedUserId, UserId};
 
 use super::{RoomObject, bridged};
 use crate::{
     contract::{
-        Address, call,
+        Address, Class,
+        appservice::{AppserviceCommand, EncryptionNews},
+        call,
         people::{PeopleCommand, Presence},
         user::UserCommand,
     },
@@ -40,6 +45,9 @@ impl RoomObject {
         if !people.iter().any(|person| user_id == person.as_str()) || !has_company(query)? {
             return Ok(None);
         }
+        if let Some(presence) = &presence {
+            self.show_presence_to_appservices(user_id, presence).await?;
+        }
         let others = people.into_iter().filter(|person| user_id != person.as_str());
         let answers: Vec<Result<Option<(OwnedUserId, Presence)>>> = stream::iter(others)
             .map(|other| self.show_presence_to(other, user_id, presence.clone()))
@@ -48,6 +56,25 @@ impl RoomObject {
             .await;
         let shown: Result<Vec<_>> = answers.into_iter().filter_map(Result::transpose).collect();
         shown.map(Some)
+    }
+
+    /// Shows it to the appservices that follow the room and registered for ephemeral data
+    /// ([spec](https://spec.matrix.org/v1.13/application-service-api/#pushing-ephemeral-data)), but for the user's own.
+    async fn show_presence_to_appservices(&self, user_id: &UserId, presence: &Presence) -> Result<()> {
+        for appservice in self.appservices().await?.iter() {
+            if !appservice.receives()
+                || !appservice.receives_ephemeral()
+                || appservice.owns_user(user_id)
+                || !followers::follows(self.database.as_query(), APPSERVICE, appservice.id())?
+            {
+                continue;
+            }
+            let news = EncryptionNews::Presence { user_id: user_id.to_owned(), presence: presence.clone() };
+            let address = Address::new(Class::Appservice, appservice.id());
+            let command = AppserviceCommand::Encryption(Box::new(news));
+            let _held: i64 = call(self.context.objects.as_ref(), address, &command).await?;
+        }
+        Ok(())
     }
 
     async fn show_presence_to(

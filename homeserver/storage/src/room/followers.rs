@@ -89,6 +89,15 @@ pub fn list_joined_users(query: &dyn Query, most: u32) -> Result<Vec<String>, Da
         .collect()
 }
 
+/// Whether a follower goes on following: its newest span is open.
+pub fn follows(query: &dyn Query, kind: &str, id: &str) -> Result<bool, DatabaseError> {
+    let row = query.query_one(
+        "SELECT 1 FROM follower_spans WHERE kind = ? AND id = ? AND last IS NULL LIMIT 1",
+        &[kind.into(), id.into()],
+    )?;
+    Ok(row.is_some())
+}
+
 /// Writes a follower.
 pub fn put(transaction: &dyn Transaction, follower: &FollowerRow) -> Result<(), DatabaseError> {
     transaction.execute(
