@@ -179,6 +179,32 @@ fn pages_go_back_in_time_and_each_says_how_many_there_are() {
 }
 
 #[test]
+fn the_pages_of_many_hits_reach_the_end_and_the_count_is_how_many_were_looked_at() {
+    let (server, alice, room) = alone();
+    server.set_settling(false);
+    for number in 0..600 {
+        alice.send_text(&room, &format!("hay {number}"));
+    }
+    server.set_settling(true);
+    server.advance(60_000);
+    for (order, counted) in [("recent", 500), ("rank", 600)] {
+        let asked = json!({"order_by": order, "filter": {"limit": 50}});
+        let mut all = std::collections::BTreeSet::new();
+        let mut next: Option<String> = None;
+        loop {
+            let found = found(page(&alice, "hay", asked.clone(), next.as_deref()));
+            assert_eq!(found["count"], counted, "{order}");
+            all.extend(bodies_of(&found));
+            next = found["next_batch"].as_str().map(str::to_owned);
+            if next.is_none() {
+                break;
+            }
+        }
+        assert_eq!(all.len(), 600, "{order}");
+    }
+}
+
+#[test]
 fn a_page_belongs_to_its_search_and_its_user() {
     let (server, alice, room) = alone();
     let bob = server.account("bob");

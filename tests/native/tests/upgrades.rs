@@ -98,6 +98,24 @@ fn the_new_room_is_like_the_old_one() {
 }
 
 #[test]
+fn a_room_whose_bans_do_not_fit_is_not_replaced_so_that_none_is_lost() {
+    let (_, alice, _) = two();
+    let old = alice.create_room(&json!({"preset": "public_chat"}));
+    let ban = |number: u32| {
+        let ban = json!({"user_id": format!("@troll{number}:hub.example"), "reason": "x".repeat(50_000)});
+        alice.post(["rooms", &old, "ban"], &ban).ok();
+    };
+    (0..25).for_each(ban);
+    let new = upgraded(&alice, &old, "12");
+    let banned = alice.query(["rooms", &new, "members"], &[("membership", "ban")]).ok();
+    assert_eq!(banned["chunk"].as_array().unwrap().len(), 25);
+
+    (25..32).for_each(ban);
+    upgrade(&alice, &old, "12").refused(413, "M_TOO_LARGE");
+    assert_eq!(content(&alice, &old, "m.room.tombstone")["replacement_room"], new.as_str());
+}
+
+#[test]
 fn aliases_move_with_the_room() {
     let (_, alice, bob) = two();
     let old = alice.create_room(&json!({"preset": "public_chat", "room_alias_name": "lobby"}));

@@ -33,8 +33,10 @@ const COPIED: [&str; 8] = [
     "m.room.encryption",
     "m.room.server_acl",
 ];
-/// The most children of a space, and the most bans, that are copied.
-const MAX_COPIED: u32 = 1_000;
+/// A room with more children or more bans is not replaced, since none may get lost on the way.
+const MAX_COPIED: u32 = 5_000;
+/// Nor is one whose state has more bytes: the intent is one row, and a row has 2 MB at most.
+const MAX_COPIED_BYTES: usize = 1_500_000;
 /// How many members are told at once to carry their settings over.
 const MAX_MEMBERS: u32 = 1_000;
 /// The level of a creator where power is counted.
@@ -94,18 +96,38 @@ impl RoomObject {
         for event_type in COPIED {
             rows.extend(state::current(query, event_type, "")?);
         }
-        rows.extend(state::current_of_type(query, "m.space.child", MAX_COPIED)?);
-        rows.extend(state::with_membership(query, "ban", MAX_COPIED)?);
+        for all in [
+            state::current_of_type(query, "m.space.child", MAX_COPIED + 1)?,
+            state::with_membership(query, "ban", MAX_COPIED + 1)?,
+        ] {
+            if u32::try_from(all.len()).is_ok_and(|count| count > MAX_COPIED) {
+                return Err(too_much());
+            }
+            rows.extend(all);
+        }
         let mut copied = Vec::new();
+        let mut bytes = 0;
         for event in self.events_of(query, &rows)? {
             let content = serde_json::from_str::<Contents>(&event.pdu)?.content;
             // A link that was removed, and state that was redacted: nothing to take over.
             if !content.is_empty() {
-                copied.push(new_state(&event.event_type, event.state_key.as_deref().unwrap_or_default(), &content)?);
+                let state = new_state(&event.event_type, event.state_key.as_deref().unwrap_or_default(), &content)?;
+                // Besides names and punctuation of the JSON.
+                bytes += state.content.get().len() + state.event_type.len() + state.state_key.len() + 64;
+                if bytes > MAX_COPIED_BYTES {
+                    return Err(too_much());
+                }
+                copied.push(state);
             }
         }
         Ok(copied)
     }
+}
+
+fn too_much() -> MatrixError {
+    MatrixError::too_large(
+        "The state of this room is too large to be taken over whole: it has too many bans, or too many rooms.",
+    )
 }
 
 /// The intent of an upgrade: the whole new room, its create event signed. 400 `M_BAD_JSON` for
