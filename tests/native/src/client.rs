@@ -104,6 +104,11 @@ impl TestServer {
         self.client(self.post("/_matrix/client/v3/login", &body).ok())
     }
 
+    /// A session that was there before.
+    pub fn session(&self, user_id: &str, token: &str, device_id: &str) -> Client {
+        self.client(json!({ "user_id": user_id, "access_token": token, "device_id": device_id }))
+    }
+
     /// A user of an appservice, whose token acts as the user.
     pub fn appservice_user(&self, token: &str, user_id: &str) -> Client {
         Client {

@@ -8,6 +8,7 @@
 pub mod client;
 pub mod crypto;
 pub mod host;
+pub mod kept;
 pub mod ports;
 pub mod reply;
 pub mod scheduler;

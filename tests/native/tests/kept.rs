@@ -3,30 +3,12 @@
 //! A new schema step or migration brings a new file: `HUBBUB_KEEP=NAME cargo test -p hubbub-native
 //! --test kept` writes it. Files that are there never change.
 
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
-use hubbub_core::contract::{Address, Class};
-use hubbub_native::{Options, TestServer};
-use hubbub_storage::native::{NativeDatabase, NativeDirectory};
-use serde::{Deserialize, Serialize};
+use hubbub_core::contract::Class;
+use hubbub_native::{Options, TestServer, kept::Kept};
+use hubbub_storage::conformance::SCHEMAS;
 use serde_json::json;
-
-/// A server's data.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    /// How many migrations D1 had.
-    migrations: usize,
-    directory: String,
-    objects: Vec<KeptObject>,
-    room_id: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct KeptObject {
-    class: Class,
-    name: String,
-    database: String,
-}
 
 fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/kept"))
@@ -44,35 +26,11 @@ fn lived_in() -> Kept {
     bob.send_with(&room_id, "kept-transaction", "from bob").ok();
     alice.post(["keys", "upload"], &json!({"one_time_keys": {"signed_curve25519:kept": {"key": "kept"}}})).ok();
     server.advance(60_000);
-    let objects = server.host().written();
-    Kept {
-        migrations: NativeDirectory::migrations().unwrap().len(),
-        directory: server.directory().database().dump().unwrap(),
-        objects: objects
-            .into_iter()
-            .map(|address| KeptObject {
-                class: address.class,
-                database: server.host().database(&address).unwrap().dump().unwrap(),
-                name: address.name,
-            })
-            .collect(),
-        room_id,
-    }
-}
-
-fn open(kept: &Kept) -> TestServer {
-    let later = NativeDirectory::migrations().unwrap().iter().skip(kept.migrations).map(String::as_str);
-    let directory = NativeDirectory::from_dump(&kept.directory, later).unwrap();
-    let server = TestServer::with(Options { directory: Some(directory), seed: 7, ..Options::default() });
-    for object in &kept.objects {
-        let database = NativeDatabase::from_dump(&object.database).unwrap();
-        server.host().keep(Address::new(object.class, &object.name), database);
-    }
-    server
+    Kept::of(&server, room_id)
 }
 
 fn prove(kept: &Kept) {
-    let server = open(kept);
+    let server = kept.open(Options { seed: 7, ..Options::default() });
     let (alice, bob) = (server.login("alice", None), server.login("bob", None));
     let first = bob.sync(None);
     assert!(first.bodies(&kept.room_id).contains(&"message 79".to_owned()));
@@ -121,4 +79,24 @@ fn a_server_that_any_earlier_version_left_goes_on() {
 fn a_server_of_this_version_can_be_kept() {
     let kept = lived_in();
     prove(&serde_json::from_str(&serde_json::to_string(&kept).unwrap()).unwrap());
+}
+
+/// The bridges' own tests open the second folder.
+#[test]
+fn data_of_every_class_is_kept() {
+    let mut classes = BTreeSet::new();
+    for folder in [folder(), PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../bridges/slack/tests/kept"))] {
+        for entry in fs::read_dir(folder).unwrap() {
+            let kept: Kept = serde_json::from_str(&fs::read_to_string(entry.unwrap().path()).unwrap()).unwrap();
+            classes.extend(kept.objects.iter().map(|object| match object.class {
+                Class::Room => "room",
+                Class::User => "user",
+                Class::UserKeys => "keys",
+                Class::Appservice => "appservice",
+                Class::Login => "login",
+                Class::Portal => "portal",
+            }));
+        }
+    }
+    assert_eq!(classes, SCHEMAS.iter().map(|(name, _)| *name).collect());
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod kept;
 #[path = "../bridge/log.rs"]
 mod log;
 #[path = "../bridge/slack.rs"]
@@ -46,9 +47,13 @@ fn login<R: serde::de::DeserializeOwned + 'static>(server: &TestServer, login_id
 impl World {
     /// A server on which alice's account of the workspace is connected.
     fn connected(seed: u64) -> Self {
+        Self::connect(TestServer::with(Self::options(seed)))
+    }
+
+    fn options(seed: u64) -> Options {
         log::start();
         let builtin = hubbub_bridge::matrix::builtin(&hubbub_slack::FACTS, server_name!("hub.example"));
-        let server = TestServer::with(Options {
+        Options {
             seed,
             builtins: vec![builtin],
             factories: vec![
@@ -57,7 +62,10 @@ impl World {
                 (Class::Appservice, appservice()),
             ],
             ..Options::default()
-        });
+        }
+    }
+
+    fn slack_of(server: &TestServer) -> Rc<FakeSlack> {
         let slack = Rc::new(FakeSlack::new());
         slack.set_clock(server.now());
         let (answering, clock) = (Rc::clone(&slack), server.clone());
@@ -65,6 +73,11 @@ impl World {
             answering.set_clock(clock.now());
             answering.answer(&request)
         });
+        slack
+    }
+
+    fn connect(server: TestServer) -> Self {
+        let slack = Self::slack_of(&server);
         let context = Rc::clone(server.context());
         server.run(async move { hubbub_slack::bridge(context).prepare().await }).unwrap();
         let alice = server.account("alice");

@@ -1,0 +1,58 @@
+//! A whole server's data as a file, and the server that opens it.
+
+use hubbub_core::contract::{Address, Class};
+use hubbub_storage::native::{NativeDatabase, NativeDirectory};
+use serde::{Deserialize, Serialize};
+
+use crate::{Options, TestServer};
+
+/// A server's data.
+#[derive(Serialize, Deserialize)]
+pub struct Kept {
+    /// How many migrations D1 had.
+    migrations: usize,
+    directory: String,
+    /// The objects that ever wrote something.
+    pub objects: Vec<KeptObject>,
+    /// The room that tests look into.
+    pub room_id: String,
+}
+
+/// An object's data.
+#[derive(Serialize, Deserialize)]
+pub struct KeptObject {
+    /// Its class.
+    pub class: Class,
+    name: String,
+    database: String,
+}
+
+impl Kept {
+    /// All that a server holds now, but for the bytes of files and the full-text index.
+    pub fn of(server: &TestServer, room_id: String) -> Self {
+        let host = server.host();
+        let objects = host.written().into_iter().map(|address| {
+            let database = host.database(&address).expect("what wrote is there");
+            KeptObject { class: address.class, database: database.dump().expect("it is read"), name: address.name }
+        });
+        Self {
+            migrations: NativeDirectory::migrations().expect("the folder is there").len(),
+            directory: server.directory().database().dump().expect("it is read"),
+            objects: objects.collect(),
+            room_id,
+        }
+    }
+
+    /// A server of this version over the data.
+    pub fn open(&self, options: Options) -> TestServer {
+        let migrations = NativeDirectory::migrations().expect("the folder is there");
+        let later = migrations.iter().skip(self.migrations).map(String::as_str);
+        let directory = NativeDirectory::from_dump(&self.directory, later).expect("the migrations apply");
+        let server = TestServer::with(Options { directory: Some(directory), ..options });
+        for object in &self.objects {
+            let database = NativeDatabase::from_dump(&object.database).expect("it is as it was");
+            server.host().keep(Address::new(object.class, &object.name), database);
+        }
+        server
+    }
+}
