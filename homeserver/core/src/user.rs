@@ -194,7 +194,7 @@ impl UserSyncObject {
             UserCommand::Keys(command) => self.handle_keys(*command).await,
             UserCommand::GetProfile => encode(&self.profile()?),
             UserCommand::People(command) => self.handle_people(*command).await,
-            UserCommand::ToDevice(command) => self.handle_to_device(*command),
+            UserCommand::ToDevice(command) => Box::pin(self.handle_to_device(*command)).await,
             UserCommand::KeysNews(news) => encode(&self.take_keys_news(&news)?),
             UserCommand::DeviceLists(command) => self.handle_device_lists(&command),
             UserCommand::Poke => {

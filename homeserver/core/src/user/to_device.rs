@@ -9,9 +9,14 @@
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
+    pin::pin,
 };
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{
+    StreamExt as _,
+    future::{Either, select},
+    stream,
+};
 use hubbub_storage::{
     database::{Transaction, transaction},
     user::{
@@ -41,6 +46,8 @@ const REMEMBERED: usize = 256;
 const MARK_LENGTH: usize = 16;
 /// The most requests that wait to be handed over.
 const MOST_OUTGOING: i64 = 1_000;
+/// How long a sender waits at most until what they sent has been handed over, in milliseconds.
+const PATIENCE_MS: u32 = 1_000;
 /// The most requests that are handed over together …
 const BATCH: u32 = 100;
 /// … and the most bytes of them.
@@ -73,10 +80,12 @@ struct Page {
 }
 
 impl UserSyncObject {
-    pub(super) fn handle_to_device(&self, command: ToDeviceCommand) -> Result<Vec<u8>> {
+    pub(super) async fn handle_to_device(&self, command: ToDeviceCommand) -> Result<Vec<u8>> {
         match command {
             ToDeviceCommand::Send { caller, event_type, transaction_id, messages } => {
-                encode(&self.send_to_device(&caller, event_type, &transaction_id, &messages)?)
+                self.send_to_device(&caller, event_type, &transaction_id, &messages)?;
+                self.hand_over_soon().await;
+                encode(&())
             }
             ToDeviceCommand::ListDehydrated { caller, device_id, from, limit, delete_passed } => {
                 encode(&self.dehydrated_events(&caller, &device_id, from.as_deref(), limit, delete_passed)?)
@@ -133,6 +142,15 @@ impl UserSyncObject {
             to_device::add_outgoing(transaction, &outgoing, &serde_json::to_string(&recent)?, now)?;
             Ok(transaction.set_alarm(now + ALARM_DELAY_MS)?)
         })
+    }
+
+    /// Hands over what waits before the sender hears of it, unless that takes long: what a client sends next, to a room,
+    /// may need the key that was in it, and not every client looks again at what it could not decrypt.
+    async fn hand_over_soon(&self) {
+        let handing = pin!(self.hand_over_to_device());
+        if let Either::Left((Err(error), _)) = select(handing, self.context.clock.sleep(PATIENCE_MS)).await {
+            tracing::debug!(user.id = %self.user_id, "Messages to devices wait: {error}");
+        }
     }
 
     /// Hands over everything that waits. A recipient out of reach holds back only what is for them.
