@@ -165,7 +165,7 @@ fn an_archived_thread_comes_back_and_a_locked_one_is_said_to_be_locked() {
 fn a_forum_is_a_room_whose_threads_are_its_posts() {
     let world = World::connected(207);
     let forum = json!({ "id": FORUM, "type": 15, "guild_id": GUILD, "name": "help" });
-    world.discord.places.borrow_mut().push(forum);
+    world.discord.guilds.channels.borrow_mut().push(forum);
     let room = world.bridge("#help");
     let post = world.discord.posts(FORUM, "It does not work", "What shall I do?");
     world.listen();
