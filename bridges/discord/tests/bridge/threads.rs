@@ -232,6 +232,40 @@ fn a_lost_answer_in_a_thread_is_found_again() {
 }
 
 #[test]
+fn a_portal_that_dies_with_an_answer_from_a_thread_outstanding_says_nothing_twice() {
+    for seed in 211..214 {
+        let world = World::connected(seed);
+        let room = world.bridge(GENERAL);
+        let message = world.discord.says(ANNA, "anna", "a root");
+        world.listen();
+        let root = world.last(&room);
+        let thread = world.discord.begins("A root", Some(&message), true);
+        let portal = world.portal_address();
+        world.server.set_settling(false);
+        for number in 0..4 {
+            world.says_in(&thread, &format!("d{number}"));
+            if number % 2 == 0 {
+                world.discord.faults.borrow_mut().push(crate::discord::Fault::DropAnswer);
+            }
+            world.sends(&room, "m.room.message", &threaded(&root, &format!("m{number}")));
+            world.server.crash(&portal);
+        }
+        world.server.set_settling(true);
+        world.server.settle();
+        for _ in 0..10 {
+            world.server.advance(60_000);
+            world.listen();
+        }
+        let mut there = world.there(&thread);
+        there.sort();
+        assert_eq!(there, ["d0", "d1", "d2", "d3", "m0", "m1", "m2", "m3"], "seed {seed}");
+        let mut bodies = world.bodies(&room);
+        bodies.sort();
+        assert_eq!(bodies, ["a root", "d0", "d1", "d2", "d3", "m0", "m1", "m2", "m3"], "seed {seed}");
+    }
+}
+
+#[test]
 fn a_catch_up_reads_live_threads_again() {
     let world = World::connected(210);
     let room = world.bridge(GENERAL);
