@@ -35,7 +35,9 @@ use crate::{
 };
 
 /// What is asked for: servers and channels, emoji, messages and reactions in servers and in chats with the bot, and what
-/// the messages say ([docs](https://docs.discord.com/developers/events/gateway#gateway-intents)).
+/// the messages say ([docs](https://docs.discord.com/developers/events/gateway#gateway-intents)). Not for members, which
+/// Discord has to allow each bot: how people are shown comes with their messages, and of members only the bot's own
+/// changes.
 pub const INTENTS: u64 = 1 | 1 << 3 | 1 << 9 | 1 << 10 | 1 << 12 | 1 << 13 | 1 << 15;
 
 /// The alarm comes at least so often, in milliseconds.

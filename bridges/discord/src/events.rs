@@ -110,6 +110,8 @@ pub enum Route {
     },
     /// The server: see [`space::read`].
     Space,
+    /// The bot: somebody gave it a command.
+    Command,
     /// Nowhere; its name for the counter.
     Nowhere(String),
 }
@@ -132,6 +134,7 @@ pub fn route(name: &str, data: &str) -> Route {
                 None => Route::Nowhere(name.to_owned()),
             }
         }
+        "INTERACTION_CREATE" => Route::Command,
         name if space::NAMES.contains(&name) => Route::Space,
         name => Route::Nowhere(name.to_owned()),
     }

@@ -294,7 +294,8 @@ impl Network for Discord {
                 space::SpaceEvent::Emojis { .. } => HookKind::EmojiChanged { keys: Vec::new() },
                 told => places::kind_of(told),
             },
-            Route::Nowhere(_) => HookKind::Other,
+            // A code is found by `link_in`, before this: nothing else can be commanded.
+            Route::Command | Route::Nowhere(_) => HookKind::Other,
         };
         HookBody::Event(HookEvent {
             event_id: stored.seq.to_string(),

@@ -118,6 +118,7 @@ fn frames_go_where_they_belong() {
     let channel = Route::Channel { channel: "10".to_owned(), guild: Some("5".to_owned()) };
     assert_eq!(route("MESSAGE_DELETE", &data), channel);
     assert_eq!(route("THREAD_LIST_SYNC", "{}"), Route::Space);
+    assert_eq!(route("INTERACTION_CREATE", "{}"), Route::Command);
     assert_eq!(route("PRESENCE_UPDATE", "{}"), Route::Nowhere("PRESENCE_UPDATE".to_owned()));
     assert_eq!(route("MESSAGE_CREATE", "[]"), Route::Nowhere("MESSAGE_CREATE".to_owned()));
 }

@@ -164,7 +164,7 @@ impl Discord {
                 .iter()
                 .filter(visible)
                 .filter_map(read)
-                .filter(|channel| channel.kind == Kind::Text)
+                .filter(|channel| matches!(channel.kind, Kind::Text | Kind::Forum))
                 .map(|channel| {
                     let heading = headings.iter().find(|heading| Some(&heading.id) == channel.parent.as_ref());
                     let path = std::iter::once(server_place(guild, &id)).chain(heading.map(category)).collect();

@@ -10,7 +10,7 @@ use hubbub_core::context::HttpError;
 use hubbub_discord::remote_id::Snowflake;
 use serde_json::{Value as Json, json};
 
-use crate::guilds::Guilds;
+use crate::guilds::{CHAT, Guilds};
 use crate::talk;
 
 pub const TOKEN: &str = "a.bot.token";
@@ -136,35 +136,29 @@ impl FakeDiscord {
         let by_bot =
             request.headers().get("authorization").is_some_and(|value| value == format!("Bot {TOKEN}").as_str());
         let is_post = *request.method() == Method::POST;
-        if let Some((status, answer)) = self.answer_guilds(request, &parts, &body) {
-            return Ok(respond(status, &answer));
-        }
         let answer = match (request.method(), parts.as_slice()) {
             (&Method::POST, ["webhooks", id, token]) => return self.speak(id, token, &body, request.uri().query()),
             (_, ["webhooks", ..]) => self.webhook_message(request, &parts, &body),
+            // It has a secret of its own in its path.
+            (&Method::POST, ["interactions", ..]) => self.answer_guilds(request, &parts, &body).unwrap(),
             _ if !by_bot => (401, json!({ "message": "401: Unauthorized", "code": 0 })),
             (_, ["gateway", "bot"]) => {
                 let limit = json!({ "total": 1000, "remaining": self.identifies_left.get(), "reset_after": 3_600_000 });
                 (200, json!({ "url": "wss://discord.example", "session_start_limit": limit }))
             }
             (_, ["users", "@me"]) => (200, json!({ "id": BOT, "username": "hub", "bot": true })),
-            (_, ["users", id]) if *id == ANNA => {
-                (200, json!({ "id": ANNA, "username": "anna", "global_name": "Anna" }))
-            }
+            (_, ["users", ANNA]) => (200, json!({ "id": ANNA, "username": "anna", "global_name": "Anna" })),
             (_, ["users", talk::SHY]) => (200, json!({ "id": talk::SHY, "username": "shy" })),
-            (_, ["users", _]) => (404, json!({ "message": "Unknown User", "code": 10_013 })),
             (_, ["applications", "@me"]) => (200, json!({ "id": APPLICATION })),
             (_, ["guilds", GUILD, "emojis"]) => (200, json!([{ "id": PARTY, "name": "party" }])),
             (_, ["channels", GENERAL, "messages", id, "reactions", key, "@me"]) => {
                 let key = key.replace("%3A", ":");
                 self.reactions.borrow_mut().push((request.method().to_string(), (*id).to_owned(), key));
-                (200, Json::Null)
+                self.talk(request, &parts, &body)
             }
             (_, ["channels", _, "webhooks"]) if self.faults.borrow().last() == Some(&Fault::NoPermission) => {
                 (403, json!({ "message": "Missing Permissions", "code": 50_013 }))
             }
-            (_, ["guilds", GUILD, "channels"]) => (200, self.listed()),
-            (_, ["channels", GENERAL]) => (200, channel()),
             (_, ["channels", id, "webhooks"]) if is_post => {
                 let webhook = json!({
                     "id": self.new_id(), "token": "secret", "application_id": APPLICATION, "name": body["name"],
@@ -179,8 +173,11 @@ impl FakeDiscord {
                 (200, here.cloned().collect())
             }
             (&Method::GET, ["channels", id, "messages"]) => (200, self.history(id, request.uri().query())),
-            (&Method::POST, ["channels", id, "messages"]) => return self.speak_as_bot(id, &body),
-            _ => self.talk(request, &parts, &body),
+            (&Method::POST, ["channels", id, "messages"]) if *id != CHAT => return self.speak_as_bot(id, &body),
+            _ => match self.answer_guilds(request, &parts, &body) {
+                Some(answer) => answer,
+                None => self.talk(request, &parts, &body),
+            },
         };
         Ok(respond(answer.0, &answer.1))
     }
@@ -255,10 +252,6 @@ impl FakeDiscord {
             _ => Ok(respond(200, &message)),
         }
     }
-}
-
-pub fn channel() -> Json {
-    json!({ "id": GENERAL, "type": 0, "guild_id": GUILD, "name": "general", "topic": "Everything" })
 }
 
 pub fn respond(status: u16, body: &Json) -> Response<Vec<u8>> {

@@ -6,6 +6,7 @@ use hubbub_bridge::contract::{Finished, GatewayCommand, LoginCommand, Secret};
 
 use crate::{
     discord::{ANNA, BOT, GENERAL, GUILD, TOKEN},
+    guilds::{ALICE, ATTIC},
     world::World,
 };
 
@@ -171,24 +172,35 @@ fn what_nobody_wants_costs_no_row_and_no_call() {
     let world = World::connected(48);
     world.bridge(GENERAL);
     // The first event of a session says whose it is.
-    world.tell("CHANNEL_UPDATE", json!({ "id": "100000000000000099", "type": 0, "guild_id": GUILD, "name": "other" }));
+    let other = || json!({ "id": "100000000000000099", "type": 0, "guild_id": GUILD, "name": "other" });
+    world.tell("CHANNEL_UPDATE", other());
+    // A channel that may be a thread of a bridged one is asked for, once.
+    world.tell("MESSAGE_CREATE", json!({ "id": "300000000000000099", "channel_id": other()["id"], "guild_id": GUILD }));
     let commits = world.server.host().commits(&world.login_address());
-    for number in 0..50 {
+    let asked = world.discord.asked.borrow().len();
+    for number in 0..30 {
         let user = json!({ "id": ANNA });
         world.tell("PRESENCE_UPDATE", json!({ "user": user, "guild_id": GUILD, "status": "online" }));
         world.tell("TYPING_START", json!({ "channel_id": GENERAL, "user_id": ANNA, "timestamp": number }));
+        // Of channels, servers and people that are not here, no change is of use.
+        world.tell("CHANNEL_UPDATE", other());
+        let role = json!({ "id": "5", "name": "role" });
+        world.tell("GUILD_ROLE_UPDATE", json!({ "guild_id": ATTIC, "role": role }));
+        let stranger = json!({ "id": ALICE, "username": "alice" });
+        world.tell("GUILD_MEMBER_UPDATE", json!({ "guild_id": GUILD, "user": stranger, "nick": format!("{number}") }));
         world.tell(
             "MESSAGE_CREATE",
             json!({ "id": format!("3000000000000000{number:02}"), "channel_id": "100000000000000099", "guild_id": GUILD }),
         );
     }
     assert_eq!(world.server.host().commits(&world.login_address()), commits);
+    assert_eq!(world.discord.asked.borrow().len(), asked);
 }
 
 #[test]
 fn an_outage_is_not_called_silence() {
     let world = World::connected(49);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     world.server.advance(7_200_000);
     world.hang_up();
     world.discord.says(ANNA, "anna", "missed");

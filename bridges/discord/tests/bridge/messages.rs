@@ -3,7 +3,8 @@
 use serde_json::{Value as Json, json};
 
 use crate::{
-    discord::{ANNA, BOT, GENERAL},
+    discord::{ANNA, GENERAL},
+    guilds::ALICE,
     talk::DIRECT,
     world::World,
 };
@@ -146,8 +147,8 @@ fn an_edit_and_a_deletion_of_the_rooms_reach_discord_and_do_not_come_back() {
 fn what_was_not_sent_from_here_cannot_be_edited_here() {
     let world = World::connected(105);
     let room = world.bridge(GENERAL);
-    // The bot's own account speaks without a webhook.
-    world.discord.says(BOT, "hub", "typed there");
+    world.link();
+    world.discord.says(ALICE, "alice", "typed there");
     world.listen();
     let event = world.last(&room);
     assert_eq!(world.event(&room, &event)["sender"], world.alice.user_id);
@@ -199,7 +200,7 @@ fn an_answer_from_here_leads_to_the_message_and_pings_only_whom_it_means() {
     let question = world.last(&room);
     let answer = world.sends(&room, "m.room.message", &reply(&question, "an answer", &[]));
     let link = format!("https://discord.com/channels/{}/{GENERAL}/{}", crate::discord::GUILD, id(&message));
-    let line = format!("-# ↪ [Reply to]({link}) **anna**: a question of two lines");
+    let line = format!("-# ↪ [Reply to]({link}) **Anna**: a question of two lines");
     assert_eq!(world.there(GENERAL)[1], format!("{line}\nan answer"));
     assert_eq!(world.asked("POST webhooks/")["allowed_mentions"]["users"], json!([]));
 
@@ -357,7 +358,7 @@ fn a_chat_is_opened_by_name_and_refused_with_a_sentence() {
 #[test]
 fn forwards_polls_buttons_and_discords_own_words_are_shown() {
     let world = World::connected(114);
-    let room = world.bridge("#general");
+    let room = world.bridge(GENERAL);
     let snapshot = json!({ "message": { "type": 0, "content": "from elsewhere", "attachments": [], "embeds": [] } });
     let reference = json!({ "type": 1, "channel_id": "1", "message_id": "2" });
     let said = |content: &str, more: Json| world.discord.says_more(ANNA, content, more);

@@ -221,6 +221,21 @@ fn who_leaves_a_server_leaves_its_rooms_and_a_stranger_makes_no_ghost() {
 }
 
 #[test]
+fn nicknames_come_with_messages_since_changes_of_members_are_told_to_few_bots() {
+    assert_eq!(hubbub_discord::connection::INTENTS & (1 << 1 | 1 << 8), 0, "neither members nor who is online");
+    let world = World::connected(65);
+    let room = world.bridge(GENERAL);
+    let ghost = format!("@_discord_{ANNA}:hub.example");
+    for nick in ["Annie", "Nan"] {
+        world.discord.says_more(ANNA, "hello", json!({ "member": { "nick": nick, "roles": [] } }));
+        world.listen();
+        assert_eq!(world.state(&room, "m.room.member", &ghost)["displayname"], nick);
+        world.server.advance(86_400_001);
+        world.listen();
+    }
+}
+
+#[test]
 fn who_has_another_nickname_has_it_here_too() {
     let world = World::connected(64);
     let room = world.bridge(GENERAL);

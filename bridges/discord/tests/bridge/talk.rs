@@ -9,7 +9,7 @@ use crate::discord::{ANNA, BOT, FakeDiscord, Fault, GENERAL, GUILD, respond};
 /// A chat of anna with the bot.
 pub const DIRECT: &str = "100000000000000010";
 /// Somebody who takes no messages of bots.
-pub const SHY: &str = "100000000000000011";
+pub const SHY: &str = "100000000000000013";
 
 type Answer = (u16, Json);
 
@@ -105,18 +105,12 @@ impl FakeDiscord {
         self.add(json!({ "id": user, "username": "anna", "global_name": "Anna" }), content, more)
     }
 
-    /// The channels of the server.
-    pub fn listed(&self) -> Json {
-        let mut channels = vec![crate::discord::channel()];
-        channels.extend(self.places.borrow().iter().filter(|place| place["type"] == 15).cloned());
-        channels.into()
-    }
-
     /// Whether a webhook is that of a forum.
     pub fn is_forum(&self, webhook: &str) -> bool {
         let webhooks = self.webhooks.borrow();
         let webhook = webhooks.iter().find(|one| one["id"] == webhook).unwrap();
-        self.places.borrow().iter().any(|place| place["id"] == webhook["channel_id"] && place["type"] == 15)
+        let channels = self.guilds.channels.borrow();
+        channels.iter().any(|channel| channel["id"] == webhook["channel_id"] && channel["type"] == 15)
     }
 
     /// Somebody makes a post in a forum; its id, which is that of the thread, too.
@@ -292,14 +286,15 @@ impl FakeDiscord {
                 self.reacts(BOT, channel, id, &name, added);
                 (204, Json::Null)
             }
+            ("GET", ["users", _]) => refusal(404, 10_013, "Unknown User"),
             ("POST", ["users", "@me", "channels"]) => match body["recipient_id"].as_str().unwrap() {
                 SHY => refusal(403, 50_007, "Cannot send messages to this user"),
                 _ => (200, direct()),
             },
-            ("GET", ["guilds", GUILD, "members", "search"]) => {
+            ("GET", ["guilds", guild, "members", "search"]) => {
                 let query = request.uri().query().unwrap_or_default().to_lowercase();
                 let anna = json!({ "user": { "id": ANNA, "username": "anna", "global_name": "Anna" } });
-                (200, if query.contains("query=anna") { json!([anna]) } else { json!([]) })
+                (200, if *guild == GUILD && query.contains("query=anna") { json!([anna]) } else { json!([]) })
             }
             _ => refusal(404, 0, "404: Not Found"),
         }
@@ -308,9 +303,11 @@ impl FakeDiscord {
     /// Somebody reacts, or takes that back.
     pub fn reacts(&self, user: &str, channel: &str, id: &str, emoji: &str, added: bool) {
         let name = if added { "MESSAGE_REACTION_ADD" } else { "MESSAGE_REACTION_REMOVE" };
-        let mut told = json!({
-            "channel_id": channel, "message_id": id, "user_id": user, "emoji": { "id": null, "name": emoji },
-        });
+        let emoji = match emoji.split_once(':') {
+            Some((name, id)) => json!({ "id": id, "name": name }),
+            None => json!({ "id": null, "name": emoji }),
+        };
+        let mut told = json!({ "channel_id": channel, "message_id": id, "user_id": user, "emoji": emoji });
         if channel != DIRECT {
             told["guild_id"] = GUILD.into();
         }

@@ -165,7 +165,7 @@ fn an_archived_thread_comes_back_and_a_locked_one_is_said_to_be_locked() {
 fn a_forum_is_a_room_whose_threads_are_its_posts() {
     let world = World::connected(207);
     let forum = json!({ "id": FORUM, "type": 15, "guild_id": GUILD, "name": "help" });
-    world.discord.places.borrow_mut().push(forum);
+    world.discord.guilds.channels.borrow_mut().push(forum);
     let room = world.bridge("#help");
     let post = world.discord.posts(FORUM, "It does not work", "What shall I do?");
     world.listen();
@@ -229,6 +229,40 @@ fn a_lost_answer_in_a_thread_is_found_again() {
     world.sends(&room, "m.room.message", &threaded(&root, "three"));
     assert_eq!(world.there(id(&message)), ["one", "two", "three"]);
     assert_eq!(world.bodies(&room), ["a root", "one", "two", "three"]);
+}
+
+#[test]
+fn a_portal_that_dies_with_an_answer_from_a_thread_outstanding_says_nothing_twice() {
+    for seed in 211..214 {
+        let world = World::connected(seed);
+        let room = world.bridge(GENERAL);
+        let message = world.discord.says(ANNA, "anna", "a root");
+        world.listen();
+        let root = world.last(&room);
+        let thread = world.discord.begins("A root", Some(&message), true);
+        let portal = world.portal_address();
+        world.server.set_settling(false);
+        for number in 0..4 {
+            world.says_in(&thread, &format!("d{number}"));
+            if number % 2 == 0 {
+                world.discord.faults.borrow_mut().push(crate::discord::Fault::DropAnswer);
+            }
+            world.sends(&room, "m.room.message", &threaded(&root, &format!("m{number}")));
+            world.server.crash(&portal);
+        }
+        world.server.set_settling(true);
+        world.server.settle();
+        for _ in 0..10 {
+            world.server.advance(60_000);
+            world.listen();
+        }
+        let mut there = world.there(&thread);
+        there.sort();
+        assert_eq!(there, ["d0", "d1", "d2", "d3", "m0", "m1", "m2", "m3"], "seed {seed}");
+        let mut bodies = world.bodies(&room);
+        bodies.sort();
+        assert_eq!(bodies, ["a root", "d0", "d1", "d2", "d3", "m0", "m1", "m2", "m3"], "seed {seed}");
+    }
 }
 
 #[test]

@@ -233,13 +233,11 @@ impl People {
             quiet = if self.follow(300) { 0 } else { quiet + 1 };
         }
         let Story { sent, changes, violations, .. } = &mut self.story;
-        let mut wanted = 0;
-        for number in &self.arrived {
+        for (wanted, number) in (0..).zip(&self.arrived) {
             if *number != wanted {
                 violations.push(format!("the to-device message {number} came where {wanted} was to come"));
                 break;
             }
-            wanted += 1;
         }
         if self.arrived.len() != *sent {
             violations.push(format!("{} to-device messages came of {sent} acknowledged", self.arrived.len()));
