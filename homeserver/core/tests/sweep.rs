@@ -59,7 +59,7 @@ fn a_stuck_object_of_any_class_is_poked() {
     let swept = poke(&world);
 
     assert_eq!(swept, Swept { stuck: 7, in_turn: 0, silent: 0 });
-    assert_eq!(poked(&world).len(), 6);
+    assert_eq!(poked(&world).len(), 7);
 }
 
 #[test]

@@ -56,5 +56,5 @@ fn what_no_bridge_knows_is_unrecognized() {
     let (server, _) = server();
 
     server.get("/_hubbub/slack/unknown").refused(404, "M_UNRECOGNIZED");
-    server.get("/_hubbub/discord/anything").refused(404, "M_UNRECOGNIZED");
+    server.get("/_hubbub/irc/anything").refused(404, "M_UNRECOGNIZED");
 }
