@@ -1,6 +1,6 @@
 //! `tests/bridge-traps.toml` tells the truth: every trap that other bridges fell into has tests that are there.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
