@@ -16,6 +16,7 @@ export class LoginObject extends Counter {}
 export class UserKeysObject extends Counter {}
 export class PortalObject extends Counter {}
 export class StorageProbe extends Counter {}
+export class DiscordGatewayObject extends Counter {}
 
 const json = (value, status = 200) => Response.json(value, { status });
 
