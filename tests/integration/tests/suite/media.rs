@@ -247,7 +247,7 @@ fn large_photo() -> Vec<u8> {
     let noise = bytes(3 * 3_600 * 3_500, 17);
     let image = RgbImage::from_raw(3_600, 3_500, noise).expect("enough bytes");
     let mut encoded = Vec::new();
-    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut encoded, 45).encode_image(&image).expect("a JPEG");
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut encoded, 48).encode_image(&image).expect("a JPEG");
     encoded
 }
 
