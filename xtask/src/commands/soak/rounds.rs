@@ -34,6 +34,8 @@ use crate::{
 };
 
 /// A group has at most this many.
+/// So many messages make each kind of fault all but certain.
+const ENOUGH_FOR_EACH_FAULT: usize = 1_000;
 const LARGEST_GROUP: usize = 20;
 /// And is not injected before it has this many.
 const SMALLEST_GROUP: usize = 8;
@@ -134,7 +136,10 @@ pub(super) fn run(stage: &mut Stage, bridged: &Bridged, plan: &Plan, mut random:
     let mut evidence = Evidence { user, bridged, people: &people, ledger: &ledger, unheld: &unheld, devices };
     violations.extend(checks::windows(&tally, &striker, plan));
     violations.extend(checks::log(&log));
-    violations.extend(checks::faults(&slack));
+    // Of a few posts one kind may be missing by chance.
+    if plan.messages >= ENOUGH_FOR_EACH_FAULT {
+        violations.extend(checks::faults(&slack));
+    }
     violations.extend(checks::appservice(&appservice));
     violations.extend(evidence.check(&mut striker, &mut control)?);
     Ok(Outcome {
