@@ -1,8 +1,10 @@
 //! A whole server's data as a file, and the server that opens it.
 
+use std::{env, fs, path::Path};
+
 use hubbub_core::contract::{Address, Class};
 use hubbub_storage::native::{NativeDatabase, NativeDirectory};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{Options, TestServer};
 
@@ -55,4 +57,28 @@ impl Kept {
         }
         server
     }
+}
+
+/// Proves the data of every file in a folder, each left by an earlier version. With `HUBBUB_KEEP=NAME` what this version
+/// leaves becomes a file first: one that is there never changes.
+pub fn prove_every<K: Serialize + DeserializeOwned>(folder: &Path, lived_in: impl Fn() -> K, prove: impl Fn(&K)) {
+    if let Ok(name) = env::var("HUBBUB_KEEP") {
+        let file = folder.join(format!("{name}.json"));
+        assert!(!file.exists(), "{} is there already and never changes", file.display());
+        let text = serde_json::to_string_pretty(&lived_in()).expect("it is JSON");
+        fs::write(file, text).expect("the folder can be written");
+    }
+    let mut opened = 0;
+    for entry in fs::read_dir(folder).expect("the folder is there") {
+        let text = fs::read_to_string(entry.expect("an entry").path()).expect("it is text");
+        prove(&serde_json::from_str(&text).expect("it is what was kept"));
+        opened += 1;
+    }
+    assert!(opened > 0, "no data of earlier versions is kept");
+}
+
+/// Proves data of this version after it was a file.
+pub fn prove_this_version<K: Serialize + DeserializeOwned>(kept: &K, prove: impl Fn(&K)) {
+    let text = serde_json::to_string(kept).expect("it is JSON");
+    prove(&serde_json::from_str(&text).expect("it is what was kept"));
 }

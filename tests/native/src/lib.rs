@@ -5,6 +5,7 @@
 //! requests and background work. Nothing ever really sleeps. Open [`server`] next, or a test in
 //! `tests/` for how it reads.
 
+pub mod bridge;
 pub mod client;
 pub mod crypto;
 pub mod host;

@@ -4,28 +4,12 @@ use http::Method;
 use hubbub_core::contract::{Address, Class};
 use hubbub_native::{
     Client, Options, Reply, SyncBody, TestServer,
+    bridge::{self, TOKEN},
     client::{path, with_query},
     scheduler::{Started, yield_now},
 };
 use hubbub_storage::database::Query as _;
 use serde_json::{Value as Json, json};
-
-const TOKEN: &str = "as_token_of_the_bridge";
-
-const YAML: &str = "
-id: bridge
-url: https://bridge.example
-as_token: as_token_of_the_bridge
-hs_token: hs_token_of_the_bridge
-sender_localpart: bridgebot
-rate_limited: false
-namespaces:
-  users:
-    - exclusive: true
-      regex: '@_bridge_.*:hub\\.example'
-  aliases: []
-  rooms: []
-";
 
 struct Scene {
     server: TestServer,
@@ -37,7 +21,7 @@ impl Scene {
     fn new(seed: u64) -> Self {
         let server = TestServer::with(Options { seed, ..Options::default() });
         server.http().answer_by(|_| Ok(http::Response::new(b"{}".to_vec())));
-        server.register_appservice(YAML).ok();
+        server.register_appservice(bridge::REGISTRATION).ok();
         let bot = server.appservice_user(TOKEN, "@bridgebot:hub.example");
         Self { alice: server.account("alice"), bot, server }
     }
@@ -184,7 +168,7 @@ fn a_ghost_that_never_syncs_is_never_delivered_to() {
 fn a_human_whose_name_an_appservice_took_keeps_getting_everything() {
     let server = TestServer::new();
     let (alice, human) = (server.account("alice"), server.account("_bridge_human"));
-    server.register_appservice(YAML).ok();
+    server.register_appservice(bridge::REGISTRATION).ok();
 
     let room = alice.create_room(&json!({"invite": [human.user_id]}));
 

@@ -6,7 +6,10 @@
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use hubbub_core::contract::Class;
-use hubbub_native::{Options, TestServer, kept::Kept};
+use hubbub_native::{
+    Options, TestServer,
+    kept::{Kept, prove_every, prove_this_version},
+};
 use hubbub_storage::conformance::SCHEMAS;
 use serde_json::json;
 
@@ -61,24 +64,12 @@ fn prove(kept: &Kept) {
 
 #[test]
 fn a_server_that_any_earlier_version_left_goes_on() {
-    if let Ok(name) = std::env::var("HUBBUB_KEEP") {
-        let file = folder().join(format!("{name}.json"));
-        assert!(!file.exists(), "{} is there already and never changes", file.display());
-        fs::write(file, serde_json::to_string_pretty(&lived_in()).unwrap()).unwrap();
-    }
-    let mut opened = 0;
-    for entry in fs::read_dir(folder()).unwrap() {
-        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
-        prove(&serde_json::from_str(&text).unwrap());
-        opened += 1;
-    }
-    assert!(opened > 0, "no data of earlier versions is kept");
+    prove_every(&folder(), lived_in, prove);
 }
 
 #[test]
 fn a_server_of_this_version_can_be_kept() {
-    let kept = lived_in();
-    prove(&serde_json::from_str(&serde_json::to_string(&kept).unwrap()).unwrap());
+    prove_this_version(&lived_in(), prove);
 }
 
 /// The bridges' own tests open the second folder.

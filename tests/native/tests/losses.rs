@@ -7,23 +7,8 @@ use hubbub_core::{
     context::Registration,
     contract::{Address, Class},
 };
-use hubbub_native::{Client, Options, TestServer};
+use hubbub_native::{Client, Options, TestServer, bridge};
 use serde_json::{Value as Json, json};
-
-const YAML: &str = "
-id: bridge
-url: https://bridge.example
-as_token: as_token_of_the_bridge
-hs_token: hs_token_of_the_bridge
-sender_localpart: bridgebot
-rate_limited: false
-namespaces:
-  users:
-    - exclusive: true
-      regex: '@_bridge_.*:hub\\.example'
-  aliases: []
-  rooms: []
-";
 
 /// The operator's link sets the owner's password; the owner logs in with it.
 fn owner(server: &TestServer, password: &str) -> Client {
@@ -92,7 +77,7 @@ fn a_lost_appservice_object_is_sent_again_all_that_concerned_it() {
         log.borrow_mut().extend(events.iter().filter_map(|event| event["content"]["body"].as_str().map(str::to_owned)));
         Ok(http::Response::new(b"{}".to_vec()))
     });
-    server.register_appservice(YAML).ok();
+    server.register_appservice(bridge::REGISTRATION).ok();
     let bot = server.appservice_user("as_token_of_the_bridge", "@bridgebot:hub.example");
     let alice = server.account("alice");
     let room = alice.public_room();

@@ -8,24 +8,9 @@ use hubbub_core::contract::{
     Address, Class,
     room::{Rebuilt, RoomCommand},
 };
-use hubbub_native::{Client, Options, Reply, TestServer};
+use hubbub_native::{Client, Options, Reply, TestServer, bridge};
 use hubbub_storage::database::Query as _;
 use serde_json::{Value as Json, json};
-
-const YAML: &str = "
-id: bridge
-url: https://bridge.example
-as_token: as_token_of_the_bridge
-hs_token: hs_token_of_the_bridge
-sender_localpart: bridgebot
-rate_limited: false
-namespaces:
-  users:
-    - exclusive: true
-      regex: '@_bridge_.*:hub\\.example'
-  aliases: []
-  rooms: []
-";
 
 /// A room with a user and an appservice, who hold more of it than the archive does; the object is gone.
 struct Lost {
@@ -50,7 +35,7 @@ impl Lost {
             bodies.borrow_mut().extend(said);
             Ok(http::Response::new(b"{}".to_vec()))
         });
-        server.register_appservice(YAML).ok();
+        server.register_appservice(bridge::REGISTRATION).ok();
         let bot = server.appservice_user("as_token_of_the_bridge", "@bridgebot:hub.example");
         let (alice, bob) = (server.account("alice"), server.account("bob"));
         let room = alice.public_room();

@@ -1,7 +1,7 @@
 //! `timestamp_to_event`: jumping to a date.
 
 use http::Method;
-use hubbub_native::{Client, Reply, TestServer};
+use hubbub_native::{Client, Reply, TestServer, bridge};
 use serde_json::json;
 
 /// A room whose messages are said a second apart, with the time of each.
@@ -104,22 +104,9 @@ fn a_search_that_cannot_be_is_refused() {
     assert_eq!(ask(&[("ts", "9007199254740993"), ("dir", "f")]), 400);
 }
 
-const YAML: &str = "
-id: bridge
-url: https://bridge.example
-as_token: as_token_of_the_bridge
-hs_token: hs_token_of_the_bridge
-sender_localpart: bridgebot
-rate_limited: false
-namespaces:
-  users:
-    - exclusive: true
-      regex: '@_bridge_.*:hub\\.example'
-";
-
 /// A user of a bridge, which dates its messages itself.
 fn ghost(server: &TestServer) -> Client {
-    server.register_appservice(YAML).ok();
+    server.register_appservice(bridge::REGISTRATION).ok();
     let body = json!({"type": "m.login.application_service", "username": "_bridge_one"});
     let token = "as_token_of_the_bridge";
     let made = server.send(Method::POST, "/_matrix/client/v3/register", Some(token), Some(&body)).ok();

@@ -1,7 +1,7 @@
 //! `/user_directory/search`: who finds whom, and by what.
 
 use http::Method;
-use hubbub_native::{Client, Reply, TestServer};
+use hubbub_native::{Client, Reply, TestServer, bridge};
 use serde_json::{Value as Json, json};
 
 fn search(client: &Client, term: &str) -> Reply {
@@ -146,20 +146,8 @@ fn the_limit_is_kept_and_said() {
 #[test]
 fn ghosts_of_a_bridge_are_found_by_whoever_shares_a_room_with_them() {
     let server = TestServer::new();
-    let yaml = "
-id: bridge
-url: https://bridge.example
-as_token: as_token_of_the_bridge
-hs_token: hs_token_of_the_bridge
-sender_localpart: bridgebot
-rate_limited: false
-namespaces:
-  users:
-    - exclusive: true
-      regex: '@_bridge_.*:hub\\.example'
-";
-    server.register_appservice(yaml).ok();
-    let token = "as_token_of_the_bridge";
+    server.register_appservice(bridge::REGISTRATION).ok();
+    let token = bridge::TOKEN;
     let body = json!({"type": "m.login.application_service", "username": "_bridge_kim"});
     server.send(Method::POST, "/_matrix/client/v3/register", Some(token), Some(&body)).ok();
     let ghost = server.appservice_user(token, "@_bridge_kim:hub.example");

@@ -6,25 +6,15 @@ use std::{cell::RefCell, collections::BTreeSet, fs, rc::Rc};
 
 use http::{Method, Request, header};
 use hubbub_core::contract::{Address, Class};
-use hubbub_native::{Client, Options, Reply, TestServer, client::path};
+use hubbub_native::{
+    Client, Options, Reply, TestServer,
+    bridge::{self, TOKEN},
+    client::path,
+};
 use serde_json::{Value as Json, json};
 
-const TOKEN: &str = "as_token_of_the_bridge";
-
-const YAML: &str = "
-id: bridge
-url: https://bridge.example
-as_token: as_token_of_the_bridge
-hs_token: hs_token_of_the_bridge
-sender_localpart: bridgebot
-rate_limited: false
-namespaces:
-  users:
-    - exclusive: true
-      regex: '@_bridge_.*:hub\\.example'
-  aliases: []
-  rooms: []
-receive_ephemeral: true
+/// All that a bridge may want to be told besides events.
+const WANTS: &str = "receive_ephemeral: true
 org.matrix.msc3202: true
 io.element.msc4190: true
 ";
@@ -55,7 +45,7 @@ impl Life {
             log.borrow_mut().extend(serde_json::from_slice::<Json>(request.body()));
             Ok(http::Response::new(b"{}".to_vec()))
         });
-        server.register_appservice(YAML).ok();
+        server.register_appservice(&format!("{}{WANTS}", bridge::REGISTRATION)).ok();
         Self { server, told }
     }
 
