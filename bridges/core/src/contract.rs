@@ -13,9 +13,11 @@ use ruma::{OwnedRoomId, OwnedUserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, value::RawValue};
 
-pub use self::{linking::LinkingCommand, places::PlacesCommand};
-
-pub use self::gateway::{GatewayCommand, GatewayOpening, ListenCommand};
+pub use self::{
+    gateway::{GatewayCommand, GatewayOpening, ListenCommand},
+    linking::LinkingCommand,
+    places::PlacesCommand,
+};
 use crate::network::{CustomEmoji, NamedEmoji};
 
 /// A secret on its way between objects; `Debug` shows nothing of it.

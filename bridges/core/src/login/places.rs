@@ -134,7 +134,7 @@ impl LoginObject {
 
     /// A heading under which no chosen channel is any more is not shown.
     async fn unlist_if_empty(&self, place: &str) -> Result<()> {
-        let used = self.places.borrow().values().any(|path| path.iter().any(|id| id == place));
+        let used = self.is_used(place);
         let row = places::find_space(self.database.as_query(), place)?;
         match row {
             Some(row) if !used && row.parent.is_some() => {
